@@ -1,0 +1,12 @@
+// Function qualifiers. Kernel files are compiled once per instruction set, so whatever they include
+// must leave no shared symbol behind: helpers are either WEFT_INLINE or live in WEFT_ISA.
+#pragma once
+
+#if defined(__CUDACC__)
+#define WEFT_HD __host__ __device__
+#else
+#define WEFT_HD
+#endif
+
+#define WEFT_INLINE static inline __attribute__((always_inline))
+#define WEFT_RESTRICT __restrict__

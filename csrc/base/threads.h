@@ -1,0 +1,66 @@
+// The one thread pool. Work is cut into pieces whose number depends on the problem alone; whoever is free
+// takes the next piece, so results must not depend on which thread ran it (combine partial sums in piece order).
+// Callable from kernel files: plain functions, no standard library.
+#pragma once
+
+#include <cstdint>
+
+#include "base/macros.h"
+
+namespace weft {
+
+int num_threads();            // default: WEFT_NUM_THREADS, else min(affinity, cgroup quota)
+void set_num_threads(int n);  // ValueError when n < 1
+bool in_parallel();           // true inside a piece: nested calls then run on this thread
+
+// Runs body(context, piece, worker) once for each piece in [0, pieces). `worker` is in [0, max_workers) and unique
+// among the threads running at the same moment: it indexes per-worker scratch in a workspace. At most max_workers
+// threads (0: num_threads()) take part; the caller is one of them. Returns when all pieces are done. While big work
+// runs on Python's main thread, a pending Ctrl-C makes the remaining pieces be skipped (see interrupted()).
+void parallel_for(int64_t pieces, void (*body)(void* context, int64_t piece, int worker), void* context,
+                  int max_workers = 0);
+
+// True once if the last parallel_for on this thread was cut short by Ctrl-C; launch() turns it into the exception.
+bool take_interrupted();
+
+template <class F>
+WEFT_INLINE void parallel(int64_t pieces, const F& body, int max_workers = 0) {
+  if (pieces <= 0) return;
+  if (pieces == 1 && max_workers == 0) {
+    body((int64_t)0, 0);
+    return;
+  }
+  parallel_for(
+      pieces, [](void* f, int64_t piece, int worker) { (*static_cast<const F*>(f))(piece, worker); },
+      const_cast<void*>(static_cast<const void*>(&body)), max_workers);
+}
+
+// Pieces of about `grain` items each, independent of the number of threads; piece i is [begin, end).
+struct Pieces {
+  int64_t total, size, count;
+};
+WEFT_INLINE Pieces cut(int64_t total, int64_t grain) {
+  int64_t size = grain < 1 ? 1 : grain;
+  return {total, size, (total + size - 1) / size};
+}
+template <class F>
+WEFT_INLINE void parallel_ranges(int64_t total, int64_t grain, const F& body) {
+  Pieces p = cut(total, grain);
+  parallel(p.count, [&](int64_t piece, int) {
+    int64_t begin = piece * p.size, end = begin + p.size < p.total ? begin + p.size : p.total;
+    body(begin, end);
+  });
+}
+
+// Denormals are flushed while kernels run (on the caller too, so that the bits do not depend on who ran a piece)
+// and never outside: the caller's floating-point mode comes back.
+struct FlushDenormals {
+  FlushDenormals();
+  ~FlushDenormals();
+  unsigned long saved;
+};
+
+// Set by the binding: called every few milliseconds by the calling thread during big work; true means "stop".
+extern bool (*interrupt_poll)();
+
+}  // namespace weft

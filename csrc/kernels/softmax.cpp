@@ -1,0 +1,7 @@
+#include "kernels/softmax.h"
+
+namespace weft::WEFT_ISA {
+
+void fill(SoftmaxKernels&) {}
+
+}  // namespace weft::WEFT_ISA

@@ -1,0 +1,36 @@
+// Softmax and log-softmax over the last dimension of contiguous rows.
+//   forward:   y = exp(x - max(x)) / sum(exp(x - max(x)))      log: y = x - max(x) - log(sum(exp(x - max(x))))
+//   backward:  dx = y * (dy - sum(dy * y))                     log: dx = dy - exp(y) * sum(dy)
+// A row that is -inf throughout gives NaN, as in PyTorch. y may alias x; dx may alias dy.
+// Half precision is computed in float32.
+#pragma once
+
+#include <cstdint>
+
+#include "base/dtype.h"
+
+namespace weft {
+
+struct SoftmaxForward {
+  void* y;
+  const void* x;
+  int64_t rows, cols;
+  DType dtype;  // floating
+  bool log;
+};
+
+struct SoftmaxBackward {
+  void* dx;
+  const void* dy;
+  const void* y;
+  int64_t rows, cols;
+  DType dtype;
+  bool log;
+};
+
+struct SoftmaxKernels {
+  void (*forward)(const SoftmaxForward&) = nullptr;
+  void (*backward)(const SoftmaxBackward&) = nullptr;
+};
+
+}  // namespace weft

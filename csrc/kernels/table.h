@@ -1,0 +1,22 @@
+// The kernels of one device (and, on the CPU, of one instruction set): one line per stem, here and in the list below.
+#pragma once
+
+#include "kernels/softmax.h"
+
+#define WEFT_STEMS(STEM) STEM(SoftmaxKernels, softmax)
+
+namespace weft {
+
+struct Kernels {
+#define STEM(Type, name) Type name;
+  WEFT_STEMS(STEM)
+#undef STEM
+};
+
+// The CPU's instruction sets that this build has and this processor runs, best first ("v4", "v3", "v2"; "generic").
+const char* cpu_isa();                           // the one in use
+bool set_cpu_isa(const char* name);              // false if unknown or not runnable here
+int cpu_isas(const char** names, int capacity);  // how many there are
+Kernels& kernel_table(int device_kind);          // mutable: a device module fills its own when it is loaded
+
+}  // namespace weft

@@ -1,0 +1,26 @@
+// The extension module weft._core: one line per operation.
+#include "tensor/python.h"
+
+namespace weft {
+
+#define WEFT_BINDINGS(BIND) \
+  BIND(view)                \
+  BIND(softmax)
+
+#define BIND(name) void bind_##name(py::module_& m);
+WEFT_BINDINGS(BIND)
+#undef BIND
+
+void bind_runtime(py::module_& m);  // csrc/tensor/runtime.cpp: errors, threads, memory, instruction sets
+void bind_tensor(py::module_& m);   // csrc/tensor/python.cpp: the Tensor type, dtypes, devices
+
+}  // namespace weft
+
+PYBIND11_MODULE(_core, m) {
+  using namespace weft;
+  bind_runtime(m);
+  bind_tensor(m);
+#define BIND(name) bind_##name(m);
+  WEFT_BINDINGS(BIND)
+#undef BIND
+}

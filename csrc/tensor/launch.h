@@ -1,0 +1,62 @@
+// The choke point between operations and kernels: every launch passes here.
+#pragma once
+
+#include "base/device.h"
+#include "base/error.h"
+#include "base/threads.h"
+#include "kernels/table.h"
+#include "tensor/tensor.h"
+
+namespace weft {
+
+// The kernels for a device. Fields are null where that device has no such kernel.
+const Kernels& kernels(Device d);
+
+// A step being recorded (csrc/plan) sees every launch through this.
+struct Recorder {
+  virtual ~Recorder() = default;
+  virtual void launched(const char* name, Device device, void (*kernel)(const void*), const void* args,
+                        size_t bytes) = 0;
+};
+Recorder*& current_recorder();  // thread-local, null when nobody records
+
+// Frees the GIL for as long as it lives, if this thread holds it and the work is worth it (set by the binding).
+struct WithoutGil {
+  explicit WithoutGil(bool worth_it);
+  ~WithoutGil();
+  void* state = nullptr;
+};
+extern void* (*gil_release)();
+extern void (*gil_restore)(void*);
+
+void before_launch(const char* name, Device device, bool has_kernel);
+void after_launch(const char* name, Device device);
+
+// Runs the kernel on `args`, a plain struct. `work` is roughly the number of scalar operations or bytes: beyond some
+// ten thousand the GIL is freed. A missing kernel is an error naming operation and device.
+template <class Args>
+void launch(const char* name, Device device, void (*kernel)(const Args&), const Args& args, double work) {
+  static_assert(std::is_trivially_copyable_v<Args>, "kernel arguments are plain structs");
+  before_launch(name, device, kernel != nullptr);
+  if (Recorder* r = current_recorder())
+    r->launched(name, device, reinterpret_cast<void (*)(const void*)>(kernel), &args, sizeof(Args));
+  {
+    WithoutGil free(work > 50000);
+    FlushDenormals flush;
+    kernel(args);
+  }
+  after_launch(name, device);
+}
+
+// Scratch memory for the length of one operation.
+class Workspace {
+ public:
+  Workspace(int64_t bytes, Device device)
+      : storage_(bytes > 0 ? make_ref<Storage>((size_t)bytes, device) : Ref<Storage>()) {}
+  void* data() const { return storage_ ? storage_->data : nullptr; }
+
+ private:
+  Ref<Storage> storage_;
+};
+
+}  // namespace weft

@@ -1,0 +1,110 @@
+// Tensor: a view (shape, strides, offset) of a shared buffer, and its place on the tape.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "base/device.h"
+#include "base/dtype.h"
+#include "base/error.h"
+#include "base/ref.h"
+#include "base/shape.h"
+
+struct _object;  // PyObject, without Python.h
+
+namespace weft {
+
+struct Node;
+class Tensor;
+
+// A block of memory on one device. The version counts in-place changes; all views share it.
+struct Storage : RefCounted {
+  void* data = nullptr;
+  size_t bytes = 0;
+  Device device;
+  std::atomic<uint32_t> version{0};
+  void (*deleter)(void* owner) = nullptr;  // foreign memory (a NumPy array); null: from our allocator
+  void* owner = nullptr;
+  bool writable = true;
+
+  Storage(size_t bytes, Device device);  // MemoryError naming size and device
+  Storage(void* data, size_t bytes, Device device, void (*deleter)(void*), void* owner)
+      : data(data), bytes(bytes), device(device), deleter(deleter), owner(owner) {}
+  ~Storage() override;
+};
+
+struct TensorHook;
+
+struct TensorImpl : RefCounted {
+  Ref<Storage> storage;
+  int64_t offset = 0;   // in elements
+  Dims shape, strides;  // strides in elements
+  DType dtype = DType::Float32;
+  bool requires_grad = false;
+  bool retains_grad = false;
+  int output_nr = 0;  // which output of grad_fn this is
+  Ref<Node> grad_fn;  // null for leaves
+  Ref<TensorImpl> grad;
+  Ref<TensorImpl> view_base;                       // the tensor this is a view of, through any number of steps
+  uint32_t view_version = 0;                       // storage version at which grad_fn of a view was valid
+  std::shared_ptr<std::vector<TensorHook>> hooks;  // leaves; others keep theirs on grad_fn
+  _object* python = nullptr;                       // the living Python object of this tensor, not owned
+
+  ~TensorImpl() override;
+};
+
+class Tensor {
+ public:
+  Tensor() = default;
+  explicit Tensor(Ref<TensorImpl> impl) : impl_(std::move(impl)) {}
+
+  // Creation. Memory of `empty` is uninitialised.
+  static Tensor empty(const Dims& shape, DType dtype, Device device = {});
+  static Tensor empty_like(const Tensor& t) { return empty(t.shape(), t.dtype(), t.device()); }  // contiguous
+  static Tensor zeros(const Dims& shape, DType dtype, Device device = {});
+  static Tensor full(const Dims& shape, double value, DType dtype, Device device = {});
+
+  bool defined() const { return (bool)impl_; }
+  TensorImpl* get() const { return impl_.get(); }
+  const Ref<TensorImpl>& ref() const { return impl_; }
+
+  const Dims& shape() const { return impl_->shape; }
+  const Dims& strides() const { return impl_->strides; }
+  int dim() const { return impl_->shape.n; }
+  int64_t size(int64_t d) const { return impl_->shape[wrap_dim("size", d, dim())]; }
+  int64_t numel() const {
+    int64_t n = 1;
+    for (int64_t s : impl_->shape) n *= s;
+    return n;
+  }
+  DType dtype() const { return impl_->dtype; }
+  Device device() const { return impl_->storage->device; }
+  int64_t itemsize() const { return size_of(impl_->dtype); }
+  bool is_contiguous() const { return weft::is_contiguous(impl_->shape, impl_->strides); }
+  void* data() const { return (char*)impl_->storage->data + impl_->offset * itemsize(); }
+  template <class T>
+  T* ptr() const {
+    return static_cast<T*>(data());
+  }
+  uint32_t version() const { return impl_->storage->version.load(std::memory_order_relaxed); }
+  void bump_version() const { impl_->storage->version.fetch_add(1, std::memory_order_relaxed); }
+
+  bool requires_grad() const { return impl_->requires_grad; }
+  bool is_leaf() const { return !impl_->grad_fn; }
+  void set_requires_grad(bool on) const;  // leaves only; floating dtypes only
+  Tensor grad() const { return Tensor(impl_->grad); }
+  Tensor detach() const;  // same memory, off the tape
+
+  // Another view of the same storage, off the tape: ops/view.cpp records it.
+  Tensor as_view(const Dims& shape, const Dims& strides, int64_t offset) const;
+  double item() const;  // one element, to the host
+  int64_t item_int() const;
+
+ private:
+  Ref<TensorImpl> impl_;
+};
+
+using TensorList = std::vector<Tensor>;
+
+}  // namespace weft
