@@ -1,0 +1,17 @@
+import pytest
+
+from weft import _core
+
+
+def pytest_generate_tests(metafunc):
+    if "isa" in metafunc.fixturenames:
+        metafunc.parametrize("isa", _core.cpu_isas(), indirect=True)
+
+
+@pytest.fixture
+def isa(request):
+    """Runs the test once on every instruction set of this machine."""
+    before = _core.cpu_isa()
+    _core.set_cpu_isa(request.param)
+    yield request.param
+    _core.set_cpu_isa(before)
