@@ -1,9 +1,12 @@
 // The kernels of one device (and, on the CPU, of one instruction set): one line per stem, here and in the list below.
 #pragma once
 
+#include "kernels/index.h"
 #include "kernels/softmax.h"
 
-#define WEFT_STEMS(STEM) STEM(SoftmaxKernels, softmax)
+#define WEFT_STEMS(STEM)    \
+  STEM(IndexKernels, index) \
+  STEM(SoftmaxKernels, softmax)
 
 namespace weft {
 
