@@ -1,0 +1,82 @@
+#include "base/cpus.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <thread>
+
+#if defined(__linux__)
+#include <sched.h>
+#endif
+
+namespace weft {
+namespace {
+
+// Version 2 has "quota period" or "max period" in one file, version 1 a file each and -1 for "no limit".
+double quota_v2(const std::string& folder) {
+  std::ifstream in(folder + "/cpu.max");
+  double quota = 0, period = 0;
+  return in >> quota >> period && quota > 0 && period > 0 ? quota / period : 0;
+}
+
+double quota_v1(const std::string& folder) {
+  std::ifstream in_quota(folder + "/cpu.cfs_quota_us"), in_period(folder + "/cpu.cfs_period_us");
+  double quota = 0, period = 0;
+  return in_quota >> quota && in_period >> period && quota > 0 && period > 0 ? quota / period : 0;
+}
+
+// A limit anywhere above counts. Levels that this container cannot see are skipped.
+double tightest(const std::string& mount, std::string path, double (*quota)(const std::string&)) {
+  double least = 0;
+  for (;;) {
+    while (!path.empty() && path.back() == '/') path.pop_back();
+    double here = quota(mount + path);
+    if (here > 0 && (least == 0 || here < least)) least = here;
+    if (path.empty()) return least;
+    path.erase(path.find_last_of('/'));
+  }
+}
+
+int affinity() {
+#if defined(__linux__)
+  for (int capacity = 1024; capacity <= 1 << 18; capacity *= 4) {
+    cpu_set_t* set = CPU_ALLOC(capacity);
+    if (!set) break;
+    size_t bytes = CPU_ALLOC_SIZE(capacity);
+    int count = sched_getaffinity(0, bytes, set) == 0 ? CPU_COUNT_S(bytes, set) : 0;
+    CPU_FREE(set);
+    if (count > 0) return count;
+  }
+#endif
+  return std::max(1, (int)std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+double cgroup_quota(const std::string& self, const std::string& root) {
+  std::ifstream in(self);
+  double least = 0;
+  for (std::string line; std::getline(in, line);) {  // "hierarchy:controllers:path"
+    size_t first = line.find(':'), second = line.find(':', first + 1);
+    if (first == std::string::npos || second == std::string::npos) continue;
+    std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
+    if (path.empty() || path[0] != '/') continue;
+    double here = 0;
+    if (controllers.empty()) {
+      here = tightest(root, path, quota_v2);
+    } else if (("," + controllers + ",").find(",cpu,") != std::string::npos) {
+      here = tightest(root + "/" + controllers, path, quota_v1);
+      if (here == 0) here = tightest(root + "/cpu", path, quota_v1);
+    }
+    if (here > 0 && (least == 0 || here < least)) least = here;
+  }
+  return least;
+}
+
+int available_cpus() {
+  int cpus = affinity();
+  double quota = cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup");
+  return quota > 0 ? std::clamp((int)std::ceil(quota), 1, cpus) : cpus;
+}
+
+}  // namespace weft
