@@ -28,6 +28,7 @@ struct WithoutGil {
 };
 extern void* (*gil_release)();
 extern void (*gil_restore)(void*);
+extern void (*raise_interrupted)();  // set by the binding: throws what the signal handler raised
 
 void before_launch(const char* name, Device device, bool has_kernel);
 void after_launch(const char* name, Device device);
