@@ -2,10 +2,12 @@
 #pragma once
 
 #include "kernels/index.h"
+#include "kernels/probe.h"
 #include "kernels/softmax.h"
 
 #define WEFT_STEMS(STEM)    \
   STEM(IndexKernels, index) \
+  STEM(ProbeKernels, probe) \
   STEM(SoftmaxKernels, softmax)
 
 namespace weft {

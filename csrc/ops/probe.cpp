@@ -1,0 +1,51 @@
+// Private to the benchmarks: the machine's arithmetic and memory limits, measured by kernels/probe.
+#include "kernels/probe.h"
+
+#include "tensor/launch.h"
+#include "tensor/python.h"
+
+namespace weft {
+namespace {
+
+const ProbeKernels& probe() { return kernels(Device{}).probe; }
+
+void check_floats(const Tensor& t) {
+  WEFT_CHECK(t.dtype() == DType::Float32 && t.is_contiguous() && t.device().is_cpu(), Value,
+             "[probe] expected contiguous float32 tensors on the CPU");
+}
+
+int64_t probe_fma(int64_t rounds, int64_t pieces) {
+  WEFT_CHECK(rounds >= 0 && pieces > 0, Value, "[probe] expected rounds >= 0 and pieces > 0");
+  Tensor sink = Tensor::empty({pieces}, DType::Float32);
+  launch("probe", Device{}, probe().fma, ProbeFma{sink.ptr<float>(), rounds, pieces}, 1e9);
+  return probe().fma_flops * rounds * pieces;
+}
+
+int64_t probe_stream(const Tensor& y, const Tensor& x, const std::optional<Tensor>& z) {
+  check_floats(y), check_floats(x);
+  if (z) check_floats(*z);
+  int64_t n = y.numel();
+  WEFT_CHECK(x.numel() == n && (!z || z->numel() == n), Value, "[probe] expected tensors of one size");
+  launch("probe", Device{}, probe().stream,
+         ProbeStream{y.ptr<float>(), x.ptr<float>(), z ? z->ptr<float>() : nullptr, n}, 1e9);
+  return n * (z ? 12 : 8);
+}
+
+int64_t probe_read(const Tensor& x) {
+  check_floats(x);
+  Tensor sink = Tensor::empty({x.numel() / kProbeGrain + 1}, DType::Float32);
+  launch("probe", Device{}, probe().read, ProbeRead{sink.ptr<float>(), x.ptr<float>(), x.numel()}, 1e9);
+  return x.numel() * 4;
+}
+
+}  // namespace
+
+void bind_probe(py::module_& m) {
+  m.def("_probe_fma", probe_fma, py::arg("rounds"), py::arg("pieces"),
+        "Multiply-adds in registers; returns operations.");
+  m.def("_probe_stream", probe_stream, py::arg("y"), py::arg("x"), py::arg("z") = py::none(),
+        "y = x, or y = x + 3 z; returns bytes moved.");
+  m.def("_probe_read", probe_read, py::arg("x"), "Reads x; returns bytes read.");
+}
+
+}  // namespace weft
