@@ -1,0 +1,56 @@
+"""The machine's limits, measured: multiply-adds in registers and memory bandwidth."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+
+import weft
+from weft import _core
+
+
+@dataclass(frozen=True)
+class Limits:
+    isa: str
+    threads: int
+    flops_one: float  # float32 operations per second on one thread
+    flops: float  # on all threads
+    read: float  # bytes per second on all threads; a stream far larger than the caches
+    copy: float  # read + written
+    triad: float  # two read, one written
+
+    @property
+    def bandwidth(self) -> float:
+        return max(self.read, self.copy, self.triad)
+
+    def least_time(self, flops: float, nbytes: float) -> float:
+        """Seconds that no implementation in float32 with cold memory can undercut on this machine."""
+        return max(flops / self.flops, nbytes / self.bandwidth)
+
+    def to_dict(self) -> dict:
+        return asdict(self)
+
+
+def _best_rate(amount_of_one_call, repeats: int = 5) -> float:
+    """Units per second of the fastest call: a limit is what the machine can do, not what it does on average."""
+    best = 0.0
+    for _ in range(repeats):
+        start = time.perf_counter()
+        amount = amount_of_one_call()
+        best = max(best, amount / (time.perf_counter() - start))
+    return best
+
+
+def measure_limits() -> Limits:
+    threads, rounds = weft.get_num_threads(), 3_000_000
+    n = 32 * 1024 * 1024  # 128 MiB an array
+    x, y, z = (weft.ones(n) for _ in range(3))
+    return Limits(
+        isa=_core.cpu_isa(),
+        threads=threads,
+        flops_one=_best_rate(lambda: _core._probe_fma(rounds, 1)),
+        flops=_best_rate(lambda: _core._probe_fma(rounds // 4, 4 * threads)),
+        read=_best_rate(lambda: _core._probe_read(x)),
+        copy=_best_rate(lambda: _core._probe_stream(y, x)),
+        triad=_best_rate(lambda: _core._probe_stream(y, x, z)),
+    )
