@@ -1,0 +1,171 @@
+// Elementwise operations: out[i] = f(in0[i], in1[i], in2[i]; params).
+//
+// Operands are strided, broadcast by stride 0, or a constant kept in the struct; dimensions are merged and ordered by
+// the host (the last one moves fastest). Elements of any dtype are converted to the dtype of computation, one of
+// float32 (also for half precision), float64 and int64 (all integers and bool: exact modulo 2^n), and the result to
+// the dtype of `out`. out may be the same memory as an input with the same strides, and may not overlap one otherwise.
+//
+// The functors are in kernels/pointwise_functors.h. To add an activation: its functor there and its line below.
+#pragma once
+
+#include <cstdint>
+
+#include "base/dtype.h"
+#include "base/shape.h"
+
+namespace weft {
+
+// What a function is computed in.
+//   Real     floating dtypes; integers are converted to the default dtype first
+//   Number   floating dtypes and integers as they are
+//   Whole    integers and bool only
+//   Test     floating dtypes and integers; the result is a bool
+enum class Domain : uint8_t { Real, Number, Whole, Test };
+
+// Unary, differentiable, without parameters: OP(functor, name in Python, domain). Functor::grad gives <functor>Grad.
+#define WEFT_UNARY_SMOOTH(OP)        \
+  OP(Neg, neg, Number)               \
+  OP(Abs, abs, Number)               \
+  OP(Square, square, Number)         \
+  OP(Relu, relu, Number)             \
+  OP(Relu6, relu6, Number)           \
+  OP(Reciprocal, reciprocal, Real)   \
+  OP(Sqrt, sqrt, Real)               \
+  OP(Rsqrt, rsqrt, Real)             \
+  OP(Exp, exp, Real)                 \
+  OP(Exp2, exp2, Real)               \
+  OP(Expm1, expm1, Real)             \
+  OP(Log, log, Real)                 \
+  OP(Log2, log2, Real)               \
+  OP(Log10, log10, Real)             \
+  OP(Log1p, log1p, Real)             \
+  OP(Sin, sin, Real)                 \
+  OP(Cos, cos, Real)                 \
+  OP(Tan, tan, Real)                 \
+  OP(Sinh, sinh, Real)               \
+  OP(Cosh, cosh, Real)               \
+  OP(Tanh, tanh, Real)               \
+  OP(Asin, asin, Real)               \
+  OP(Acos, acos, Real)               \
+  OP(Atan, atan, Real)               \
+  OP(Erf, erf, Real)                 \
+  OP(Sigmoid, sigmoid, Real)         \
+  OP(LogSigmoid, logsigmoid, Real)   \
+  OP(Silu, silu, Real)               \
+  OP(Mish, mish, Real)               \
+  OP(Selu, selu, Real)               \
+  OP(HardSigmoid, hardsigmoid, Real) \
+  OP(HardSwish, hardswish, Real)
+
+// The same with parameters, bound by hand in ops/pointwise_unary.cpp.
+#define WEFT_UNARY_PARAMETRIC(OP) \
+  OP(Gelu, gelu, Real)            \
+  OP(GeluTanh, gelu, Real)        \
+  OP(Softplus, softplus, Real)    \
+  OP(Elu, elu, Real)              \
+  OP(LeakyRelu, leaky_relu, Real) \
+  OP(HardTanh, hardtanh, Number)  \
+  OP(ClampNumbers, clamp, Real)
+
+// Unary with a zero derivative, or none.
+#define WEFT_UNARY_STEP(OP)         \
+  OP(Sign, sign, Number)            \
+  OP(Floor, floor, Number)          \
+  OP(Ceil, ceil, Number)            \
+  OP(Round, round, Number)          \
+  OP(Trunc, trunc, Number)          \
+  OP(IsNan, isnan, Test)            \
+  OP(IsInf, isinf, Test)            \
+  OP(IsFinite, isfinite, Test)      \
+  OP(LogicalNot, logical_not, Test) \
+  OP(BitwiseNot, bitwise_not, Whole)
+
+// Two and three operands: OP(functor, domain). Gradients: ops/pointwise_binary.cpp, ops/pointwise_ternary.cpp.
+#define WEFT_BINARY(OP) \
+  OP(Add, Number)       \
+  OP(Sub, Number)       \
+  OP(Mul, Number)       \
+  OP(Div, Real)         \
+  OP(DivTrunc, Number)  \
+  OP(DivFloor, Number)  \
+  OP(Remainder, Number) \
+  OP(Fmod, Number)      \
+  OP(Pow, Number)       \
+  OP(Maximum, Number)   \
+  OP(Minimum, Number)   \
+  OP(Atan2, Real)       \
+  OP(Eq, Test)          \
+  OP(Ne, Test)          \
+  OP(Lt, Test)          \
+  OP(Le, Test)          \
+  OP(Gt, Test)          \
+  OP(Ge, Test)          \
+  OP(LogicalAnd, Test)  \
+  OP(LogicalOr, Test)   \
+  OP(LogicalXor, Test)  \
+  OP(BitwiseAnd, Whole) \
+  OP(BitwiseOr, Whole)  \
+  OP(BitwiseXor, Whole)
+#define WEFT_TERNARY(OP)    \
+  OP(Where, Number)         \
+  OP(Lerp, Real)            \
+  OP(Addcmul, Number)       \
+  OP(Addcdiv, Real)         \
+  OP(Clamp, Number)         \
+  OP(DivGradOther, Real)    \
+  OP(PowGradBase, Real)     \
+  OP(PowGradExponent, Real) \
+  OP(MaximumGrad, Real)     \
+  OP(MinimumGrad, Real)     \
+  OP(Atan2Grad, Real)
+
+enum class PointwiseOp : uint8_t {
+#define OP(F, ...) F,
+  WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP) WEFT_UNARY_STEP(OP) WEFT_BINARY(OP) WEFT_TERNARY(OP)
+#undef OP
+#define OP(F, ...) F##Grad,
+      WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP)
+#undef OP
+          Count
+};
+
+enum class Compute : uint8_t { Float32, Float64, Int64 };
+constexpr int kComputes = 3;
+WEFT_HD WEFT_INLINE constexpr Compute compute_of(DType t) {
+  return t == DType::Float64 ? Compute::Float64 : is_floating(t) ? Compute::Float32 : Compute::Int64;
+}
+
+struct Params {
+  double v[3];
+  WEFT_HD double operator[](int i) const { return v[i]; }
+};
+
+constexpr int kPointwiseInputs = 3;
+
+struct PointwiseOperand {
+  const void* data;           // null: the constant
+  int64_t strides[kMaxDims];  // in elements; the first `ndim` are set
+  DType dtype;
+  double number;    // the constant, for a computation in floating point
+  int64_t integer;  // and for one in int64
+};
+
+struct Pointwise {
+  void* out;
+  int64_t out_strides[kMaxDims];
+  DType out_dtype;
+  int ndim;  // 0: one element
+  int64_t shape[kMaxDims];
+  Params params;
+  int inputs;
+  PointwiseOperand in[kPointwiseInputs];
+};
+
+using PointwiseKernel = void (*)(const Pointwise&);
+
+struct PointwiseKernels {
+  PointwiseKernel table[(int)PointwiseOp::Count][kComputes] = {};  // null where the domain has no such computation
+  PointwiseKernel operator()(PointwiseOp op, DType computed) const { return table[(int)op][(int)compute_of(computed)]; }
+};
+
+}  // namespace weft
