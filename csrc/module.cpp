@@ -6,6 +6,7 @@ namespace weft {
 #define WEFT_BINDINGS(BIND) \
   BIND(view)                \
   BIND(probe)               \
+  BIND(reduce)              \
   BIND(softmax)
 
 #define BIND(name) void bind_##name(py::module_& m);

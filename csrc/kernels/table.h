@@ -3,11 +3,13 @@
 
 #include "kernels/index.h"
 #include "kernels/probe.h"
+#include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
-#define WEFT_STEMS(STEM)    \
-  STEM(IndexKernels, index) \
-  STEM(ProbeKernels, probe) \
+#define WEFT_STEMS(STEM)      \
+  STEM(IndexKernels, index)   \
+  STEM(ProbeKernels, probe)   \
+  STEM(ReduceKernels, reduce) \
   STEM(SoftmaxKernels, softmax)
 
 namespace weft {
