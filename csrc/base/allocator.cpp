@@ -15,8 +15,9 @@ namespace {
 
 constexpr size_t kAlign = 64;
 constexpr size_t kHugePage = size_t(2) << 20;
-constexpr size_t kMapped = size_t(1) << 20;  // from here on straight from the system, below from malloc
-constexpr size_t kLocal = size_t(32) << 10;  // up to here kept per thread
+constexpr size_t kMapped = size_t(1) << 20;      // from here on straight from the system, below from malloc
+constexpr size_t kLocal = size_t(32) << 10;      // up to here kept per thread,
+constexpr size_t kLocalRoom = size_t(64) << 10;  // as many of a class as fit here
 constexpr size_t kLargest = size_t(1) << 47;
 
 // Size classes: 64, 128, 192, 256, then four steps per doubling, so that at most a fifth is unused; from a megabyte on
@@ -81,44 +82,48 @@ void* from_system(size_t bytes) {
 }
 
 void to_system(void* p, size_t bytes) {
-  if (bytes < kMapped || !kCaching)
+  if (bytes < kMapped)
     free(p);
   else
     munmap(p, bytes);
 }
 
-struct Counters {
-  std::atomic<int64_t> in_use{0}, peak{0}, cached{0}, allocations{0}, hits{0};
-} counters;
+// One thread's small blocks, at most 64 KiB per class: no lock. What does not fit goes to the shared cache.
+struct Local {
+  Block* top[kLocalClasses];
+  uint32_t count[kLocalClasses];
+  enum : uint8_t { New, Ready, Gone } state;
+  // Written by this thread alone, read by memory_stats: plain adds, no locked instruction.
+  std::atomic<int64_t> allocations, hits, cached;
+  Local* next;
+};
+thread_local constinit Local local{};
 
-void count_in(size_t bytes, bool hit) {
-  counters.allocations.fetch_add(1, std::memory_order_relaxed);
-  if (hit) {
-    counters.hits.fetch_add(1, std::memory_order_relaxed);
-    counters.cached.fetch_sub((int64_t)bytes, std::memory_order_relaxed);
-  }
-  int64_t now = counters.in_use.fetch_add((int64_t)bytes, std::memory_order_relaxed) + (int64_t)bytes;
-  int64_t peak = counters.peak.load(std::memory_order_relaxed);
-  while (now > peak && !counters.peak.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {}
+void add(std::atomic<int64_t>& counter, int64_t n) {
+  counter.store(counter.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+}
+
+std::atomic<int64_t> in_use{0}, peak{0};
+
+void count_in_use(int64_t bytes) {
+  int64_t now = in_use.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+  int64_t top = peak.load(std::memory_order_relaxed);
+  while (now > top && !peak.compare_exchange_weak(top, now, std::memory_order_relaxed)) {}
 }
 
 // All threads' cache. When it is full, the blocks that lay unused longest go back to the system.
 class Shared {
  public:
   void* take(SizeClass size) {
-    std::lock_guard lock(mutex);
+    std::lock_guard lock(mutex_);
     Block* b = top_[size.index];
     if (b) unlink(b);
     return b;
   }
 
   void put(void* p, SizeClass size) {
-    std::lock_guard lock(mutex);
-    if (size.bytes > limit_) {
-      counters.cached.fetch_sub((int64_t)size.bytes, std::memory_order_relaxed);
-      to_system(p, size.bytes);
-      return;
-    }
+    std::lock_guard lock(mutex_);
+    if (size.bytes > limit_) return to_system(p, size.bytes);
     Block* b = static_cast<Block*>(p);
     *b = {newest_, nullptr, top_[size.index], nullptr, size};
     (newest_ ? newest_->newer : oldest_) = b;
@@ -129,20 +134,65 @@ class Shared {
     trim(limit_);
   }
 
-  void trim_to(size_t limit) {
-    std::lock_guard lock(mutex);
-    trim(limit);
+  void empty() {
+    std::lock_guard lock(mutex_);
+    trim(0);
   }
 
   void set_limit(size_t bytes) {
-    std::lock_guard lock(mutex);
+    std::lock_guard lock(mutex_);
     limit_ = bytes;
     trim(limit_);
   }
 
-  std::mutex mutex;
+  void join(Local& l) {
+    std::lock_guard lock(mutex_);
+    l.next = threads_;
+    threads_ = &l;
+  }
+
+  void leave(Local& l) {
+    std::lock_guard lock(mutex_);
+    Local** link = &threads_;
+    while (*link != &l) link = &(*link)->next;
+    *link = l.next;
+    retire(l);
+  }
+
+  MemoryStats stats() {
+    std::lock_guard lock(mutex_);
+    MemoryStats s{in_use, peak, (int64_t)bytes_, past_.allocations, past_.hits};
+    for (Local* l = threads_; l; l = l->next) {
+      s.cached += l->cached;
+      s.allocations += l->allocations;
+      s.cache_hits += l->hits;
+    }
+    return s;
+  }
+
+  void before_fork() { mutex_.lock(); }
+  void after_fork() { mutex_.unlock(); }
+
+  // The other threads are gone, and their stacks may be used again: whatever small blocks they kept are lost.
+  void after_fork_in_child() {
+    Local* mine = nullptr;
+    for (Local* l = threads_; l; l = l->next) {
+      if (l == &local)
+        mine = l;
+      else
+        retire(*l);
+    }
+    threads_ = mine;
+    if (mine) mine->next = nullptr;
+    mutex_.unlock();
+  }
 
  private:
+  void retire(const Local& l) {
+    add(past_.allocations, l.allocations);
+    add(past_.hits, l.hits);
+  }
+
   void unlink(Block* b) {
     (b->newer ? b->newer->older : newest_) = b->older;
     (b->older ? b->older->newer : oldest_) = b->newer;
@@ -155,7 +205,6 @@ class Shared {
     while (bytes_ > limit) {
       Block* b = oldest_;
       unlink(b);
-      counters.cached.fetch_sub((int64_t)b->size.bytes, std::memory_order_relaxed);
       to_system(b, b->size.bytes);
     }
   }
@@ -165,54 +214,53 @@ class Shared {
     return std::min(physical / 8, size_t(1) << 30);
   }
 
+  std::mutex mutex_;
   Block* top_[kClasses] = {};
   Block *newest_ = nullptr, *oldest_ = nullptr;
   size_t bytes_ = 0, limit_ = default_limit();
+  Local* threads_ = nullptr;
+  Local past_{};  // counts of threads that ended
 };
 
-// NOTE: never destroyed: tensors may be released after static destructors have run.
+// NOTE: never destroyed, because tensors may be released after static destructors have run. The lock is held across a
+// fork, so that the child finds the lists whole.
 Shared& shared() {
   static Shared* cache = [] {
-    Shared* made = new Shared;
-    static Shared* for_fork = made;
-    // Held across a fork, so that the child finds the lists whole.
-    pthread_atfork([] { for_fork->mutex.lock(); }, [] { for_fork->mutex.unlock(); }, [] { for_fork->mutex.unlock(); });
-    return made;
+    pthread_atfork([] { shared().before_fork(); }, [] { shared().after_fork(); },
+                   [] { shared().after_fork_in_child(); });
+    return new Shared;
   }();
   return *cache;
 }
 
-// One thread's small blocks: no lock. At most 64 KiB per class stay here, the rest goes to the shared cache.
-struct Local {
-  Block* top[kLocalClasses];
-  uint32_t count[kLocalClasses];
-  enum : uint8_t { New, Ready, Gone } state;
-
-  void empty() {
-    for (int i = 0; i < kLocalClasses; ++i) {
-      while (Block* b = top[i]) {
-        top[i] = b->older;
-        shared().put(b, b->size);
-      }
-      count[i] = 0;
+void empty_local() {
+  for (int i = 0; i < kLocalClasses; ++i) {
+    while (Block* b = local.top[i]) {
+      local.top[i] = b->older;
+      shared().put(b, b->size);
     }
+    local.count[i] = 0;
   }
-};
-thread_local constinit Local local{};
+  local.cached = 0;
+}
 
-// Made on a thread's first release only, because a thread_local with a destructor is slower to reach.
-struct AtThreadExit {
-  AtThreadExit() { local.state = Local::Ready; }
-  ~AtThreadExit() {
+// Apart from Local, because a thread_local with a destructor is slower to reach.
+struct ThreadLife {
+  ThreadLife() {
+    shared().join(local);
+    local.state = Local::Ready;
+  }
+  ~ThreadLife() {
     local.state = Local::Gone;
-    local.empty();
+    empty_local();
+    shared().leave(local);
   }
 };
 
 bool local_ready() {
   if (__builtin_expect(local.state == Local::New, 0)) {
-    static thread_local AtThreadExit at_exit;
-    (void)&at_exit;
+    static thread_local ThreadLife life;
+    (void)&life;
   }
   return local.state == Local::Ready;
 }
@@ -223,54 +271,52 @@ void* allocate_cpu(size_t bytes) {
   if (bytes > kLargest) return nullptr;
   SizeClass size = size_class(bytes);
   void* p = nullptr;
-  if constexpr (kCaching) {
-    if (size.index < kLocalClasses && local.top[size.index]) {
-      Block* b = local.top[size.index];
-      local.top[size.index] = b->older;
-      --local.count[size.index];
-      p = b;
-    } else {
-      p = shared().take(size);
+  if (kCaching && local_ready() && size.index < kLocalClasses && local.top[size.index]) {
+    Block* b = local.top[size.index];
+    local.top[size.index] = b->older;
+    --local.count[size.index];
+    add(local.cached, -(int64_t)size.bytes);
+    p = b;
+  } else if (kCaching) {
+    p = shared().take(size);
+  }
+  add(local.allocations, 1);
+  if (p) {
+    add(local.hits, 1);
+  } else {
+    size_t room = kCaching ? size.bytes : std::max<size_t>(bytes, 1);
+    p = from_system(room);
+    if (!p) {
+      empty_cache_cpu();
+      p = from_system(room);
     }
   }
-  bool hit = p != nullptr;
-  size_t room = kCaching ? size.bytes : std::max<size_t>(bytes, 1);
-  if (!p) p = from_system(room);
-  if (!p) {
-    empty_cache_cpu();
-    p = from_system(room);
-  }
-  if (p) count_in(size.bytes, hit);
+  if (p) count_in_use((int64_t)size.bytes);
   return p;
 }
 
 void release_cpu(void* p, size_t bytes) {
   if (!p) return;
   SizeClass size = size_class(bytes);
-  counters.in_use.fetch_sub((int64_t)size.bytes, std::memory_order_relaxed);
-  if constexpr (!kCaching) return to_system(p, bytes);
-  counters.cached.fetch_add((int64_t)size.bytes, std::memory_order_relaxed);
-  if (size.index < kLocalClasses && local_ready() && local.count[size.index] * size.bytes < (size_t(64) << 10)) {
-    Block* b = static_cast<Block*>(p);
-    b->older = local.top[size.index];
-    b->size = size;
-    local.top[size.index] = b;
-    ++local.count[size.index];
-    return;
-  }
-  shared().put(p, size);
+  in_use.fetch_sub((int64_t)size.bytes, std::memory_order_relaxed);
+  if (!kCaching) return free(p);
+  if (size.index >= kLocalClasses || !local_ready() || local.count[size.index] * size.bytes >= kLocalRoom)
+    return shared().put(p, size);
+  Block* b = static_cast<Block*>(p);
+  b->older = local.top[size.index];
+  b->size = size;
+  local.top[size.index] = b;
+  ++local.count[size.index];
+  add(local.cached, (int64_t)size.bytes);
 }
 
-MemoryStats memory_stats_cpu() {
-  return {counters.in_use.load(), counters.peak.load(), counters.cached.load(), counters.allocations.load(),
-          counters.hits.load()};
-}
+MemoryStats memory_stats_cpu() { return shared().stats(); }
 
-void reset_peak_memory_cpu() { counters.peak = counters.in_use.load(); }
+void reset_peak_memory_cpu() { peak = in_use.load(); }
 
 void empty_cache_cpu() {
-  local.empty();
-  shared().trim_to(0);
+  empty_local();
+  shared().empty();
 }
 
 void set_cache_limit_cpu(size_t bytes) { shared().set_limit(bytes); }

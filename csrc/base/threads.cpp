@@ -23,7 +23,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kSpin = std::chrono::microseconds(30);
 constexpr auto kPoll = std::chrono::milliseconds(20);
-constexpr int kMaxThreads = 1024;
 
 thread_local bool inside_piece = false;
 thread_local bool cut_short = false;  // by Ctrl-C; stays until take_interrupted(), so that all of a kernel is skipped

@@ -9,8 +9,9 @@
 
 namespace weft {
 
+constexpr int kMaxThreads = 1024;
 int num_threads();            // default: WEFT_NUM_THREADS, else min(affinity, cgroup quota)
-void set_num_threads(int n);  // ValueError when n < 1
+void set_num_threads(int n);  // ValueError unless 1 <= n <= kMaxThreads
 bool in_parallel();           // true inside a piece: nested calls then run on this thread
 
 // Runs body(context, piece, worker) once for each piece in [0, pieces). `worker` is in [0, max_workers) and unique

@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 
@@ -217,13 +218,19 @@ void bind_generators(py::module_& m) {
 
 }  // namespace
 
+// For threadpoolctl, which knows a library by its exported symbols.
+#define WEFT_EXPORT extern "C" __attribute__((visibility("default")))
+WEFT_EXPORT int weft_get_num_threads() { return num_threads(); }
+WEFT_EXPORT void weft_set_num_threads(int n) { set_num_threads(std::clamp(n, 1, kMaxThreads)); }
+
 void bind_runtime(py::module_& m) {
   py::register_local_exception_translator(translate);
   gil_release = release_gil;
   gil_restore = restore_gil;
   interrupt_poll = poll_signals;
   raise_interrupted = raise_pending;
-  cpu_isa();  // a bad WEFT_CPU_ISA is told at import
+  cpu_isa();  // a bad WEFT_CPU_ISA or WEFT_NUM_THREADS is told at import
+  if (getenv("WEFT_NUM_THREADS")) num_threads();
   m.attr("__version__") = WEFT_VERSION;
   bind_threads(m);
   bind_memory(m);
