@@ -16,12 +16,17 @@ bool in_parallel();           // true inside a piece: nested calls then run on t
 
 // Runs body(context, piece, worker) once for each piece in [0, pieces). `worker` is in [0, max_workers) and unique
 // among the threads running at the same moment: it indexes per-worker scratch in a workspace. At most max_workers
-// threads (0: num_threads()) take part; the caller is one of them. Returns when all pieces are done. While big work
-// runs on Python's main thread, a pending Ctrl-C makes the remaining pieces be skipped (see interrupted()).
+// threads (0: num_threads()) take part; the caller is one of them. Returns when all pieces are done. The body must not
+// throw. While big work runs on Python's main thread, a pending Ctrl-C makes the remaining pieces be skipped, and those
+// of any later call until launch() has raised it.
 void parallel_for(int64_t pieces, void (*body)(void* context, int64_t piece, int worker), void* context,
                   int max_workers = 0);
 
-// True once if the last parallel_for on this thread was cut short by Ctrl-C; launch() turns it into the exception.
+// True from the moment that Ctrl-C cut this thread's work short. NOTE: a kernel that uses what pieces have written as
+// addresses (counts, offsets, sorted positions) must ask before it does.
+bool interrupted();
+
+// The same, and forgets it: launch() turns it into the exception.
 bool take_interrupted();
 
 template <class F>
