@@ -5,6 +5,7 @@ namespace weft {
 
 #define WEFT_BINDINGS(BIND) \
   BIND(view)                \
+  BIND(optimizer)           \
   BIND(probe)               \
   BIND(reduce)              \
   BIND(softmax)

@@ -2,14 +2,16 @@
 #pragma once
 
 #include "kernels/index.h"
+#include "kernels/optimizer.h"
 #include "kernels/probe.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
-#define WEFT_STEMS(STEM)      \
-  STEM(IndexKernels, index)   \
-  STEM(ProbeKernels, probe)   \
-  STEM(ReduceKernels, reduce) \
+#define WEFT_STEMS(STEM)            \
+  STEM(IndexKernels, index)         \
+  STEM(OptimizerKernels, optimizer) \
+  STEM(ProbeKernels, probe)         \
+  STEM(ReduceKernels, reduce)       \
   STEM(SoftmaxKernels, softmax)
 
 namespace weft {
