@@ -1,0 +1,74 @@
+#include "ops/softmax.h"
+
+#include "ops/copy.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/view.h"
+#include "tensor/launch.h"
+#include "tensor/python.h"
+
+namespace weft {
+
+namespace {
+
+constexpr double kWork = 16;  // operations per element, roughly
+
+// The kernels know contiguous rows. Another axis is moved to the end and back.
+Tensor rows_of(const Tensor& x, int axis) { return contiguous(axis < x.dim() - 1 ? transpose(x, axis, -1) : x); }
+Tensor rows_back(const Tensor& y, int axis) { return axis < y.dim() - 1 ? contiguous(transpose(y, axis, -1)) : y; }
+
+Tensor forward(const char* op, const Tensor& x, int axis, bool log) {
+  GradMode off(false);
+  Tensor in = rows_of(x, axis), out = Tensor::empty_like(in);
+  int64_t cols = in.dim() ? in.shape().back() : 1;
+  SoftmaxForward a{out.data(), in.data(), cols ? in.numel() / cols : 0, cols, in.dtype(), log};
+  launch(op, x.device(), kernels(x.device()).softmax.forward, a, kWork * (double)in.numel());
+  return rows_back(out, axis);
+}
+
+Tensor backward(const char* op, const Tensor& dy, const Tensor& y, int axis, bool log) {
+  if (grad_enabled()) {  // a second derivative is wanted: the same formula, on the tape
+    if (log) return sub(dy, mul(exp(y), sum(dy, {axis}, true)));
+    return mul(y, sub(dy, sum(mul(dy, y), {axis}, true)));
+  }
+  Tensor dy_rows = rows_of(dy, axis), y_rows = rows_of(y, axis), dx = Tensor::empty_like(y_rows);
+  int64_t cols = dx.dim() ? dx.shape().back() : 1;
+  SoftmaxBackward a{dx.data(), dy_rows.data(), y_rows.data(), cols ? dx.numel() / cols : 0, cols, dx.dtype(), log};
+  launch(op, dx.device(), kernels(dx.device()).softmax.backward, a, kWork * (double)dx.numel());
+  return rows_back(dx, axis);
+}
+
+Tensor softmax_or_log(const char* op, const Tensor& x, int64_t dim, bool log) {
+  WEFT_CHECK(is_floating(x.dtype()), NotImplemented, "[", op, "] expected a floating dtype, got ", name_of(x.dtype()),
+             "; pass dtype= to convert first");
+  int axis = wrap_dim(op, dim, x.dim() ? x.dim() : 1);
+  Tensor y = forward(op, x, axis, log);
+  if (needs_grad(x))
+    record(op, {x}, {y}, [op, axis, log, y = Saved::output(y)](Backward& b) {
+      return b.grads(backward(op, b.dy(), y.get(b), axis, log));
+    });
+  return y;
+}
+
+}  // namespace
+
+Tensor softmax(const Tensor& x, int64_t dim) { return softmax_or_log("softmax", x, dim, false); }
+Tensor log_softmax(const Tensor& x, int64_t dim) { return softmax_or_log("log_softmax", x, dim, true); }
+
+void bind_softmax(py::module_& m) {
+  py::arg_v dtype("dtype", py::none());
+  def_both(
+      m, "softmax",
+      [](const Tensor& x, int64_t dim, std::optional<DType> dtype) { return softmax(dtype ? to(x, *dtype) : x, dim); },
+      py::arg("dim"), dtype,
+      "exp(x) / sum(exp(x)) along `dim`: same shape, each slice sums to 1. `dtype` converts the input first.\n"
+      "IndexError if there is no such dim; NotImplementedError for integers.");
+  def_both(
+      m, "log_softmax",
+      [](const Tensor& x, int64_t dim, std::optional<DType> dtype) {
+        return log_softmax(dtype ? to(x, *dtype) : x, dim);
+      },
+      py::arg("dim"), dtype, "log(softmax(x, dim)), computed without leaving the logarithm. See softmax.");
+}
+
+}  // namespace weft
