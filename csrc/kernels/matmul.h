@@ -1,0 +1,43 @@
+// Matrix product: for each batch item
+//   C[m,n] = act(alpha * A[m,k] B[k,n] + beta * C[m,n] + bias[n])
+// A, B and C have any row and column strides (in elements, also zero or negative for A and B), so a transposed operand
+// costs no copy; a broadcast batch dimension has stride 0. k = 0 is an empty sum. beta = 0 never reads C. C aliases
+// nothing. With `pre`, the argument of the activation is kept there, with C's strides.
+// float32 and float64 sum in their own precision; float16 and bfloat16 in float32, rounded once; integers wrap.
+// Blocks of C depend on the problem alone and each element is summed by one piece in one order: the same bits for any
+// number of threads.
+#pragma once
+
+#include <cstdint>
+
+#include "base/dtype.h"
+#include "base/shape.h"
+
+namespace weft {
+
+enum class Activation : uint8_t { None, Relu, Gelu, GeluTanh, Silu };
+
+struct MatmulArgs {
+  void* c;
+  const void* a;
+  const void* b;
+  int64_t m, n, k;
+  int64_t a_row, a_col, b_row, b_col, c_row, c_col;
+  int batch_dims;  // 0: one product
+  int64_t batch[kMaxDims], a_batch[kMaxDims], b_batch[kMaxDims], c_batch[kMaxDims];
+  DType dtype;  // of A, B, C, bias and pre
+  double alpha, beta;
+  const void* bias;  // [n] or null
+  void* pre;         // or null
+  Activation act;
+  void* workspace;
+  int64_t workspace_bytes;  // from workspace()
+  int workers;              // the number of threads that workspace() was asked for
+};
+
+struct MatmulKernels {
+  void (*forward)(const MatmulArgs&) = nullptr;
+  int64_t (*workspace)(const MatmulArgs&) = nullptr;  // pointers and workspace are not looked at
+};
+
+}  // namespace weft

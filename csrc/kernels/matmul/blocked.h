@@ -1,0 +1,149 @@
+// The five loops around the micro-kernel ("BLIS: A Framework for Rapidly Instantiating BLAS Functionality", Van Zee
+// and van de Geijn 2015): column blocks of nc, blocks of the sum of kc, row blocks of mc, then tiles. Inside one
+// (nc, kc, mc) block, pieces of mb x nb share what was packed.
+#pragma once
+
+#include "base/threads.h"
+#include "kernels/matmul/pack.h"
+#include "kernels/matmul/tile.h"
+
+namespace weft::WEFT_ISA::mm {
+
+template <class T>
+struct Gemm {
+  int64_t m, n, k;
+  const T* a;
+  int64_t a_row, a_k;
+  const T* b;
+  int64_t b_k, b_col;
+  Out<T> out;
+};
+
+struct Serial {
+  template <class F>
+  inline __attribute__((always_inline)) void operator()(int64_t pieces, const F& body) const {
+    for (int64_t i = 0; i < pieces; ++i) body(i, 0);
+  }
+};
+struct Threaded {
+  template <class F>
+  inline __attribute__((always_inline)) void operator()(int64_t pieces, const F& body) const {
+    parallel(pieces, body);
+  }
+};
+
+WEFT_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+WEFT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// n items in `count` nearly equal parts: part i begins here.
+WEFT_INLINE int64_t part(int64_t n, int64_t count, int64_t i) {
+  int64_t base = n / count, rest = n % count;
+  return i * base + smaller(i, rest);
+}
+
+struct Blocking {
+  int64_t kc, nc, mc;  // nc in panels, mc in tiles of rows
+  int64_t scratch;     // elements
+};
+template <class T>
+WEFT_INLINE Blocking blocking(int64_t m, int64_t n, int64_t k, bool pack_a) {
+  constexpr int64_t kMost = 2560 / (int64_t)sizeof(T);
+  Blocking s;
+  s.kc = k > 0 ? ceil_div(k, ceil_div(k, kMost)) : 1;
+  s.nc = smaller(ceil_div(n, kPanel<T>), 16384 / (int64_t)sizeof(T) / kPanel<T>);
+  s.mc = smaller(ceil_div(m, kRows), 3072 / kRows);
+  s.scratch = s.kc * (s.nc * kPanel<T> + (pack_a ? s.mc * kRows : 0));
+  return s;
+}
+
+// How a block of tiles x panels x kc is cut into pieces: enough of them for many threads, none below a million
+// multiply-adds where that can be had.
+struct Cut {
+  int64_t mb, nb;  // in tiles and panels
+};
+template <class T>
+WEFT_INLINE Cut cut_block(int64_t tiles, int64_t panels, int64_t kc) {
+  Cut c{smaller(tiles, 12), smaller(panels, 12)};
+  const int64_t tile_work = kRows * kPanel<T> * kc;
+  while (ceil_div(tiles, c.mb) * ceil_div(panels, c.nb) < 24 && c.mb * c.nb * tile_work > (1 << 20)) {
+    if (c.nb * kPanel<T> > 3 * c.mb * kRows && c.nb > kWide)
+      c.nb = ceil_div(ceil_div(c.nb, 2), kWide) * kWide;
+    else if (c.mb > 1)
+      c.mb = ceil_div(c.mb, 2);
+    else
+      break;
+  }
+  return c;
+}
+
+// The next group of panels: full tiles, and no lonely panel at the end.
+WEFT_INLINE int group(int64_t left) {
+  if (left == kWide + 1 && kWide > 2) return 2;
+  return left < kWide ? (int)left : kWide;
+}
+
+template <class T, class Run>
+void gemm_blocked(const Gemm<T>& g, T* scratch, const Run& run) {
+  constexpr int P = kPanel<T>;
+  const bool pack_a = g.a_k != 1;
+  const Blocking s = blocking<T>(g.m, g.n, g.k, pack_a);
+  const int64_t all_panels = ceil_div(g.n, P), all_tiles = ceil_div(g.m, kRows);
+  T* const bp = scratch;
+  T* const ap = scratch + s.kc * s.nc * P;
+
+  for (int64_t jc = 0; jc < all_panels; jc += s.nc) {
+    const int64_t panels = smaller(s.nc, all_panels - jc);
+    for (int64_t pc = 0; pc == 0 || pc < g.k; pc += s.kc) {
+      const int64_t kc = smaller(s.kc, g.k - pc);
+      Out<T> out = g.out;
+      if (pc > 0) out.beta = 1;
+      if (pc + kc < g.k) {
+        out.bias_n = out.bias_m = nullptr;
+        out.pre = nullptr;
+        out.act = Activation::None;
+      }
+      run(ceil_div(panels, 4), [&](int64_t piece, int) {
+        for (int64_t p = piece * 4; p < smaller(piece * 4 + 4, panels); ++p) {
+          const int64_t j = (jc + p) * P;
+          pack_panel(bp + p * P * kc, P, g.b + pc * g.b_k + j * g.b_col, g.b_k, g.b_col, kc, (int)smaller(P, g.n - j));
+        }
+      });
+      for (int64_t ic = 0; ic < all_tiles; ic += s.mc) {
+        const int64_t tiles = smaller(s.mc, all_tiles - ic);
+        if (pack_a)
+          run(ceil_div(tiles, 8), [&](int64_t piece, int) {
+            for (int64_t t = piece * 8; t < smaller(piece * 8 + 8, tiles); ++t) {
+              const int64_t i = part(g.m, all_tiles, ic + t), rows = part(g.m, all_tiles, ic + t + 1) - i;
+              pack_panel(ap + t * kRows * kc, kRows, g.a + i * g.a_row + pc * g.a_k, g.a_k, g.a_row, kc, (int)rows);
+            }
+          });
+        const Cut c = cut_block<T>(tiles, panels, kc);
+        const int64_t row_blocks = ceil_div(tiles, c.mb), column_blocks = ceil_div(panels, c.nb);
+        run(row_blocks * column_blocks, [&](int64_t piece, int) {
+          const int64_t t0 = piece / column_blocks * c.mb, t1 = smaller(t0 + c.mb, tiles);
+          const int64_t p0 = piece % column_blocks * c.nb, p1 = smaller(p0 + c.nb, panels);
+          for (int64_t p = p0; p < p1;) {
+            const int np = group(p1 - p);
+            const int64_t j = (jc + p) * P;
+            for (int64_t t = t0; t < t1; ++t) {
+              const int64_t i = part(g.m, all_tiles, ic + t), rows = part(g.m, all_tiles, ic + t + 1) - i;
+              TileArgs<T> args;
+              args.k = kc;
+              args.a = pack_a ? ap + t * kRows * kc : g.a + i * g.a_row + pc;
+              args.a_row = pack_a ? 1 : g.a_row;
+              args.a_k = pack_a ? kRows : 1;
+              args.b = bp + p * P * kc;
+              args.b_k = P;
+              args.b_panel = P * kc;
+              args.cols = (int)smaller(np * P, g.n - j);
+              run_tile<T>(np, (int)rows, args, out.at(i, j));
+            }
+            p += np;
+          }
+        });
+      }
+    }
+  }
+}
+
+}  // namespace weft::WEFT_ISA::mm
