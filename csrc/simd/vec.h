@@ -15,8 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "base/dtype.h"
-#include "base/macros.h"
+#include "base/half.h"
 
 #if defined(__x86_64__) || defined(__i386__)
 #pragma GCC diagnostic push
@@ -262,7 +261,7 @@ WEFT_INLINE f32v narrow(f64v low, f64v high) {
 }
 #endif
 
-// Half precision. Exact in every mode of the processor (denormals may be flushed in arithmetic on floats).
+// Half precision, to the same bits as the scalar functions of base/half.h.
 
 WEFT_INLINE f32v widen_bf16(u16h h) {
 #if WEFT_AVX512
@@ -337,13 +336,11 @@ WEFT_INLINE void store_f32_n(Half* p, f32v v, int64_t n) {
     if (i < n) p[i] = t[i];
 }
 
-// One element, by the same rules.
-WEFT_INLINE float to_float(float x) { return x; }
-WEFT_INLINE float to_float(float16 x) { return widen_f16(u16h{x.bits})[0]; }
-WEFT_INLINE float to_float(bfloat16 x) { return __builtin_bit_cast(float, (uint32_t)x.bits << 16); }
-WEFT_INLINE void from_float(float* p, float x) { *p = x; }
-WEFT_INLINE void from_float(float16* p, float x) { p->bits = narrow_f16(f32v{x})[0]; }
-WEFT_INLINE void from_float(bfloat16* p, float x) { p->bits = narrow_bf16(f32v{x})[0]; }
+using weft::from_float;
+template <class T>
+WEFT_INLINE void from_float(T* p, float x) {
+  *p = from_float<T>(x);
+}
 
 // Across lanes: halves are folded onto each other until one element is left.
 

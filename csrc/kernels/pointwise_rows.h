@@ -1,0 +1,108 @@
+// One functor over one contiguous row, and the driver that makes contiguous rows out of strided operands of any dtype.
+#pragma once
+
+#define WEFT_FUNCTORS weft::WEFT_ISA
+
+#include "kernels/pointwise.h"
+#include "simd/math.h"
+
+namespace weft::WEFT_ISA {
+
+// What kernels/pointwise_functors.h asks for, beyond simd/math.h.
+
+template <class V>
+inline constexpr bool is_integer = false;
+template <>
+inline constexpr bool is_integer<i64v> = true;
+
+template <class V>
+WEFT_INLINE V lit(double x) {
+  if constexpr (is_integer<V>)
+    return splat<V>(x >= 0x1p63 ? INT64_MAX : x <= -0x1p63 ? INT64_MIN : (int64_t)x);
+  else
+    return splat<V>((scalar_of<V>)x);
+}
+WEFT_INLINE i64v vselect(i64v m, i64v a, i64v b) { return m ? a : b; }
+WEFT_INLINE i64v vabs(i64v x) { return x < 0 ? -x : x; }
+WEFT_INLINE i64v vquotient(i64v a, i64v b) {  // neither 0 nor -1 may reach the divider: both trap
+  for (int i = 0; i < lanes<i64v>; ++i) a[i] = b[i] == 0 ? 0 : b[i] == -1 ? (int64_t)(0 - (uint64_t)a[i]) : a[i] / b[i];
+  return a;
+}
+WEFT_INLINE i64v vpow(i64v a, i64v b) {
+  for (int i = 0; i < lanes<i64v>; ++i) {
+    uint64_t base = (uint64_t)a[i], r = 1;
+    if (b[i] < 0)
+      r = a[i] == 1 ? 1 : a[i] == -1 ? (b[i] & 1 ? -1 : 1) : 0;
+    else
+      for (uint64_t e = (uint64_t)b[i]; e; e >>= 1, base *= base)
+        if (e & 1) r *= base;
+    a[i] = (int64_t)r;
+  }
+  return a;
+}
+
+}  // namespace weft::WEFT_ISA
+
+#include "kernels/pointwise_functors.h"
+
+namespace weft::WEFT_ISA {
+
+// out[i] = f(in[k][i & mask[k]]...): an operand is contiguous (mask -1), or one vector of a repeated value (mask 0).
+template <class T>
+using Row = void (*)(T* out, const T* const* in, const int64_t* mask, int64_t n, const Params& params);
+
+template <class F, int N, class V, class L>
+WEFT_INLINE V apply(L operand, const Params& p) {
+  if constexpr (N == 1)
+    return F::template value<V>(operand(0), p);
+  else if constexpr (N == 2)
+    return F::template value<V>(operand(0), operand(1), p);
+  else
+    return F::template value<V>(operand(0), operand(1), operand(2), p);
+}
+
+template <class F, int N, class T>
+static void row(T* out, const T* const* in, const int64_t* mask, int64_t n, const Params& params) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>;
+  const Params p = params;
+  const T* x[N];
+  int64_t m[N];
+  for (int k = 0; k < N; ++k) x[k] = in[k], m[k] = mask[k];
+  int64_t i = 0;
+  for (; i + L <= n; i += L)
+    store<V>(out + i,
+             apply<F, N, V>([&](int k) __attribute__((always_inline)) { return load<V>(x[k] + (i & m[k])); }, p));
+  if (i < n)
+    store_n<V>(
+        out + i,
+        apply<F, N, V>(
+            [&](int k) __attribute__((always_inline)) { return m[k] ? load_n<V>(x[k] + i, n - i) : load<V>(x[k]); }, p),
+        n - i);
+}
+
+void drive(const Pointwise& a, Row<float> row);
+void drive(const Pointwise& a, Row<double> row);
+void drive(const Pointwise& a, Row<int64_t> row);
+
+template <class F, int N, class T>
+static void kernel(const Pointwise& a) {
+  drive(a, &row<F, N, T>);
+}
+
+// Registers F for the computations of its domain.
+template <class F, int N, Domain domain>
+WEFT_INLINE void add(PointwiseKernels& k, PointwiseOp op) {
+  PointwiseKernel* entry = k.table[(int)op];
+  if constexpr (domain != Domain::Whole) {
+    entry[(int)Compute::Float32] = kernel<F, N, float>;
+    entry[(int)Compute::Float64] = kernel<F, N, double>;
+  }
+  if constexpr (domain != Domain::Real) entry[(int)Compute::Int64] = kernel<F, N, int64_t>;
+}
+
+void fill_unary(PointwiseKernels& k);
+void fill_grad(PointwiseKernels& k);
+void fill_binary(PointwiseKernels& k);
+
+}  // namespace weft::WEFT_ISA
