@@ -1,15 +1,19 @@
 // The kernels of one device (and, on the CPU, of one instruction set): one line per stem, here and in the list below.
 #pragma once
 
+#include "kernels/copy.h"
 #include "kernels/index.h"
 #include "kernels/optimizer.h"
+#include "kernels/pointwise.h"
 #include "kernels/probe.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
 #define WEFT_STEMS(STEM)            \
+  STEM(CopyKernels, copy)           \
   STEM(IndexKernels, index)         \
   STEM(OptimizerKernels, optimizer) \
+  STEM(PointwiseKernels, pointwise) \
   STEM(ProbeKernels, probe)         \
   STEM(ReduceKernels, reduce)       \
   STEM(SoftmaxKernels, softmax)
