@@ -5,6 +5,9 @@ namespace weft {
 
 #define WEFT_BINDINGS(BIND) \
   BIND(view)                \
+  BIND(dropout)             \
+  BIND(embedding)           \
+  BIND(random)              \
   BIND(optimizer)           \
   BIND(probe)               \
   BIND(reduce)              \

@@ -2,19 +2,25 @@
 #pragma once
 
 #include "kernels/copy.h"
+#include "kernels/dropout.h"
+#include "kernels/embedding.h"
 #include "kernels/index.h"
 #include "kernels/optimizer.h"
 #include "kernels/pointwise.h"
 #include "kernels/probe.h"
+#include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
 #define WEFT_STEMS(STEM)            \
   STEM(CopyKernels, copy)           \
+  STEM(DropoutKernels, dropout)     \
+  STEM(EmbeddingKernels, embedding) \
   STEM(IndexKernels, index)         \
   STEM(OptimizerKernels, optimizer) \
   STEM(PointwiseKernels, pointwise) \
   STEM(ProbeKernels, probe)         \
+  STEM(RandomKernels, random)       \
   STEM(ReduceKernels, reduce)       \
   STEM(SoftmaxKernels, softmax)
 

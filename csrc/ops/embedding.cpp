@@ -1,0 +1,100 @@
+#include "kernels/embedding.h"
+
+#include "ops/copy.h"
+#include "ops/pointwise.h"
+#include "ops/view.h"
+#include "tensor/autograd.h"
+#include "tensor/launch.h"
+#include "tensor/python.h"
+
+namespace weft {
+namespace {
+
+struct Table {
+  int64_t rows, padding_row;
+  bool by_frequency;
+};
+
+Tensor lookup(const Tensor& ids, const Tensor& weight, const Table& table);
+
+// The table's gradient; linear in dy, so that its own gradient is a lookup.
+Tensor table_gradient(const Tensor& ids, const Tensor& dy, const Table& table) {
+  int64_t cols = dy.shape().back(), n = ids.numel();
+  Tensor dweight = Tensor::empty({table.rows, cols}, dy.dtype(), dy.device());
+  if (dweight.numel() == 0) return dweight;
+  Tensor d = contiguous(dy.detach());
+  Workspace work((table.rows + 1 + n) * (int64_t)sizeof(int64_t), dy.device());
+  EmbeddingBackward args{
+      dweight.data(),    d.data(),   ids.ptr<int64_t>(), static_cast<int64_t*>(work.data()), n, table.rows, cols,
+      table.padding_row, dy.dtype(), table.by_frequency};
+  launch("embedding backward", dy.device(), kernels(dy.device()).embedding.backward, args,
+         (double)dweight.numel() + (double)dy.numel());
+  if (!needs_grad(dy)) return dweight;
+  if (table.by_frequency) {
+    no_second_derivative("embedding with scale_grad_by_freq", {dy}, {dweight});
+    return dweight;
+  }
+  record("embedding backward", {dy}, {dweight}, [saved = Saved(ids), table](Backward& b) {
+    Tensor ids = saved.get(b), ddy = lookup(ids, b.dy(), table);
+    if (table.padding_row < 0) return b.grads(ddy);
+    Tensor padding = unsqueeze(eq(ids, Tensor::full({}, (double)table.padding_row, DType::Int64, ids.device())), -1);
+    return b.grads(where(padding, Tensor::zeros({}, ddy.dtype(), ddy.device()), ddy));
+  });
+  return dweight;
+}
+
+Tensor lookup(const Tensor& ids, const Tensor& weight, const Table& table) {
+  Device device = weight.device();
+  int64_t n = ids.numel(), cols = weight.shape()[1];
+  Dims shape = ids.shape();
+  shape.push_back(cols);
+  Tensor y = Tensor::empty(shape, weight.dtype(), device), w = contiguous(weight.detach());
+  Tensor bad = Tensor::empty({}, DType::Int64, device);
+  EmbeddingForward args{y.data(), w.data(), ids.ptr<int64_t>(), bad.ptr<int64_t>(), n, table.rows, cols, w.dtype()};
+  launch("embedding", device, kernels(device).embedding.forward, args, (double)y.numel());
+  int64_t where_bad = bad.item_int();
+  if (where_bad != INT64_MAX) {
+    int64_t id = ids.as_view({}, {}, where_bad).item_int();
+    fail(ErrorKind::Index, cat("[embedding] id ", id, " at position ", where_bad,
+                               " of the input is out of range: the table has ", table.rows, " rows"));
+  }
+  if (needs_grad(weight))
+    record("embedding", {weight}, {y},
+           [ids = Saved(ids), table](Backward& b) { return b.grads(table_gradient(ids.get(b), b.dy(), table)); });
+  return y;
+}
+
+Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_t> padding_idx, py::object max_norm,
+                 double, bool scale_grad_by_freq, bool sparse) {
+  WEFT_CHECK(input.dtype() == DType::Int64 || input.dtype() == DType::Int32, Type,
+             "[embedding] expected ids of int32 or int64, got ", name_of(input.dtype()));
+  WEFT_CHECK(weight.dim() == 2, Value, "[embedding] expected a weight of 2 dimensions, got ",
+             to_string(weight.shape()));
+  WEFT_CHECK(is_floating(weight.dtype()), Type, "[embedding] expected a floating weight, got ",
+             name_of(weight.dtype()));
+  WEFT_CHECK(input.device() == weight.device(), Runtime, "[embedding] expected ids on ", to_string(weight.device()),
+             ", got ", to_string(input.device()));
+  WEFT_CHECK(max_norm.is_none(), NotImplemented,
+             "[embedding] max_norm is not supported; renormalise the weight itself");
+  WEFT_CHECK(!sparse, NotImplemented, "[embedding] sparse gradients are not supported; use sparse=False");
+  int64_t rows = weight.shape()[0], padding = padding_idx.value_or(-1);
+  if (padding_idx) {
+    WEFT_CHECK(padding >= -rows && padding < rows, Value, "[embedding] padding_idx ", padding,
+               " is out of range: the table has ", rows, " rows");
+    if (padding < 0) padding += rows;
+  }
+  return lookup(contiguous(to(input, DType::Int64)), weight, {rows, padding, scale_grad_by_freq});
+}
+
+}  // namespace
+
+void bind_embedding(py::module_& m) {
+  m.def("embedding", embedding, py::arg("input"), py::arg("weight"), py::arg("padding_idx") = py::none(),
+        py::arg("max_norm") = py::none(), py::arg("norm_type") = 2.0, py::arg("scale_grad_by_freq") = false,
+        py::arg("sparse") = false,
+        "Rows of weight [rows, cols] by id: input [...] of integers gives [..., cols]. IndexError names an id that is "
+        "out "
+        "of range. The row padding_idx gets no gradient.");
+}
+
+}  // namespace weft
