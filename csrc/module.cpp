@@ -8,10 +8,12 @@ namespace weft {
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(random)              \
+  BIND(arg_reduce)          \
   BIND(optimizer)           \
   BIND(probe)               \
   BIND(reduce)              \
-  BIND(softmax)
+  BIND(softmax)             \
+  BIND(variance)
 
 #define BIND(name) void bind_##name(py::module_& m);
 WEFT_BINDINGS(BIND)

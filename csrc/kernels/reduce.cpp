@@ -256,7 +256,7 @@ struct Row {
   }
   int64_t place(int64_t unit) {
     x = s.at(unit);
-    if (s.op.centered) center = ((const Acc*)s.a.center)[unit];
+    if (s.op.centered) center = ((const Acc*)s.a.center)[offset_of(s.a.size, s.a.y_stride, 0, s.a.kept, unit)];
     return unit;
   }
   const char* line_at(int64_t i, int64_t begin) const {
@@ -291,7 +291,7 @@ struct Columns {
   Source<Acc> s;
   int64_t wide, column, row, run_length, tiles, group = 1, per_leaf, leaves, units, width = 0;
   const char* x = nullptr;
-  const Acc* center = nullptr;
+  Acc center[kReduceTile];
 
   explicit Columns(const Source<Acc>& source) : s(source) {
     const Reduce& a = s.a;
@@ -311,7 +311,10 @@ struct Columns {
     int64_t begin = unit % tiles * kReduceTile, k = unit / tiles * wide + begin;
     width = wide - begin < kReduceTile ? wide - begin : kReduceTile;
     x = s.at(k);
-    if (s.op.centered) center = (const Acc*)s.a.center + k;
+    if (s.op.centered) {
+      int64_t at = offset_of(s.a.size, s.a.y_stride, 0, s.a.kept, k), step = s.a.y_stride[s.a.kept - 1];
+      for (int64_t j = 0; j < width; ++j) center[j] = ((const Acc*)s.a.center)[at + j * step];
+    }
     return k;
   }
   void fold(Acc* acc, const char* from, int64_t rows) const {

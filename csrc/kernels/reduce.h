@@ -21,7 +21,7 @@ WEFT_INLINE bool asks_nonzero(ReduceOp op) { return op >= ReduceOp::CountNonzero
 struct Reduce {
   void* y;
   const void* x;
-  const void* center;  // CenteredSquareSum: one per result, float64 for float64 and else float32
+  const void* center;  // CenteredSquareSum: one per result, placed as in y; float64 for float64 and else float32
   int kept, reduced;   // dimensions: [0, kept) and [kept, kept + reduced)
   int64_t size[kMaxDims], x_stride[kMaxDims], y_stride[kMaxDims];
   int64_t kept_numel, reduced_numel;

@@ -1,6 +1,7 @@
 // The kernels of one device (and, on the CPU, of one instruction set): one line per stem, here and in the list below.
 #pragma once
 
+#include "kernels/arg_reduce.h"
 #include "kernels/copy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
@@ -12,16 +13,17 @@
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
-#define WEFT_STEMS(STEM)            \
-  STEM(CopyKernels, copy)           \
-  STEM(DropoutKernels, dropout)     \
-  STEM(EmbeddingKernels, embedding) \
-  STEM(IndexKernels, index)         \
-  STEM(OptimizerKernels, optimizer) \
-  STEM(PointwiseKernels, pointwise) \
-  STEM(ProbeKernels, probe)         \
-  STEM(RandomKernels, random)       \
-  STEM(ReduceKernels, reduce)       \
+#define WEFT_STEMS(STEM)             \
+  STEM(CopyKernels, copy)            \
+  STEM(DropoutKernels, dropout)      \
+  STEM(EmbeddingKernels, embedding)  \
+  STEM(IndexKernels, index)          \
+  STEM(OptimizerKernels, optimizer)  \
+  STEM(PointwiseKernels, pointwise)  \
+  STEM(ProbeKernels, probe)          \
+  STEM(RandomKernels, random)        \
+  STEM(ReduceKernels, reduce)        \
+  STEM(ArgReduceKernels, arg_reduce) \
   STEM(SoftmaxKernels, softmax)
 
 namespace weft {

@@ -1,4 +1,4 @@
-// Walking a row of float, double or half precision elements, one vector at a time; half precision becomes float.
+// Walking a row of floating (or, for reading, int64) elements, one vector at a time; half precision becomes float.
 //
 //   each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, vexp(io.load(x + j))); });
 //   V total = sum_over<V>(n, [=](V& sum, int64_t j, auto io) { sum += io.keep(vexp(io.load(x + j))); });
@@ -21,6 +21,10 @@ template <>
 struct ComputeOf<double> {
   using type = double;
 };
+template <>
+struct ComputeOf<int64_t> {
+  using type = int64_t;
+};
 template <class T>
 using compute_of = typename ComputeOf<T>::type;
 template <class T>
@@ -30,6 +34,7 @@ WEFT_INLINE float to_compute(float x) { return x; }
 WEFT_INLINE float to_compute(float16 x) { return to_float(x); }
 WEFT_INLINE float to_compute(bfloat16 x) { return to_float(x); }
 WEFT_INLINE double to_compute(double x) { return x; }
+WEFT_INLINE int64_t to_compute(int64_t x) { return x; }
 WEFT_INLINE void from_compute(double* p, double x) { *p = x; }
 template <class T>
 WEFT_INLINE void from_compute(T* p, float x) {
@@ -38,6 +43,7 @@ WEFT_INLINE void from_compute(T* p, float x) {
 
 struct AllLanes {
   WEFT_INLINE f64v load(const double* p) { return weft::WEFT_ISA::load<f64v>(p); }
+  WEFT_INLINE i64v load(const int64_t* p) { return weft::WEFT_ISA::load<i64v>(p); }
   WEFT_INLINE void store(double* p, f64v v) { weft::WEFT_ISA::store<f64v>(p, v); }
   template <class T>
   WEFT_INLINE f32v load(const T* p) {
@@ -56,6 +62,7 @@ struct AllLanes {
 struct FirstLanes {
   int64_t n;
   __attribute__((always_inline)) f64v load(const double* p) const { return load_n<f64v>(p, n); }
+  __attribute__((always_inline)) i64v load(const int64_t* p) const { return load_n<i64v>(p, n); }
   __attribute__((always_inline)) void store(double* p, f64v v) const { store_n<f64v>(p, v, n); }
   template <class T>
   __attribute__((always_inline)) f32v load(const T* p) const {

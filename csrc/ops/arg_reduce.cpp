@@ -1,0 +1,113 @@
+// Extremes along one axis with their positions, and weft.max and weft.min in PyTorch's three forms.
+#include "ops/copy.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/view.h"
+#include "tensor/launch.h"
+#include "tensor/python.h"
+
+namespace weft {
+
+namespace {
+
+// Sizes before, along and after an axis.
+struct Split {
+  int64_t outer = 1, n = 1, inner = 1;
+  Split(const Dims& shape, int axis) {
+    for (int d = 0; d < shape.n; ++d) (d < axis ? outer : d == axis ? n : inner) *= shape[d];
+  }
+};
+
+Dims without(Dims shape, int axis, bool keepdim) {
+  if (shape.n == 0) return shape;
+  if (keepdim)
+    shape[axis] = 1;
+  else
+    shape.erase(axis);
+  return shape;
+}
+
+Tensor positions(const char* op, const Tensor& x, int axis, bool keepdim, bool max) {
+  Split s(x.shape(), axis);
+  WEFT_CHECK(s.n > 0, Index, "[", op, "] expected dim ", axis, " to have at least one element, got shape ",
+             to_string(x.shape()));
+  WEFT_CHECK(s.n <= INT32_MAX, NotImplemented, "[", op, "] expected fewer than 2^31 elements along dim ", axis);
+  Tensor in = contiguous(is_floating(x.dtype()) ? x.detach() : to(x, DType::Int64));
+  Tensor indices = Tensor::empty(without(x.shape(), axis, keepdim), DType::Int64, x.device());
+  ArgReduce a{indices.ptr<int64_t>(), in.data(), s.outer, s.n, s.inner, in.dtype(), max};
+  launch(op, x.device(), kernels(x.device()).arg_reduce.arg_reduce, a, (double)x.numel());
+  return indices;
+}
+
+// take and put are each other's gradients, so that all derivatives exist. `shape` is that of the longer array.
+Tensor take(const char* op, const Tensor& x, const Tensor& indices, int axis);
+
+Tensor put(const char* op, const Tensor& y, const Tensor& indices, int axis, const Dims& shape) {
+  Split s(shape, axis);
+  Tensor x = Tensor::empty(shape, y.dtype(), y.device()), from = contiguous(y);
+  ArgMove a{from.data(), x.data(), indices.ptr<int64_t>(), s.outer, s.n, s.inner, y.dtype()};
+  launch(op, x.device(), kernels(x.device()).arg_reduce.put, a, (double)x.numel());
+  if (needs_grad(y)) record(op, {y}, {x}, [=](Backward& b) { return b.grads(take(op, b.dy(), indices, axis)); });
+  return x;
+}
+
+Tensor take(const char* op, const Tensor& x, const Tensor& indices, int axis) {
+  Split s(x.shape(), axis);
+  Tensor y = Tensor::empty(indices.shape(), x.dtype(), x.device()), from = contiguous(x);
+  ArgMove a{y.data(), from.data(), indices.ptr<int64_t>(), s.outer, s.n, s.inner, x.dtype()};
+  launch(op, x.device(), kernels(x.device()).arg_reduce.take, a, (double)y.numel());
+  if (needs_grad(x))
+    record(op, {x}, {y},
+           [=, shape = x.shape()](Backward& b) { return b.grads(put(op, b.dy(), indices, axis, shape)); });
+  return y;
+}
+
+py::object extremes(const py::object& type, const char* op, const Tensor& x, int64_t dim, bool keepdim, bool max) {
+  int axis = wrap_dim(op, dim, x.dim() ? x.dim() : 1);
+  Tensor indices = positions(op, x, axis, keepdim, max);
+  return type(take(op, x, indices, axis), indices);
+}
+
+Tensor extreme_of_all(const char* op, const Tensor& x, bool max) {
+  WEFT_CHECK(x.numel() > 0, Runtime, "[", op, "] expected at least one element, got shape ", to_string(x.shape()));
+  return max ? amax(x) : amin(x);
+}
+
+Tensor arg(const char* op, const Tensor& x, std::optional<int64_t> dim, bool keepdim, bool max) {
+  if (dim) return positions(op, x, wrap_dim(op, *dim, x.dim() ? x.dim() : 1), keepdim, max);
+  Tensor y = positions(op, reshape(x.detach(), {-1}), 0, false, max);
+  return keepdim ? reshape(y, Dims::filled(x.dim(), 1)) : y;
+}
+
+}  // namespace
+
+Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) { return arg("argmax", x, dim, keepdim, true); }
+
+void bind_arg_reduce(py::module_& m) {
+  py::arg_v keepdim("keepdim", false), any_dim("dim", py::none());
+  py::object namedtuple = py::module_::import("collections").attr("namedtuple");
+  auto bind_extreme = [&](const char* op, bool max) {
+    py::object type = namedtuple(op, py::make_tuple("values", "indices"), py::arg("module") = "weft");
+    def_both(m, op, [=](const Tensor& x) { return extreme_of_all(op, x, max); }, "The extreme element, as a scalar.");
+    def_both(
+        m, op, [=](const Tensor& x, int64_t dim, bool keepdim) { return extremes(type, op, x, dim, keepdim, max); },
+        py::arg("dim"), keepdim, "Along `dim`: a named tuple (values, indices), the first position among equals.");
+    def_both(
+        m, op, [=](const Tensor& x, const Tensor& other) { return max ? maximum(x, other) : minimum(x, other); },
+        py::arg("other"), "Of two tensors, element by element.");
+  };
+  bind_extreme("max", true);
+  bind_extreme("min", false);
+  def_both(
+      m, "argmax",
+      [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return arg("argmax", x, dim, keepdim, true); },
+      any_dim, keepdim,
+      "Position of the largest element along `dim` (or in the flattened tensor), the first of equals.");
+  def_both(
+      m, "argmin",
+      [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return arg("argmin", x, dim, keepdim, false); },
+      any_dim, keepdim,
+      "Position of the smallest element along `dim` (or in the flattened tensor), the first of equals.");
+}
+
+}  // namespace weft
