@@ -4,6 +4,8 @@
 namespace weft {
 
 #define WEFT_BINDINGS(BIND) \
+  BIND(conv)                \
+  BIND(pool)                \
   BIND(view)                \
   BIND(dropout)             \
   BIND(embedding)           \

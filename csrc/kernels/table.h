@@ -2,12 +2,14 @@
 #pragma once
 
 #include "kernels/arg_reduce.h"
+#include "kernels/conv.h"
 #include "kernels/copy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
 #include "kernels/index.h"
 #include "kernels/optimizer.h"
 #include "kernels/pointwise.h"
+#include "kernels/pool.h"
 #include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -24,6 +26,8 @@
   STEM(RandomKernels, random)        \
   STEM(ReduceKernels, reduce)        \
   STEM(ArgReduceKernels, arg_reduce) \
+  STEM(PoolKernels, pool)            \
+  STEM(ConvKernels, conv)            \
   STEM(SoftmaxKernels, softmax)
 
 namespace weft {
