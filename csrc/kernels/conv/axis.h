@@ -33,9 +33,9 @@ struct Axis {
   int64_t used;     // residues that occur
   int64_t gcd;      // of stride and dilation
   int64_t inverse;  // of dilation / gcd, modulo period
-  int64_t reach;   // the largest shift
-  int64_t first;   // backward: grid position 0 stands for (i + pad) / stride = first
-  int64_t grid;    // number of grid positions
+  int64_t reach;    // the largest shift
+  int64_t first;    // backward: grid position 0 stands for (i + pad) / stride = first
+  int64_t grid;     // number of grid positions
 
   static Axis make(const ConvAxis& a, bool backward) {
     int64_t gcd = a.stride, rest = a.dilation, u = 0, v = 1;  // gcd = u * dilation modulo stride, rest = v * dilation
@@ -61,9 +61,7 @@ struct Axis {
   int64_t start(int64_t slot) const { return backward ? first - reach : slot * a.dilation % a.stride - a.pad; }
   int64_t step() const { return backward ? 1 : a.stride; }
   // Every plane position is a source element, one after another: the source can be read where it is.
-  bool in_place() const {
-    return slots() == 1 && step() == 1 && start(0) >= 0 && start(0) + grid + reach <= source();
-  }
+  bool in_place() const { return slots() == 1 && step() == 1 && start(0) >= 0 && start(0) + grid + reach <= source(); }
 
   // Taps of a phase: first_tap, first_tap + tap_step, … (first_tap = kernel: none).
   int64_t phases() const { return backward ? a.stride : 1; }

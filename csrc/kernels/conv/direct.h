@@ -53,23 +53,24 @@ Cut cut_pass(const Pass& p) {
     c.block_cols = larger(256, smaller(cols.grid, kBudget / (planes * (1 + rows.reach))));
   c.block_rows = c.block_cols < cols.grid ? 1 : smaller(rows.grid, larger(1, kBudget / per_row - rows.reach));
 
-  // Pieces of about a million multiply-adds, up to 64 of them.
+  // Pieces of about a million multiply-adds, up to 32; blocks of some tiles. Channels are divided only when there would
+  // be fewer than 8 pieces, because each piece makes its own planes.
   c.items = p.images * p.groups;
   const double per_item = (double)p.m * c.max_k * rows.grid * cols.grid * rows.phases() * cols.phases();
   const double wanted = c.items * per_item / (1 << 20);
-  const int64_t pieces = wanted < 1 ? 1 : wanted > 64 ? 64 : (int64_t)wanted;
+  const int64_t pieces = wanted < 1 ? 1 : wanted > 32 ? 32 : (int64_t)wanted;
   c.items_per_piece = larger(1, c.items / pieces);
   const int64_t per_item_pieces = divide_up(pieces, c.items);
   c.m_block = p.m;
   if (per_item_pieces > 1) {
-    int64_t least = divide_up(kTile<T>, cols.grid);
+    int64_t least = divide_up(4 * kTile<T>, cols.grid);
     c.block_rows = smaller(c.block_rows, larger(least, divide_up(rows.grid, per_item_pieces)));
     if (rows.grid == 1 && !c.columns)
       c.block_cols = smaller(c.block_cols, larger(256, divide_up(cols.grid, per_item_pieces)));
   }
   c.row_blocks = divide_up(rows.grid, c.block_rows);
   c.col_blocks = divide_up(cols.grid, c.block_cols);
-  const int64_t m_pieces = divide_up(per_item_pieces, c.row_blocks * c.col_blocks);
+  const int64_t m_pieces = smaller(pieces, 8) / (c.items * c.row_blocks * c.col_blocks);
   if (m_pieces > 1) c.m_block = smaller(p.m, divide_up(divide_up(p.m, m_pieces), kRows) * kRows);
   c.m_blocks = divide_up(p.m, c.m_block);
   c.pieces = divide_up(c.items, c.items_per_piece) * c.m_blocks * c.row_blocks * c.col_blocks;
@@ -99,11 +100,11 @@ struct Product {
   int64_t k, m;
   const T* b;
   const int64_t* offset;
-  bool padded;               // b may be read up to a whole tile
-  int64_t width;             // of a row of b
-  int64_t rows, cols;        // grid positions
-  const T* bias;             // of the m outputs, or null
-  T* out;                    // of grid position (0, 0), output 0
+  bool padded;         // b may be read up to a whole tile
+  int64_t width;       // of a row of b
+  int64_t rows, cols;  // grid positions
+  const T* bias;       // of the m outputs, or null
+  T* out;              // of grid position (0, 0), output 0
   int64_t out_m, out_row, out_col;
 };
 
@@ -128,7 +129,7 @@ WEFT_INLINE int find_runs(Run* runs, const Product<T>& p, int64_t q, int64_t cou
 }
 
 template <class T>
-void multiply(const Product<T>& p) {
+void multiply_rows(const Product<T>& p) {
   constexpr int64_t L = kLanes<T>;
   alignas(64) T buffer[kRows * kTile<T>];
   Run runs[kTile<T>];
@@ -162,6 +163,19 @@ void multiply(const Product<T>& p) {
       m += rows;
     }
     q += vecs * L;
+  }
+}
+
+// By strips of the filter matrix that stay in the cache while all pixels pass.
+template <class T>
+void multiply(Product<T> p) {
+  const int64_t m = p.m, strip = larger(1, 256 * 1024 / (int64_t)sizeof(T) / larger(1, p.k * kRows)) * kRows;
+  for (int64_t at = 0; at < m; at += strip) {
+    p.m = smaller(strip, m - at);
+    multiply_rows(p);
+    p.a += strip * p.k;
+    p.out += strip * p.out_m;
+    if (p.bias) p.bias += strip;
   }
 }
 
@@ -212,8 +226,7 @@ void run_pass(const Pass& p, const Cut& c, T* out, const T* source, const T* bia
               cs = {larger(cs.begin, in_cols.begin), smaller(cs.end, in_cols.end)};
               if (rs.size() == 0 || cs.size() == 0) continue;
               const int64_t k = make_offsets(offset, planes, p.channels, rows, cols, i, j);
-              const T* b =
-                  planes.data + (rs.begin - in_rows.begin) * planes.width + (cs.begin - in_cols.begin);
+              const T* b = planes.data + (rs.begin - in_rows.begin) * planes.width + (cs.begin - in_cols.begin);
               int64_t width = planes.width;
               if (c.columns) {
                 make_columns(columns, offset, k, b, width, rs.size(), cs.size());

@@ -14,7 +14,7 @@ struct Block {
 
 template <class T>
 struct Planes {
-  const T* data;  // grid position (0, 0) of the block, channel 0
+  const T* data;                  // grid position (0, 0) of the block, channel 0
   int64_t width, plane, channel;  // strides between rows, planes and channels
 };
 
@@ -72,8 +72,7 @@ Planes<T> make_planes(T* room, const T* from, int64_t channels, const Axis& rows
   T* to = room;
   for (int64_t c = 0; c < channels; ++c)
     for (int64_t i = 0; i < rows.slots(); ++i)
-      for (int64_t j = 0; j < cols.slots(); ++j, to += plane)
-        pack_plane(to, from + c * image, rows, cols, b, i, j);
+      for (int64_t j = 0; j < cols.slots(); ++j, to += plane) pack_plane(to, from + c * image, rows, cols, b, i, j);
   return {room, plane_width(cols, b), plane, plane * rows.slots() * cols.slots()};
 }
 
@@ -86,8 +85,8 @@ int64_t make_offsets(int64_t* offset, const Planes<T>& p, int64_t channels, cons
   for (int64_t c = 0; c < channels; ++c)
     for (int64_t k = row_tap; k < rows.a.kernel; k += rows.tap_step())
       for (int64_t l = col_tap; l < cols.a.kernel; l += cols.tap_step())
-        offset[n++] = c * p.channel + (rows.slot(k) * cols.slots() + cols.slot(l)) * p.plane +
-                      rows.shift(k) * p.width + cols.shift(l);
+        offset[n++] = c * p.channel + (rows.slot(k) * cols.slots() + cols.slot(l)) * p.plane + rows.shift(k) * p.width +
+                      cols.shift(l);
   return n;
 }
 

@@ -88,9 +88,7 @@ void run_pixel_tile(int rows, int vecs, const PixelTile<T>& t) {
   return pixel_tile_of<T, 1>(vecs, t);
 }
 
-WEFT_INLINE int rows_of_tile(int64_t left) {
-  return left >= kRows ? kRows : left >= 4 ? 4 : left >= 2 ? 2 : 1;
-}
+WEFT_INLINE int rows_of_tile(int64_t left) { return left >= kRows ? kRows : left >= 4 ? 4 : left >= 2 ? 2 : 1; }
 
 // c[i, j] += sum over the pixels (r, p) of a[offset[i] + r * a_width + p] * b[(r * cols + p) * b_row + j]:
 // i < MR weights of a filter, j < NV vectors of output channels.

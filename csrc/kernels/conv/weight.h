@@ -13,13 +13,13 @@ namespace weft::WEFT_ISA::conv {
 
 struct WeightCut {
   Axis rows, cols;
-  int64_t taps, k;                       // weights per input channel; of one output channel
-  bool dots;                             // lanes along pixels
-  int64_t width;                         // of a row of sums: output channels, in whole vectors unless dots
-  int64_t channels, channel_chunks;      // input channels of a piece
-  int64_t groups, group_chunks;          // groups of a piece
-  int64_t block_rows, row_blocks;        // of an image
-  int64_t units, splits;                 // blocks of all images; parts that they are divided into
+  int64_t taps, k;                        // weights per input channel; of one output channel
+  bool dots;                              // lanes along pixels
+  int64_t width;                          // of a row of sums: output channels, in whole vectors unless dots
+  int64_t channels, channel_chunks;       // input channels of a piece
+  int64_t groups, group_chunks;           // groups of a piece
+  int64_t block_rows, row_blocks;         // of an image
+  int64_t units, splits;                  // blocks of all images; parts that they are divided into
   int64_t plane_room, dy_room, sum_room;  // elements
 };
 
@@ -90,8 +90,9 @@ void add_block(const WeightCut& c, T* sums, int64_t k, const Planes<T>& planes, 
     const int vecs = (int)smaller(kVecs, (c.width - o) / L);
     for (int64_t i = 0; i < k;) {
       const int n = rows_of_tile(k - i);
-      run_weight_tile(n, vecs, WeightTile<T>{planes.data, offset + i, planes.width, rows, cols, packed_dy + o, c.width,
-                                             sums + i * c.width + o, c.width});
+      run_weight_tile(n, vecs,
+                      WeightTile<T>{planes.data, offset + i, planes.width, rows, cols, packed_dy + o, c.width,
+                                    sums + i * c.width + o, c.width});
       i += n;
     }
     o += vecs * L;
@@ -120,8 +121,8 @@ void sum_weights(const WeightCut& c, const ConvShape& s, T* sums, const T* x, co
             const int64_t rows = smaller(c.block_rows, c.rows.grid - row);
             const Block block{{row, row + rows}, {0, c.cols.grid}};
             const T* from = dy + image * s.out_channels * dy_plane + row * s.cols.out;
-            Planes<T> planes = make_planes(room, x + (image * s.in_channels + channel) * x_plane, channels, c.rows,
-                                           c.cols, block);
+            Planes<T> planes =
+                make_planes(room, x + (image * s.in_channels + channel) * x_plane, channels, c.rows, c.cols, block);
             make_offsets(offset, planes, channels, c.rows, c.cols, 0, 0);
             if (!c.dots)
               mm::pack_panel(packed_dy, (int)c.width, from, 1, dy_plane, rows * s.cols.out, (int)s.out_channels);
