@@ -42,7 +42,7 @@ Cut cut_pass(const Pass& p) {
   c.max_k = p.channels * row_taps * col_taps;
 
   // Columns cost about as much as 24 multiply-adds per element that they hold.
-  const int64_t sample = smaller(rows.grid, 8), width = cols.in_place() ? cols.source() : cols.grid + cols.reach;
+  const int64_t sample = smaller(rows.grid, 8), width = in_place(rows, cols) ? cols.source() : cols.grid + cols.reach;
   const int64_t shifted = divide_up((sample - 1) * width + cols.grid, L), dense = divide_up(sample * cols.grid, L);
   c.columns = p.m * (shifted - dense) > 24 * dense && c.max_k * cols.grid <= 4 * kBudget;
 
@@ -76,8 +76,7 @@ Cut cut_pass(const Pass& p) {
   c.pieces = divide_up(c.items, c.items_per_piece) * c.m_blocks * c.row_blocks * c.col_blocks;
 
   const Block largest{{0, c.block_rows}, {0, c.block_cols}};
-  const bool in_place = rows.in_place() && cols.in_place();
-  c.plane_room = in_place ? 0 : planes * plane_size(rows, cols, largest) + kTile<T>;
+  c.plane_room = in_place(rows, cols) ? 0 : planes * plane_size(rows, cols, largest) + kTile<T>;
   c.column_room = c.columns ? c.max_k * divide_up(c.block_rows * c.block_cols, L) * L : 0;
   return c;
 }

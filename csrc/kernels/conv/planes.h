@@ -31,8 +31,15 @@ WEFT_INLINE void zero_run(T* to, int64_t n) {
 }
 
 WEFT_INLINE int64_t plane_width(const Axis& cols, const Block& b) { return b.cols.size() + cols.reach; }
+// A power of two between the channels would put them all into a few sets of the cache.
+constexpr int64_t kCrowded = 128;
 WEFT_INLINE int64_t plane_size(const Axis& rows, const Axis& cols, const Block& b) {
-  return (b.rows.size() + rows.reach) * plane_width(cols, b);
+  int64_t n = (b.rows.size() + rows.reach) * plane_width(cols, b);
+  return n % kCrowded ? n : n + 16;
+}
+// Whether the source serves as it is.
+WEFT_INLINE bool in_place(const Axis& rows, const Axis& cols) {
+  return rows.in_place() && cols.in_place() && rows.source() * cols.source() % kCrowded;
 }
 
 template <class T>
@@ -64,7 +71,7 @@ void pack_plane(T* to, const T* from, const Axis& rows, const Axis& cols, const 
 template <class T>
 Planes<T> make_planes(T* room, const T* from, int64_t channels, const Axis& rows, const Axis& cols, const Block& b) {
   const int64_t image = rows.source() * cols.source();
-  if (rows.in_place() && cols.in_place()) {
+  if (in_place(rows, cols)) {
     int64_t row0 = rows.start(0) + b.rows.begin, col0 = cols.start(0) + b.cols.begin;
     return {from + row0 * cols.source() + col0, cols.source(), 0, image};
   }

@@ -53,9 +53,8 @@ WeightCut cut_weight(const ConvShape& s) {
   c.splits = larger(1, smaller(c.units, pieces / (c.group_chunks * c.channel_chunks)));
   c.sum_room = s.groups * c.k * c.width;
   c.splits = larger(1, smaller(c.splits, (64 << 20) / (int64_t)sizeof(T) / c.sum_room));
-  const bool in_place = c.rows.in_place() && c.cols.in_place();
   const Block largest{{0, c.block_rows}, {0, c.cols.grid}};
-  c.plane_room = in_place ? 0 : planes * plane_size(c.rows, c.cols, largest);
+  c.plane_room = in_place(c.rows, c.cols) ? 0 : planes * plane_size(c.rows, c.cols, largest);
   c.dy_room = c.dots ? 0 : c.block_rows * c.cols.grid * c.width;
   return c;
 }
