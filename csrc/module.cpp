@@ -9,8 +9,9 @@ namespace weft {
   BIND(view)                \
   BIND(dropout)             \
   BIND(embedding)           \
-  BIND(random)              \
   BIND(arg_reduce)          \
+  BIND(layer_norm)          \
+  BIND(random)              \
   BIND(optimizer)           \
   BIND(probe)               \
   BIND(reduce)              \

@@ -7,6 +7,7 @@
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
 #include "kernels/index.h"
+#include "kernels/layer_norm.h"
 #include "kernels/optimizer.h"
 #include "kernels/pointwise.h"
 #include "kernels/pool.h"
@@ -16,16 +17,17 @@
 #include "kernels/softmax.h"
 
 #define WEFT_STEMS(STEM)             \
+  STEM(ArgReduceKernels, arg_reduce) \
   STEM(CopyKernels, copy)            \
   STEM(DropoutKernels, dropout)      \
   STEM(EmbeddingKernels, embedding)  \
   STEM(IndexKernels, index)          \
+  STEM(LayerNormKernels, layer_norm) \
   STEM(OptimizerKernels, optimizer)  \
   STEM(PointwiseKernels, pointwise)  \
   STEM(ProbeKernels, probe)          \
   STEM(RandomKernels, random)        \
   STEM(ReduceKernels, reduce)        \
-  STEM(ArgReduceKernels, arg_reduce) \
   STEM(PoolKernels, pool)            \
   STEM(ConvKernels, conv)            \
   STEM(SoftmaxKernels, softmax)

@@ -1,0 +1,133 @@
+#include "kernels/layer_norm.h"
+
+#include "base/threads.h"
+#include "simd/rows.h"
+
+namespace weft::WEFT_ISA {
+
+namespace {
+
+constexpr int64_t kGrain = 16384;  // elements of a piece of work
+
+WEFT_INLINE float root(float x) { return __builtin_sqrtf(x); }
+WEFT_INLINE double root(double x) { return __builtin_sqrt(x); }
+
+template <class T, class A = compute_of<T>>
+void layer_norm_row(T* y, A* mean, A* rstd, const T* x, const A* weight, const A* bias, int64_t n, double eps) {
+  using V = row_vec<T>;
+  A m = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.load(x + j); })) / (A)n;
+  A variance = hsum(sum_over<V>(n,
+                                [=](V& s, int64_t j, auto io) {
+                                  V d = io.keep(io.load(x + j) - m);
+                                  s += d * d;
+                                })) /
+               (A)n;
+  A r = 1 / root(variance + (A)eps);
+  *mean = m;
+  *rstd = r;
+  if (weight && bias)
+    each_vector<V>(n, [=](int64_t j, auto io) {
+      io.store(y + j, (io.load(x + j) - m) * r * io.load(weight + j) + io.load(bias + j));
+    });
+  else
+    each_vector<V>(n, [=](int64_t j, auto io) {
+      V v = (io.load(x + j) - m) * r;
+      if (weight) v *= io.load(weight + j);
+      if (bias) v += io.load(bias + j);
+      io.store(y + j, v);
+    });
+}
+
+template <class T>
+void layer_norm_rows(const LayerNormForward& a) {
+  using A = compute_of<T>;
+  parallel_ranges(a.rows, kGrain / (a.cols + 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i)
+      layer_norm_row((T*)a.y + i * a.cols, (A*)a.mean + i, (A*)a.rstd + i, (const T*)a.x + i * a.cols,
+                     (const A*)a.weight, (const A*)a.bias, a.cols, a.eps);
+  });
+}
+
+// Two sums over the row, then dx; on the way the row's share of dweight and dbias while it is in cache.
+template <class T, class A = compute_of<T>>
+void layer_norm_backward_row(T* dx, A* dweight, A* dbias, const T* dy, const T* x, A mean, A rstd, const A* weight,
+                             int64_t n) {
+  using V = row_vec<T>;
+  A mean_g = 0, mean_gx = 0;
+  if (dx) {
+    auto sums = sum_over<V, Sums<V>>(n, [=](Sums<V>& s, int64_t j, auto io) {
+      V g = io.load(dy + j), xhat = (io.load(x + j) - mean) * rstd;
+      if (weight) g *= io.load(weight + j);
+      s.a += g;
+      s.b += g * xhat;
+    });
+    mean_g = hsum(sums.a) / (A)n;
+    mean_gx = hsum(sums.b) / (A)n;
+  }
+  each_vector<V>(n, [=](int64_t j, auto io) {
+    V d = io.load(dy + j), xhat = (io.load(x + j) - mean) * rstd;
+    if (dweight) {
+      io.store(dweight + j, io.load(dweight + j) + d * xhat);
+      io.store(dbias + j, io.load(dbias + j) + d);
+    }
+    if (dx) {
+      if (weight) d *= io.load(weight + j);
+      io.store(dx + j, rstd * (d - mean_g - xhat * mean_gx));
+    }
+  });
+}
+
+template <class T>
+void layer_norm_backward_rows(const LayerNormBackward& a) {
+  using A = compute_of<T>;
+  int64_t n = a.cols, per_piece = layer_norm_rows_per_piece(n), pieces = layer_norm_pieces(a.rows, n);
+  A* partial = a.dweight ? (A*)a.workspace : nullptr;  // [pieces, 2, cols]
+  parallel(pieces, [&](int64_t piece, int) {
+    int64_t begin = piece * per_piece, end = begin + per_piece < a.rows ? begin + per_piece : a.rows;
+    A* dweight = partial ? partial + piece * 2 * n : nullptr;
+    if (dweight) __builtin_memset(dweight, 0, sizeof(A) * 2 * (size_t)n);
+    for (int64_t i = begin; i < end; ++i)
+      layer_norm_backward_row(a.dx ? (T*)a.dx + i * n : nullptr, dweight, dweight ? dweight + n : nullptr,
+                              (const T*)a.dy + i * n, (const T*)a.x + i * n, ((const A*)a.mean)[i],
+                              ((const A*)a.rstd)[i], (const A*)a.weight, n);
+  });
+  if (!partial) return;
+  constexpr int64_t tile = 64;
+  parallel_ranges(2 * n, kGrain / (pieces + 1) / tile * tile + tile, [&](int64_t begin, int64_t end) {
+    for (int64_t from = begin; from < end; from += tile) {
+      double total[tile] = {};
+      int64_t width = end - from < tile ? end - from : tile;
+      for (int64_t p = 0; p < pieces; ++p)
+        for (int64_t j = 0; j < width; ++j) total[j] += partial[p * 2 * n + from + j];
+      for (int64_t j = 0; j < width; ++j)
+        (from + j < n ? (A*)a.dweight + from + j : (A*)a.dbias + from + j - n)[0] = (A)total[j];
+    }
+  });
+}
+
+void layer_norm_forward(const LayerNormForward& a) {
+  switch (a.dtype) {
+    case DType::Float16: return layer_norm_rows<float16>(a);
+    case DType::BFloat16: return layer_norm_rows<bfloat16>(a);
+    case DType::Float32: return layer_norm_rows<float>(a);
+    default: return layer_norm_rows<double>(a);
+  }
+}
+
+void layer_norm_backward(const LayerNormBackward& a) {
+  switch (a.dtype) {
+    case DType::Float16: return layer_norm_backward_rows<float16>(a);
+    case DType::BFloat16: return layer_norm_backward_rows<bfloat16>(a);
+    case DType::Float32: return layer_norm_backward_rows<float>(a);
+    default: return layer_norm_backward_rows<double>(a);
+  }
+}
+
+}  // namespace
+
+void fill(LayerNormKernels& k) {
+  k.forward = layer_norm_forward;
+  k.backward = layer_norm_backward;
+}
+
+}  // namespace weft::WEFT_ISA
