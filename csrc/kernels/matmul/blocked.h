@@ -9,15 +9,27 @@
 
 namespace weft::WEFT_ISA::mm {
 
-template <class T>
+// S: the type in memory, where it is not the type of the arithmetic.
+template <class T, class S = T>
 struct Gemm {
   int64_t m, n, k;
-  const T* a;
+  const S* a;
   int64_t a_row, a_k;
-  const T* b;
+  const S* b;
   int64_t b_k, b_col;
   Out<T> out;
 };
+
+// C^T = B^T A^T
+template <class T, class S>
+WEFT_INLINE Gemm<T, S> transposed(const Gemm<T, S>& g) {
+  Gemm<T, S> t{g.n, g.m, g.k, g.b, g.b_col, g.b_k, g.a, g.a_k, g.a_row, g.out};
+  t.out.c_row = g.out.c_col;
+  t.out.c_col = g.out.c_row;
+  t.out.bias_n = g.out.bias_m;
+  t.out.bias_m = g.out.bias_n;
+  return t;
+}
 
 struct Serial {
   template <class F>
@@ -41,6 +53,13 @@ WEFT_INLINE int64_t part(int64_t n, int64_t count, int64_t i) {
   return i * base + smaller(i, rest);
 }
 
+template <class T>
+WEFT_INLINE int64_t whole_lines(int64_t elements) {
+  return ceil_div(elements, kPanel<T>) * kPanel<T>;
+}
+
+constexpr int64_t kPieceWork = 1 << 18;  // multiply-adds of the smallest piece worth handing to a thread
+
 struct Blocking {
   int64_t kc, nc, mc;  // nc in panels, mc in tiles of rows
   int64_t scratch;     // elements
@@ -52,7 +71,7 @@ WEFT_INLINE Blocking blocking(int64_t m, int64_t n, int64_t k, bool pack_a) {
   s.kc = k > 0 ? ceil_div(k, ceil_div(k, kMost)) : 1;
   s.nc = smaller(ceil_div(n, kPanel<T>), 16384 / (int64_t)sizeof(T) / kPanel<T>);
   s.mc = smaller(ceil_div(m, kRows), 3072 / kRows);
-  s.scratch = s.kc * (s.nc * kPanel<T> + (pack_a ? s.mc * kRows : 0));
+  s.scratch = whole_lines<T>(s.kc * (s.nc * kPanel<T> + (pack_a ? s.mc * kRows : 0)));
   return s;
 }
 
@@ -82,10 +101,29 @@ WEFT_INLINE int group(int64_t left) {
   return left < kWide ? (int)left : kWide;
 }
 
-template <class T, class Run>
-void gemm_blocked(const Gemm<T>& g, T* scratch, const Run& run) {
+// A row of A that is contiguous along k can stay where it is: a tile reads few enough streams.
+template <class T, class S>
+WEFT_INLINE bool packs_a(const Gemm<T, S>& g) {
+  return sizeof(S) != sizeof(T) || g.a_k != 1;
+}
+template <class T, class S>
+WEFT_INLINE void set_a(TileArgs<T>& args, const Gemm<T, S>& g, const T* packed, int64_t i, int64_t k) {
+  if constexpr (sizeof(S) == sizeof(T))
+    if (!packed) {
+      args.a = g.a + i * g.a_row + k * g.a_k;
+      args.a_row = g.a_row;
+      args.a_k = g.a_k;
+      return;
+    }
+  args.a = packed;
+  args.a_row = 1;
+  args.a_k = kRows;
+}
+
+template <class T, class S, class Run>
+void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
   constexpr int P = kPanel<T>;
-  const bool pack_a = g.a_k != 1;
+  const bool pack_a = packs_a(g);
   const Blocking s = blocking<T>(g.m, g.n, g.k, pack_a);
   const int64_t all_panels = ceil_div(g.n, P), all_tiles = ceil_div(g.m, kRows);
   T* const bp = scratch;
@@ -95,13 +133,7 @@ void gemm_blocked(const Gemm<T>& g, T* scratch, const Run& run) {
     const int64_t panels = smaller(s.nc, all_panels - jc);
     for (int64_t pc = 0; pc == 0 || pc < g.k; pc += s.kc) {
       const int64_t kc = smaller(s.kc, g.k - pc);
-      Out<T> out = g.out;
-      if (pc > 0) out.beta = 1;
-      if (pc + kc < g.k) {
-        out.bias_n = out.bias_m = nullptr;
-        out.pre = nullptr;
-        out.act = Activation::None;
-      }
+      const Out<T> out = g.out.block(pc == 0, pc + kc >= g.k);
       run(ceil_div(panels, 4), [&](int64_t piece, int) {
         for (int64_t p = piece * 4; p < smaller(piece * 4 + 4, panels); ++p) {
           const int64_t j = (jc + p) * P;
@@ -122,20 +154,18 @@ void gemm_blocked(const Gemm<T>& g, T* scratch, const Run& run) {
         run(row_blocks * column_blocks, [&](int64_t piece, int) {
           const int64_t t0 = piece / column_blocks * c.mb, t1 = smaller(t0 + c.mb, tiles);
           const int64_t p0 = piece % column_blocks * c.nb, p1 = smaller(p0 + c.nb, panels);
+          TileArgs<T> args;
+          args.k = kc;
+          args.b_k = P;
+          args.b_panel = P * kc;
           for (int64_t p = p0; p < p1;) {
             const int np = group(p1 - p);
             const int64_t j = (jc + p) * P;
+            args.b = bp + p * P * kc;
+            args.cols = (int)smaller(np * P, g.n - j);
             for (int64_t t = t0; t < t1; ++t) {
               const int64_t i = part(g.m, all_tiles, ic + t), rows = part(g.m, all_tiles, ic + t + 1) - i;
-              TileArgs<T> args;
-              args.k = kc;
-              args.a = pack_a ? ap + t * kRows * kc : g.a + i * g.a_row + pc;
-              args.a_row = pack_a ? 1 : g.a_row;
-              args.a_k = pack_a ? kRows : 1;
-              args.b = bp + p * P * kc;
-              args.b_k = P;
-              args.b_panel = P * kc;
-              args.cols = (int)smaller(np * P, g.n - j);
+              set_a(args, g, pack_a ? ap + t * kRows * kc : nullptr, i, pc);
               run_tile<T>(np, (int)rows, args, out.at(i, j));
             }
             p += np;

@@ -1,6 +1,6 @@
 #include "kernels/matmul/gemm.h"
 
-#include "kernels/matmul/blocked.h"
+#include "kernels/matmul/choose.h"
 
 namespace weft::WEFT_ISA {
 

@@ -1,14 +1,40 @@
-// The micro-kernel: mr rows of A times np panels of B, accumulated in registers, and what happens to the tile before
-// it reaches C. Widths follow "Anatomy of High-Performance Matrix Multiplication" (Goto, van de Geijn 2008): enough
-// accumulators to hide the latency of the multiply-add, few enough to leave registers for one row of B.
+// The micro-kernel: some rows of A times some panels of B, accumulated in registers, and what happens to the tile
+// before it reaches C. Tile sizes follow "Anatomy of High-Performance Matrix Multiplication" (Goto, van de Geijn 2008):
+// enough accumulators to hide the latency of the multiply-add, few enough to leave registers for a row of B.
 #pragma once
 
 #include "kernels/matmul/activation.h"
-#include "kernels/matmul/vec.h"
 
 namespace weft::WEFT_ISA::mm {
 
-// Where a tile goes: C = act(alpha * acc + beta * C + bias_n[j] + bias_m[i]); `pre` gets the argument of act.
+// B is packed in panels of 64 bytes, whatever the instruction set and the tile: 16 float or 8 double columns.
+template <class T>
+constexpr int kPanel = 64 / (int)sizeof(T);
+constexpr int kPanelVectors = 64 / WEFT_VEC_BYTES;
+
+#if WEFT_AVX512
+constexpr int kRows = 8, kWide = 3;  // the tile of the blocked loops: kRows rows, kWide panels
+constexpr int rows_for(int panels) { return panels <= 3 ? 8 : panels <= 4 ? 6 : panels <= 6 ? 4 : panels <= 8 ? 2 : 0; }
+constexpr int kMaxPanels = 8;
+#elif WEFT_AVX2
+constexpr int kRows = 6, kWide = 1;
+constexpr int rows_for(int panels) { return panels == 1 ? 6 : panels == 2 ? 3 : panels <= 4 ? 1 : 0; }
+constexpr int kMaxPanels = 4;
+#else
+constexpr int kRows = 3, kWide = 1;
+constexpr int rows_for(int panels) { return panels == 1 ? 3 : panels == 2 ? 1 : 0; }
+constexpr int kMaxPanels = 2;
+#endif
+
+// The next smaller width, and the widest tile of `rows` rows.
+constexpr int narrower(int panels) { return panels > 4 ? panels - 2 : panels - 1; }
+constexpr int panels_for(int rows) {
+  int p = kMaxPanels;
+  while (p > 1 && rows_for(p) < rows) p = narrower(p);
+  return p;
+}
+
+// Where a tile goes: C = act(alpha * sum + beta * C + bias_n[j] + bias_m[i]); `pre` gets the argument of act.
 template <class T>
 struct Out {
   T* c;
@@ -16,7 +42,7 @@ struct Out {
   T alpha = 1, beta = 0;
   const T* bias_n = nullptr;
   const T* bias_m = nullptr;
-  T* pre = nullptr;  // same strides as C
+  T* pre = nullptr;  // C's strides
   Activation act = Activation::None;
 
   Out at(int64_t i, int64_t j) const {
@@ -27,35 +53,50 @@ struct Out {
     if (bias_m) o.bias_m += i;
     return o;
   }
+  // One block of several along k: bias and activation wait for the last.
+  Out block(bool first, bool last) const {
+    Out o = *this;
+    if (!first) o.beta = 1;
+    if (!last) {
+      o.bias_n = o.bias_m = nullptr;
+      o.pre = nullptr;
+      o.act = Activation::None;
+    }
+    return o;
+  }
   bool in_registers() const {
     return c_col == 1 && alpha == 1 && (beta == 0 || beta == 1) && !bias_m && !pre && act <= Activation::Relu;
   }
 };
 
+// What in_registers() and whole vectors do not cover, from a tile in L1 whose rows are `stride` apart.
 template <class T>
-WEFT_INLINE Vec<T> relu(Vec<T> v) {
-  return v < 0 ? Vec<T>{} : v;  // NaN stays
-}
-
-// Everything that in_registers() and full columns do not cover, from a tile in L1.
-template <class T>
-__attribute__((noinline)) void finish(const T* tile, int64_t stride, int rows, int cols, const Out<T>& o) {
+__attribute__((noinline)) void finish(const T* tile, int64_t stride, int rows, int64_t cols, const Out<T>& o) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>, kRow = kMaxPanels * kPanel<T>;
+  alignas(64) T row[kRow];
   for (int i = 0; i < rows; ++i, tile += stride) {
-    alignas(64) T row[1024 / sizeof(T)];
     T* c = o.c + i * o.c_row;
-    T shift = o.bias_m ? o.bias_m[i] : 0;
-    for (int j = 0; j < cols; ++j) row[j] = o.alpha * tile[j] + shift;
-    if (o.bias_n)
-      for (int j = 0; j < cols; ++j) row[j] += o.bias_n[j];
-    if (o.beta != 0)
-      for (int j = 0; j < cols; ++j) row[j] += o.beta * c[j * o.c_col];
-    if (o.pre)
-      for (int j = 0; j < cols; ++j) o.pre[i * o.c_row + j * o.c_col] = row[j];
-    activate(row, cols, o.act);
-    if (o.c_col == 1)
-      for (int j = 0; j < cols; ++j) c[j] = row[j];
-    else
-      for (int j = 0; j < cols; ++j) c[j * o.c_col] = row[j];
+    const V shift = splat<V>(o.bias_m ? o.bias_m[i] : 0);
+    for (int64_t j0 = 0; j0 < cols; j0 += kRow) {
+      const int n = (int)(cols - j0 < kRow ? cols - j0 : kRow);
+      for (int j = 0; j < n; j += L) {
+        const int64_t left = n - j < L ? n - j : L;
+        V v = o.alpha * load_n<V>(tile + j0 + j, left) + shift;
+        if (o.bias_n) v += load_n<V>(o.bias_n + j0 + j, left);
+        if (o.beta != 0 && o.c_col == 1) v += o.beta * load_n<V>(c + j0 + j, left);
+        store<V>(row + j, v);
+      }
+      if (o.beta != 0 && o.c_col != 1)
+        for (int j = 0; j < n; ++j) row[j] += o.beta * c[(j0 + j) * o.c_col];
+      if (o.pre)
+        for (int j = 0; j < n; ++j) o.pre[i * o.c_row + (j0 + j) * o.c_col] = row[j];
+      activate<V>(row, n, o.act);
+      if (o.c_col == 1)
+        for (int j = 0; j < n; j += L) store_n<V>(c + j0 + j, load<V>(row + j), n - j < L ? n - j : L);
+      else
+        for (int j = 0; j < n; ++j) c[(j0 + j) * o.c_col] = row[j];
+    }
   }
 }
 
@@ -65,47 +106,48 @@ struct TileArgs {
   const T* a;
   int64_t a_row, a_k;
   const T* b;
-  int64_t b_k, b_panel;  // packed: kPanel and k * kPanel; in place: row stride and kPanel
-  int cols;              // valid columns: only the last panel may be partial, and then B is packed
+  int64_t b_k, b_panel;  // packed: kPanel and k * kPanel; in place: the row stride and kPanel
+  int cols;              // valid columns: a partial last panel must be packed, so that all of it can be read
 };
 
 template <class T, int MR, int NP>
 void tile(const TileArgs<T>& t, const Out<T>& o) {
-  constexpr int L = kLanes<T>, W = kPanelVecs, NV = NP * W;
-  Vec<T> acc[MR][NV];
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>, W = kPanelVectors, NV = NP * W;
+  V sum[MR][NV];
 #pragma GCC unroll 32
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < NV; ++j) acc[i][j] = Vec<T>{};
+    for (int j = 0; j < NV; ++j) sum[i][j] = V{};
 
   const T *a = t.a, *b = t.b;
   const int64_t a_row = t.a_row, a_k = t.a_k, b_k = t.b_k, b_panel = t.b_panel;
   for (int64_t k = t.k; k > 0; --k) {
-    Vec<T> row[NV];
+    V row[NV];
 #pragma GCC unroll 32
-    for (int j = 0; j < NV; ++j) row[j] = load(b + (j / W) * b_panel + (j % W) * L);
+    for (int j = 0; j < NV; ++j) row[j] = load<V>(b + (j / W) * b_panel + (j % W) * L);
 #pragma GCC unroll 32
     for (int i = 0; i < MR; ++i) {
-      Vec<T> x = broadcast(a[i * a_row]);
+      V x = splat<V>(a[i * a_row]);
 #pragma GCC unroll 32
-      for (int j = 0; j < NV; ++j) acc[i][j] += x * row[j];
+      for (int j = 0; j < NV; ++j) sum[i][j] += x * row[j];
     }
     a += a_k;
     b += b_k;
   }
 
-  if (t.cols == NP * kPanel<T> && o.in_registers()) {
+  if (o.in_registers() && t.cols == NP * kPanel<T>) {
     const bool add = o.beta != 0, clip = o.act == Activation::Relu;
 #pragma GCC unroll 32
     for (int i = 0; i < MR; ++i) {
       T* c = o.c + i * o.c_row;
 #pragma GCC unroll 32
       for (int j = 0; j < NV; ++j) {
-        Vec<T> v = acc[i][j];
-        if (o.bias_n) v += load(o.bias_n + j * L);
-        if (add) v += load(c + j * L);
-        if (clip) v = relu<T>(v);
-        store(c + j * L, v);
+        V v = sum[i][j];
+        if (o.bias_n) v += load<V>(o.bias_n + j * L);
+        if (add) v += load<V>(c + j * L);
+        if (clip) v = relu(v);
+        store<V>(c + j * L, v);
       }
     }
     return;
@@ -114,30 +156,8 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
 #pragma GCC unroll 32
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 32
-    for (int j = 0; j < NV; ++j) store(spill + (i * NV + j) * L, acc[i][j]);
+    for (int j = 0; j < NV; ++j) store<V>(spill + (i * NV + j) * L, sum[i][j]);
   finish(spill, NV * L, MR, t.cols, o);
-}
-
-#if defined(WEFT_ISA_v4)
-constexpr int kRows = 8, kWide = 3;  // the tile of the blocked loops: kRows x kWide panels
-constexpr int rows_for(int np) { return np <= 3 ? 8 : np <= 4 ? 6 : np <= 6 ? 4 : np <= 8 ? 2 : 0; }
-constexpr int kMaxPanels = 8;
-#elif defined(WEFT_ISA_v3)
-constexpr int kRows = 6, kWide = 1;
-constexpr int rows_for(int np) { return np == 1 ? 6 : np == 2 ? 3 : np <= 4 ? 1 : 0; }
-constexpr int kMaxPanels = 4;
-#else
-constexpr int kRows = 3, kWide = 1;
-constexpr int rows_for(int np) { return np == 1 ? 3 : np == 2 ? 1 : 0; }
-constexpr int kMaxPanels = 2;
-#endif
-
-// The widest tile of `rows` rows.
-constexpr int panels_for(int rows) {
-  int np = 1;
-  for (int p = 1; p <= kMaxPanels; ++p)
-    if (rows_for(p) >= rows) np = p;
-  return np;
 }
 
 template <class T, int NP>
@@ -150,7 +170,7 @@ WEFT_INLINE void run_rows(int rows, const TileArgs<T>& t, const Out<T>& o) {
 #undef ROWS
 }
 
-// rows <= rows_for(np)
+// rows <= rows_for(np); np is 1, 2, 3, 4, 6 or 8.
 template <class T>
 void run_tile(int np, int rows, const TileArgs<T>& t, const Out<T>& o) {
 #define PANELS(NP)                                               \

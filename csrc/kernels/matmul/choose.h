@@ -1,0 +1,77 @@
+// Which way a product goes. Decided by shape and strides alone, and asked twice: for the workspace and for the work.
+#pragma once
+
+#include "kernels/matmul/small.h"
+
+namespace weft::WEFT_ISA::mm {
+
+enum class Way : uint8_t { Nothing, Direct, Dots, Split, Blocked };
+
+// A small C with a long sum leaves nothing else to share out: the sum is cut in parts, added in their order.
+constexpr int64_t kSplitPart = 4096, kSplitMost = 32;
+WEFT_INLINE int64_t split_parts(int64_t m, int64_t n, int64_t k) {
+  if (m * n > 16384 || k < 2 * kSplitPart || m * n * k < (1 << 20)) return 1;
+  return smaller(k / kSplitPart, kSplitMost);
+}
+
+template <class T, class S>
+WEFT_INLINE Way way_of(const Gemm<T, S>& g, bool may_split = true) {
+  if (g.m == 0 || g.n == 0) return Way::Nothing;
+  if (may_split && split_parts(g.m, g.n, g.k) > 1) return Way::Split;
+  if constexpr (sizeof(T) == sizeof(S)) {
+    constexpr int L = lanes<vec_of<T>>;
+    if (g.b_col == 1 || g.n == 1)
+      if (g.m <= 3 * kRows || (g.k * g.n * (int64_t)sizeof(T) <= 32768 && g.b_k == g.n)) return Way::Direct;
+    if (g.a_k == 1 && g.b_k == 1 && (g.m <= 2 || (g.m <= 16 && g.k >= 4 * L))) return Way::Dots;
+  }
+  return Way::Blocked;
+}
+
+template <class T, class S>
+WEFT_INLINE Gemm<T, S> split_part(const Gemm<T, S>& g, int64_t parts, int64_t i) {
+  Gemm<T, S> s = g;
+  const int64_t begin = part(g.k, parts, i);
+  s.k = part(g.k, parts, i + 1) - begin;
+  s.a += begin * g.a_k;
+  s.b += begin * g.b_k;
+  s.out = Out<T>{nullptr, g.n, 1};
+  return s;
+}
+
+// Elements of scratch, in whole lines of 64 bytes.
+template <class T, class S>
+int64_t scratch_of(const Gemm<T, S>& g, bool may_split = true) {
+  switch (way_of(g, may_split)) {
+    case Way::Direct: return direct_scratch<T>(g.n, g.k);
+    case Way::Split: {
+      const int64_t parts = split_parts(g.m, g.n, g.k);
+      return parts * (whole_lines<T>(g.m * g.n) + scratch_of(split_part(g, parts, 0), false));
+    }
+    case Way::Blocked: return blocking<T>(g.m, g.n, g.k, packs_a(g)).scratch;
+    default: return 0;
+  }
+}
+
+template <class T, class S, class Run>
+void gemm(const Gemm<T, S>& g, T* scratch, const Run& run, bool may_split = true) {
+  const Way way = way_of(g, may_split);
+  if constexpr (sizeof(T) == sizeof(S)) {
+    if (way == Way::Direct) return gemm_direct(g, scratch, run);
+    if (way == Way::Dots) return gemm_dots(g, run);
+  }
+  if (way == Way::Blocked) return gemm_blocked(g, scratch, run);
+  if (way == Way::Split) {
+    const int64_t parts = split_parts(g.m, g.n, g.k), size = whole_lines<T>(g.m * g.n);
+    const int64_t each = scratch_of(split_part(g, parts, 0), false);  // the first part is the longest
+    run(parts, [&](int64_t i, int) {
+      Gemm<T, S> s = split_part(g, parts, i);
+      s.out.c = scratch + i * size;
+      gemm(s, scratch + parts * size + i * each, Serial{}, false);
+    });
+    for (int64_t i = 1; i < parts; ++i)
+      for (int64_t j = 0; j < g.m * g.n; ++j) scratch[j] += scratch[i * size + j];
+    finish(scratch, g.n, (int)g.m, g.n, g.out);
+  }
+}
+
+}  // namespace weft::WEFT_ISA::mm

@@ -1,0 +1,132 @@
+// Products that are not worth the blocked loops, or that those cannot cut into enough pieces.
+#pragma once
+
+#include "kernels/matmul/blocked.h"
+
+namespace weft::WEFT_ISA::mm {
+
+// Few rows, or a small B whose rows are contiguous: B is read in place, and so is A. Only a partial last panel is
+// copied, so that whole vectors can be read.
+constexpr int64_t kDirectDepth = 2048;  // terms added in one chain
+
+template <class T>
+WEFT_INLINE int64_t direct_scratch(int64_t n, int64_t k) {
+  return n % kPanel<T> ? k * kPanel<T> : 0;
+}
+
+template <class T, class Run>
+void gemm_direct(const Gemm<T>& g, T* scratch, const Run& run) {
+  constexpr int P = kPanel<T>;
+  const int64_t tiles = ceil_div(g.m, kRows), panels = ceil_div(g.n, P), whole = g.n / P;
+  const int wide = panels_for((int)ceil_div(g.m, tiles));
+  const int64_t wanted = 1 + g.m * g.n * g.k / kPieceWork;
+  const int64_t row_blocks = tiles > 3 ? smaller(tiles, wanted) : 1;
+  const int64_t column_share = ceil_div(ceil_div(panels, ceil_div(wanted, row_blocks)), wide) * wide;
+  const int64_t column_blocks = ceil_div(panels, column_share);
+  if (whole < panels) pack_panel(scratch, P, g.b + whole * P, g.b_k, 1, g.k, (int)(g.n - whole * P));
+
+  run(row_blocks * column_blocks, [&](int64_t piece, int) {
+    const int64_t t0 = part(tiles, row_blocks, piece % row_blocks),
+                  t1 = part(tiles, row_blocks, piece % row_blocks + 1);
+    const int64_t p0 = piece / row_blocks * column_share, p1 = smaller(p0 + column_share, panels);
+    for (int64_t pc = 0; pc == 0 || pc < g.k; pc += kDirectDepth) {
+      TileArgs<T> args;
+      args.k = smaller(kDirectDepth, g.k - pc);
+      args.a_row = g.a_row;
+      args.a_k = g.a_k;
+      const Out<T> out = g.out.block(pc == 0, pc + args.k >= g.k);
+      for (int64_t p = p0; p < p1;) {
+        int np = wide;
+        while (np > 1 && p + np > smaller(p1, whole)) np = narrower(np);
+        const bool packed = p >= whole;
+        args.b = packed ? scratch + pc * P : g.b + pc * g.b_k + p * P;
+        args.b_k = packed ? P : g.b_k;
+        args.b_panel = P;
+        args.cols = (int)smaller(np * P, g.n - p * P);
+        for (int64_t t = t0; t < t1; ++t) {
+          const int64_t i = part(g.m, tiles, t), rows = part(g.m, tiles, t + 1) - i;
+          args.a = g.a + i * g.a_row + pc * g.a_k;
+          run_tile<T>(np, (int)rows, args, out.at(i, p * P));
+        }
+        p += np;
+      }
+    }
+  });
+}
+
+// Few rows, and both A and B contiguous along k (y = x W^T): dot products, vectors along k, nothing is copied. MR rows
+// of A times NR of B make one vector of results, summed by turning the accumulators around.
+template <class T, int MR>
+WEFT_INLINE vec_of<T> dots(const T* const* a, const T* const* b, int64_t k) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>, NR = L / MR;
+  V sum[L];
+#pragma GCC unroll 16
+  for (int i = 0; i < L; ++i) sum[i] = V{};
+  auto step = [&](auto get, int64_t at) __attribute__((always_inline)) {
+    V x[MR];
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) x[i] = get(a[i] + at);
+#pragma GCC unroll 16
+    for (int j = 0; j < NR; ++j) {
+      V y = get(b[j] + at);
+#pragma GCC unroll 16
+      for (int i = 0; i < MR; ++i) sum[i * NR + j] += x[i] * y;
+    }
+  };
+  int64_t at = 0;
+  for (; at + L <= k; at += L) step([](const T* p) { return load<V>(p); }, at);
+  if (at < k) step([=](const T* p) { return load_n<V>(p, k - at); }, at);
+  transpose<V>(sum);
+#pragma GCC unroll 4
+  for (int half = L / 2; half > 0; half /= 2)
+#pragma GCC unroll 8
+    for (int i = 0; i < half; ++i) sum[i] += sum[i + half];
+  return sum[0];
+}
+
+// MR rows of C and NR of its columns at a time. Rows and columns past the end repeat the last one and are dropped.
+template <class T, int MR>
+void dots_columns(const Gemm<T>& g, int64_t i0, int64_t j0, int64_t j1) {
+  using V = vec_of<T>;
+  constexpr int NR = lanes<V> / MR;
+  const T *a[MR], *b[NR];
+  const int rows = (int)smaller(MR, g.m - i0);
+  for (int i = 0; i < MR; ++i) a[i] = g.a + (i0 + (i < rows ? i : rows - 1)) * g.a_row;
+  for (int64_t j = j0; j < j1; j += NR) {
+    const int64_t cols = smaller(NR, j1 - j);
+    for (int64_t i = 0; i < NR; ++i) b[i] = g.b + (j + (i < cols ? i : cols - 1)) * g.b_col;
+    alignas(64) T tile[lanes<V>];
+    store<V>(tile, dots<T, MR>(a, b, g.k));
+    finish(tile, NR, rows, cols, g.out.at(i0, j));
+  }
+}
+
+template <class T, class Run>
+void gemm_dots(const Gemm<T>& g, const Run& run) {
+  constexpr int L = lanes<vec_of<T>>;
+  const int64_t pieces = 1 + g.m * g.n * g.k / kPieceWork;
+  const int64_t share = ceil_div(ceil_div(g.n, pieces), L) * L;
+  run(ceil_div(g.n, share), [&](int64_t piece, int) {
+    // In strips that stay in L1 while the rows of A pass.
+    const int64_t strip = smaller(share, ceil_div(1 + 24576 / (int64_t)sizeof(T) / (g.k + 1), L) * L);
+    for (int64_t j = piece * share, end = smaller(j + share, g.n); j < end; j += strip) {
+      const int64_t j1 = smaller(j + strip, end);
+      for (int64_t i = 0; i < g.m;) {
+        const int64_t left = g.m - i;
+        if (left >= 3 && L >= 16) {
+          dots_columns<T, 4>(g, i, j, j1);
+          i += 4;
+        } else if (left >= 2) {
+          dots_columns<T, 2>(g, i, j, j1);
+          i += 2;
+        } else {
+          dots_columns<T, 1>(g, i, j, j1);
+          i += 1;
+        }
+      }
+    }
+  });
+}
+
+}  // namespace weft::WEFT_ISA::mm
