@@ -8,6 +8,7 @@
 #include "kernels/embedding.h"
 #include "kernels/index.h"
 #include "kernels/layer_norm.h"
+#include "kernels/matmul.h"
 #include "kernels/optimizer.h"
 #include "kernels/pointwise.h"
 #include "kernels/pool.h"
@@ -18,18 +19,19 @@
 
 #define WEFT_STEMS(STEM)             \
   STEM(ArgReduceKernels, arg_reduce) \
+  STEM(ConvKernels, conv)            \
   STEM(CopyKernels, copy)            \
   STEM(DropoutKernels, dropout)      \
   STEM(EmbeddingKernels, embedding)  \
   STEM(IndexKernels, index)          \
   STEM(LayerNormKernels, layer_norm) \
+  STEM(MatmulKernels, matmul)        \
   STEM(OptimizerKernels, optimizer)  \
   STEM(PointwiseKernels, pointwise)  \
+  STEM(PoolKernels, pool)            \
   STEM(ProbeKernels, probe)          \
   STEM(RandomKernels, random)        \
   STEM(ReduceKernels, reduce)        \
-  STEM(PoolKernels, pool)            \
-  STEM(ConvKernels, conv)            \
   STEM(SoftmaxKernels, softmax)
 
 namespace weft {
