@@ -50,6 +50,7 @@ struct TensorHook {
 };
 
 class Backward;
+void dispose(Ref<Node>&& node);  // drops a node without recursion into its ancestors
 
 struct Node : RefCounted {
   const char* name;
@@ -62,7 +63,6 @@ struct Node : RefCounted {
     TensorHook hook;
   };
   std::vector<OutputHook> hooks;
-  std::vector<std::pair<int, Ref<TensorImpl>>> retained;  // retain_grad(): (output_nr, tensor's own impl)
 
   explicit Node(const char* name);
   ~Node() override;                           // iterative: a long chain must not overflow the stack
@@ -73,8 +73,7 @@ struct Node : RefCounted {
 // What a backward function is given.
 class Backward {
  public:
-  Backward(Node& node, TensorList incoming, const std::vector<Dims>* shapes = nullptr)
-      : node(node), incoming(std::move(incoming)) {}
+  Backward(Node& node, TensorList incoming) : node(node), incoming(std::move(incoming)) {}
   Node& node;
   TensorList incoming;  // one per output; undefined where no gradient came
   const Tensor& dy(int i = 0) const { return incoming[i]; }
@@ -92,17 +91,8 @@ class Backward {
 class Saved {
  public:
   Saved() = default;
-  Saved(const Tensor& t) : tensor_(t), version_(t.defined() ? t.version() : 0) {}  // an input
-  static Saved output(const Tensor& t) {  // an output of the node being recorded: kept without its own history
-    Saved s(t.detach());
-    s.output_ = true;
-    return s;
-  }
-  static Saved output(const Tensor& t, int nr) {
-    Saved s = output(t);
-    s.nr_ = nr;
-    return s;
-  }
+  Saved(const Tensor& t);                                      // an input
+  static Saved output(const Tensor& t, int output_nr = 0);     // an output of the node being recorded
   Tensor get(Backward& b) const;
   bool defined() const { return tensor_.defined(); }
 

@@ -24,6 +24,9 @@ py::object dtype_object(DType t);  // weft.float32 …
 std::optional<DType> dtype_from(
     py::handle o);  // weft dtype, NumPy dtype or scalar type, Python float/int/bool; else nullopt
 
+std::optional<Device> device_from(py::handle o);  // ValueError for a string that names no device
+py::object device_object(Device d);
+
 // A number or tensor where either may stand: x + 1, clamp(min=…). Python and NumPy numbers do not change a tensor's
 // dtype within its category, as in PyTorch.
 struct Operand {
@@ -93,8 +96,12 @@ struct type_caster<weft::DType> {
 template <>
 struct type_caster<weft::Device> {  // "cpu", "cuda", "cuda:1", weft.device, or an int (a GPU's index)
   PYBIND11_TYPE_CASTER(weft::Device, const_name("device"));
-  bool load(handle src, bool);
-  static handle cast(const weft::Device& d, return_value_policy, handle);
+  bool load(handle src, bool) {
+    auto d = weft::device_from(src);
+    if (d) value = *d;
+    return (bool)d;
+  }
+  static handle cast(const weft::Device& d, return_value_policy, handle) { return weft::device_object(d).release(); }
 };
 
 template <>

@@ -1,0 +1,115 @@
+#include "tensor/tensor.h"
+
+#include "base/allocator.h"
+#include "ops/copy.h"
+#include "tensor/autograd.h"
+
+namespace weft {
+
+namespace {
+
+void* allocate_on(Device d, size_t bytes) {
+  if (d.is_cpu()) return allocate_cpu(bytes);
+  auto& runtime = device_runtime(d.kind);
+  WEFT_CHECK(runtime.allocate, Runtime, "[", to_string(d), "] no GPU can be used here; see weft.cuda.why_not()");
+  return runtime.allocate(bytes, d.index);
+}
+
+}  // namespace
+
+Storage::Storage(size_t bytes, Device device) : bytes(bytes), device(device) {
+  data = allocate_on(device, bytes);
+  WEFT_CHECK(data, Memory, "cannot allocate ", bytes, " bytes on ", to_string(device));
+}
+
+Storage::~Storage() {
+  if (deleter) {
+    deleter(owner);
+  } else if (data) {
+    if (device.is_cpu())
+      release_cpu(data, bytes);
+    else
+      device_runtime(device.kind).release(data, bytes, device.index);
+  }
+}
+
+TensorImpl::~TensorImpl() { dispose(std::move(grad_fn)); }
+
+Tensor Tensor::empty(const Dims& shape, DType dtype, Device device) {
+  Ref<TensorImpl> impl = make_ref<TensorImpl>();
+  int64_t bytes;
+  bool overflow = __builtin_mul_overflow(numel_of(shape), size_of(dtype), &bytes);
+  WEFT_CHECK(!overflow, Overflow, "a tensor of shape ", to_string(shape), " and dtype ", name_of(dtype),
+             " has more bytes than fit an address");
+  impl->storage = make_ref<Storage>((size_t)bytes, device);
+  impl->shape = shape;
+  impl->strides = contiguous_strides(shape);
+  impl->dtype = dtype;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::full(const Dims& shape, double value, DType dtype, Device device) {
+  Tensor t = empty(shape, dtype, device);
+  fill_raw(t, value);
+  return t;
+}
+
+Tensor Tensor::zeros(const Dims& shape, DType dtype, Device device) { return full(shape, 0, dtype, device); }
+
+Tensor Tensor::as_view(const Dims& shape, const Dims& strides, int64_t offset) const {
+  Ref<TensorImpl> impl = make_ref<TensorImpl>();
+  impl->storage = impl_->storage;
+  impl->offset = offset;
+  impl->shape = shape;
+  impl->strides = strides;
+  impl->dtype = impl_->dtype;
+  impl->view_base = impl_->view_base ? impl_->view_base : impl_;
+  impl->view_version = version();
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::detach() const {
+  Tensor t = as_view(shape(), strides(), impl_->offset);
+  t.impl_->view_base.reset();
+  return t;
+}
+
+void Tensor::set_requires_grad(bool on) const {
+  WEFT_CHECK(on || is_leaf(), Runtime,
+             "[requires_grad_] only leaf tensors can stop requiring a gradient; use detach() for others");
+  WEFT_CHECK(!on || is_floating(dtype()), Runtime,
+             "[requires_grad_] only tensors of floating dtype can require gradients, got ", name_of(dtype()));
+  impl_->requires_grad = on;
+}
+
+namespace {
+
+// The one element of t, on the host.
+void read_one(const Tensor& t, void* out) {
+  WEFT_CHECK(t.numel() == 1, Runtime, "[item] a tensor with ", t.numel(),
+             " elements cannot be converted to a number; shape ", to_string(t.shape()));
+  Tensor host = to(t.detach(), Device{});
+  __builtin_memcpy(out, host.data(), (size_t)host.itemsize());
+}
+
+}  // namespace
+
+double Tensor::item() const {
+  if (dtype() == DType::Float32) {
+    float v;
+    read_one(*this, &v);
+    return v;
+  }
+  if (!is_floating(dtype())) return (double)item_int();
+  double v;
+  read_one(to(detach(), DType::Float64), &v);
+  return v;
+}
+
+int64_t Tensor::item_int() const {
+  int64_t v;
+  read_one(to(detach(), DType::Int64), &v);
+  return v;
+}
+
+}  // namespace weft
