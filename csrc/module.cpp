@@ -6,6 +6,7 @@ namespace weft {
 #define WEFT_BINDINGS(BIND) \
   BIND(conv)                \
   BIND(pool)                \
+  BIND(creation)            \
   BIND(view)                \
   BIND(dropout)             \
   BIND(embedding)           \
@@ -13,6 +14,7 @@ namespace weft {
   BIND(layer_norm)          \
   BIND(random)              \
   BIND(optimizer)           \
+  BIND(cat)                 \
   BIND(probe)               \
   BIND(reduce)              \
   BIND(softmax)             \

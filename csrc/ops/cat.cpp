@@ -17,7 +17,7 @@ DType common_dtype(const TensorList& tensors) {
 // PyTorch's legacy: an empty 1-D tensor joins anything.
 bool is_skipped(const Tensor& t) { return t.dim() == 1 && t.shape()[0] == 0; }
 
-Tensor cat(const TensorList& tensors, int64_t dim) {
+Tensor concat(const TensorList& tensors, int64_t dim) {
   WEFT_CHECK(!tensors.empty(), Runtime, "[cat] expected a non-empty list of tensors");
   const Tensor* model = &tensors[0];
   for (const Tensor& t : tensors)
@@ -80,13 +80,13 @@ Tensor stack(const TensorList& tensors, int64_t dim) {
                to_string(tensors[i].shape()), ", expected ", to_string(tensors[0].shape()), " as the first");
     parts.push_back(unsqueeze(tensors[i], d));
   }
-  return cat(parts, d);
+  return concat(parts, d);
 }
 
 }  // namespace
 
 void bind_cat(py::module_& m) {
-  m.def("cat", &cat, py::arg("tensors"), py::arg("dim") = 0,
+  m.def("cat", &concat, py::arg("tensors"), py::arg("dim") = 0,
         "Joins tensors along an existing dimension. Sizes of the others must match; dtypes are promoted.");
   for (const char* alias : {"concat", "concatenate"}) m.attr(alias) = m.attr("cat");
   m.def("stack", &stack, py::arg("tensors"), py::arg("dim") = 0, "Joins tensors of one shape along a new dimension.");
@@ -98,7 +98,7 @@ void bind_cat(py::module_& m) {
         if (t.dim() < at_least) t = unsqueeze(t, 0);
         flat = flat || t.dim() == 1;
       }
-      return cat(tensors, flat ? 0 : dim);
+      return concat(tensors, flat ? 0 : dim);
     };
   };
   m.def("hstack", joined(1, 1), py::arg("tensors"), "Joins along columns (along the only dimension of 1-D tensors).");

@@ -1,0 +1,34 @@
+"""Weft: a small, fast and predictable neural-network library.
+
+`import weft` loads the core alone: tensors, operations and the tape. Submodules (`weft.nn`, `weft.optim`, `weft.data` …)
+come when they are first used. Names mean what they mean in PyTorch; docs/differences.md lists where and why not.
+"""
+
+import importlib as _importlib
+
+from weft import _core
+from weft._core import *  # noqa: F403
+from weft._core import Tensor, __version__, device, dtype
+from weft._grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
+from weft._size import Size
+
+_core._set_size_type(Size)
+
+_SUBMODULES = ("amp", "autograd", "cuda", "data", "datasets", "io", "linalg", "nn", "optim", "testing", "train")
+_LAZY_FUNCTIONS = {"save": "weft.io", "load": "weft.io", "from_cupy": "weft.cuda"}
+
+
+def __getattr__(name):
+    if name in _LAZY_FUNCTIONS:
+        return getattr(_importlib.import_module(_LAZY_FUNCTIONS[name]), name)
+    if name in _SUBMODULES:
+        try:
+            return _importlib.import_module(f"weft.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"weft.{name}":
+                raise
+    raise AttributeError(f"module 'weft' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_SUBMODULES, *_LAZY_FUNCTIONS})
