@@ -61,8 +61,8 @@ Tensor concat(const TensorList& tensors, int64_t dim) {
         auto& [shape, dtype] = parts[i];
         bool skipped = shape.n == 1 && shape[0] == 0;
         if (b.needs((int)i))
-          grads[i] = skipped ? Tensor::zeros(shape, dtype, b.dy().device())
-                             : to(narrow(b.dy(), d, at, shape[d]), dtype);
+          grads[i] =
+              skipped ? Tensor::zeros(shape, dtype, b.dy().device()) : to(narrow(b.dy(), d, at, shape[d]), dtype);
         if (!skipped) at += shape[d];
       }
       return grads;

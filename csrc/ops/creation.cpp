@@ -62,7 +62,7 @@ Tensor linspace(double a, double b, int64_t steps, std::optional<DType> dtype, D
   WEFT_CHECK(steps >= 0, Runtime, "[linspace] steps must not be negative, got ", steps);
   Tensor t = Tensor::empty({steps}, DType::Float64);
   double by = steps > 1 ? (b - a) / (double)(steps - 1) : 0;
-  for (int64_t i = 0; i < steps; ++i)   // from both ends, so that the last is exactly b
+  for (int64_t i = 0; i < steps; ++i)  // from both ends, so that the last is exactly b
     t.ptr<double>()[i] = i < steps / 2 ? a + by * (double)i : b - by * (double)(steps - 1 - i);
   if (steps == 1) t.ptr<double>()[0] = a;
   return finish(to(to(t, dtype_or(dtype, default_dtype)), device), requires_grad);
@@ -103,19 +103,24 @@ void def_filled(py::module_& m, const char* name, std::optional<double> value) {
     return finish(value ? Tensor::full(shape, *value, dtype, device) : Tensor::empty(shape, dtype, device),
                   requires_grad);
   };
-  m.def(name, [make](py::args shape, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
-    return make(sizes(shape), dtype_or(dtype, default_dtype), device.value_or(Device{}), requires_grad);
-  }, py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(), py::arg("requires_grad") = false,
-        "A new tensor; sizes as ints or as one sequence. dtype float32 unless given.");
+  m.def(
+      name,
+      [make](py::args shape, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
+        return make(sizes(shape), dtype_or(dtype, default_dtype), device.value_or(Device{}), requires_grad);
+      },
+      py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(), py::arg("requires_grad") = false,
+      "A new tensor; sizes as ints or as one sequence. dtype float32 unless given.");
   m.def((std::string(name) + "_like").c_str(),
         [make](const Tensor& like, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
-    return make(like.shape(), dtype_or(dtype, like.dtype()), device.value_or(like.device()), requires_grad);
-  }, py::arg("input"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
+          return make(like.shape(), dtype_or(dtype, like.dtype()), device.value_or(like.device()), requires_grad);
+        },
+        py::arg("input"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
         py::arg("requires_grad") = false, "A new tensor with the shape, dtype and device of another, unless given.");
   def_method((std::string("new_") + name).c_str(),
              [make](const Tensor& self, py::args shape, std::optional<DType> dtype, std::optional<Device> device) {
-    return make(sizes(shape), dtype_or(dtype, self.dtype()), device.value_or(self.device()), false);
-  }, py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none());
+               return make(sizes(shape), dtype_or(dtype, self.dtype()), device.value_or(self.device()), false);
+             },
+             py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none());
 }
 
 }  // namespace
@@ -125,61 +130,85 @@ void bind_creation(py::module_& m) {
   def_filled(m, "ones", 1.0);
   def_filled(m, "empty", std::nullopt);
 
-  m.def("full", [](const Dims& shape, py::object value, std::optional<DType> dtype, std::optional<Device> device,
-                   bool requires_grad) {
-    Tensor t = Tensor::empty(shape, dtype_or(dtype, category_of(value)), device.value_or(Device{}));
-    fill_with(t, value);
-    return finish(t, requires_grad);
-  }, py::arg("size"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
-        py::arg("device") = py::none(), py::arg("requires_grad") = false, "A tensor filled with one value.");
-  m.def("full_like", [](const Tensor& like, py::object value, std::optional<DType> dtype, std::optional<Device> device) {
-    Tensor t = Tensor::empty(like.shape(), dtype_or(dtype, like.dtype()), device.value_or(like.device()));
-    fill_with(t, value);
-    return t;
-  }, py::arg("input"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
-        py::arg("device") = py::none());
+  m.def(
+      "full",
+      [](const Dims& shape, py::object value, std::optional<DType> dtype, std::optional<Device> device,
+         bool requires_grad) {
+        Tensor t = Tensor::empty(shape, dtype_or(dtype, category_of(value)), device.value_or(Device{}));
+        fill_with(t, value);
+        return finish(t, requires_grad);
+      },
+      py::arg("size"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
+      py::arg("device") = py::none(), py::arg("requires_grad") = false, "A tensor filled with one value.");
+  m.def(
+      "full_like",
+      [](const Tensor& like, py::object value, std::optional<DType> dtype, std::optional<Device> device) {
+        Tensor t = Tensor::empty(like.shape(), dtype_or(dtype, like.dtype()), device.value_or(like.device()));
+        fill_with(t, value);
+        return t;
+      },
+      py::arg("input"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
+      py::arg("device") = py::none());
 
-  m.def("arange", [](py::object start, py::object end, py::object step, std::optional<DType> dtype,
-                     std::optional<Device> device, bool requires_grad) {
-    return arange(start, end, step, dtype, device.value_or(Device{}), requires_grad);
-  }, py::arg("start"), py::arg("end") = py::none(), py::arg("step") = 1, py::kw_only(), py::arg("dtype") = py::none(),
-        py::arg("device") = py::none(), py::arg("requires_grad") = false,
-        "Values from start (0) up to, not including, end. int64 if all arguments are ints, else float32.");
-  m.def("linspace", [](double start, double end, int64_t steps, std::optional<DType> dtype, std::optional<Device> device,
-                       bool requires_grad) {
-    return linspace(start, end, steps, dtype, device.value_or(Device{}), requires_grad);
-  }, py::arg("start"), py::arg("end"), py::arg("steps"), py::kw_only(), py::arg("dtype") = py::none(),
-        py::arg("device") = py::none(), py::arg("requires_grad") = false, "`steps` values from start to end, both included.");
-  m.def("eye", [](int64_t n, std::optional<int64_t> cols, std::optional<DType> dtype, std::optional<Device> device,
-                  bool requires_grad) {
-    return eye(n, cols, dtype, device.value_or(Device{}), requires_grad);
-  }, py::arg("n"), py::arg("m") = py::none(), py::kw_only(), py::arg("dtype") = py::none(),
-        py::arg("device") = py::none(), py::arg("requires_grad") = false, "Ones on the diagonal of an n x m matrix.");
+  m.def(
+      "arange",
+      [](py::object start, py::object end, py::object step, std::optional<DType> dtype, std::optional<Device> device,
+         bool requires_grad) { return arange(start, end, step, dtype, device.value_or(Device{}), requires_grad); },
+      py::arg("start"), py::arg("end") = py::none(), py::arg("step") = 1, py::kw_only(), py::arg("dtype") = py::none(),
+      py::arg("device") = py::none(), py::arg("requires_grad") = false,
+      "Values from start (0) up to, not including, end. int64 if all arguments are ints, else float32.");
+  m.def(
+      "linspace",
+      [](double start, double end, int64_t steps, std::optional<DType> dtype, std::optional<Device> device,
+         bool requires_grad) { return linspace(start, end, steps, dtype, device.value_or(Device{}), requires_grad); },
+      py::arg("start"), py::arg("end"), py::arg("steps"), py::kw_only(), py::arg("dtype") = py::none(),
+      py::arg("device") = py::none(), py::arg("requires_grad") = false,
+      "`steps` values from start to end, both included.");
+  m.def(
+      "eye",
+      [](int64_t n, std::optional<int64_t> cols, std::optional<DType> dtype, std::optional<Device> device,
+         bool requires_grad) { return eye(n, cols, dtype, device.value_or(Device{}), requires_grad); },
+      py::arg("n"), py::arg("m") = py::none(), py::kw_only(), py::arg("dtype") = py::none(),
+      py::arg("device") = py::none(), py::arg("requires_grad") = false, "Ones on the diagonal of an n x m matrix.");
 
-  m.def("tensor", [](py::object data, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
-    return tensor_from(data, dtype, device, requires_grad, true);
-  }, py::arg("data"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
-        py::arg("requires_grad") = false,
-        "A new tensor from numbers, nested sequences or an array; always a copy. Python floats become float32.");
-  m.def("as_tensor", [](py::object data, std::optional<DType> dtype, std::optional<Device> device) {
-    return tensor_from(data, dtype, device, false, false);
-  }, py::arg("data"), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
-        "As tensor(), but shares memory with a NumPy array or tensor where nothing has to change.");
-  m.def("from_numpy", [](py::object array) {
-    WEFT_CHECK(py::isinstance<py::array>(array), Type, "[from_numpy] expected a NumPy array, got ",
-               std::string(py::str(py::type::handle_of(array).attr("__name__"))));
-    return tensor_from_python(array, std::nullopt, default_dtype, false);
-  }, py::arg("ndarray"), "A tensor over the array's own memory (a copy if its strides are negative or its bytes swapped).");
-  def_method("numpy", [](const Tensor& x, bool force) { return numpy_from(x, force); }, py::kw_only(),
-             py::arg("force") = false,
-             "A NumPy array over the same memory. TypeError for bfloat16 or a GPU tensor and RuntimeError for one that "
-             "requires grad, unless force=True, which detaches and copies (bfloat16 as float32).");
+  m.def(
+      "tensor",
+      [](py::object data, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
+        return tensor_from(data, dtype, device, requires_grad, true);
+      },
+      py::arg("data"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
+      py::arg("requires_grad") = false,
+      "A new tensor from numbers, nested sequences or an array; always a copy. Python floats become float32.");
+  m.def(
+      "as_tensor",
+      [](py::object data, std::optional<DType> dtype, std::optional<Device> device) {
+        return tensor_from(data, dtype, device, false, false);
+      },
+      py::arg("data"), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
+      "As tensor(), but shares memory with a NumPy array or tensor where nothing has to change.");
+  m.def(
+      "from_numpy",
+      [](py::object array) {
+        WEFT_CHECK(py::isinstance<py::array>(array), Type, "[from_numpy] expected a NumPy array, got ",
+                   std::string(py::str(py::type::handle_of(array).attr("__name__"))));
+        return tensor_from_python(array, std::nullopt, default_dtype, false);
+      },
+      py::arg("ndarray"),
+      "A tensor over the array's own memory (a copy if its strides are negative or its bytes swapped).");
+  def_method(
+      "numpy", [](const Tensor& x, bool force) { return numpy_from(x, force); }, py::kw_only(),
+      py::arg("force") = false,
+      "A NumPy array over the same memory. TypeError for bfloat16 or a GPU tensor and RuntimeError for one that "
+      "requires grad, unless force=True, which detaches and copies (bfloat16 as float32).");
 
   m.def("get_default_dtype", [] { return default_dtype; });
-  m.def("set_default_dtype", [](DType d) {
-    WEFT_CHECK(is_floating(d), Type, "[set_default_dtype] expected a floating dtype, got ", name_of(d));
-    default_dtype = d;
-  }, py::arg("d"));
+  m.def(
+      "set_default_dtype",
+      [](DType d) {
+        WEFT_CHECK(is_floating(d), Type, "[set_default_dtype] expected a floating dtype, got ", name_of(d));
+        default_dtype = d;
+      },
+      py::arg("d"));
 }
 
 }  // namespace weft

@@ -22,7 +22,7 @@ Dims broadcast_all(const TensorList& indices) {
 struct Rows {
   Tensor offsets;
   int64_t rows, cols;
-  Dims shape;   // of x[..., indices, ...]
+  Dims shape;  // of x[..., indices, ...]
 };
 
 Rows locate(const Tensor& x, int first, const TensorList& indices) {
@@ -33,9 +33,10 @@ Rows locate(const Tensor& x, int first, const TensorList& indices) {
   for (int64_t s : index_shape) r.shape.push_back(s);
   for (int d = first + n; d < x.dim(); ++d) r.shape.push_back(x.shape()[d]);
 
-  int inner = x.dim();   // trailing dimensions that are contiguous in x make up a row
+  int inner = x.dim();  // trailing dimensions that are contiguous in x make up a row
   r.cols = 1;
-  while (inner > first + n && (x.strides()[inner - 1] == r.cols || x.shape()[inner - 1] == 1)) r.cols *= x.shape()[--inner];
+  while (inner > first + n && (x.strides()[inner - 1] == r.cols || x.shape()[inner - 1] == 1))
+    r.cols *= x.shape()[--inner];
   r.rows = r.cols == 0 ? 0 : numel_of(r.shape) / r.cols;
 
   // Offsets of the index part, then of the dimensions around it.
@@ -63,11 +64,12 @@ Rows locate(const Tensor& x, int first, const TensorList& indices) {
     fail(ErrorKind::Index, cat("[index] index ", value, " is out of bounds for dimension ", first + k, " of size ",
                                x.shape()[first + (int)k]));
   }
-  auto spread = [&](int d, bool before) {   // at[..., None] + arange(size) * stride, or the same in front
+  auto spread = [&](int d, bool before) {  // at[..., None] + arange(size) * stride, or the same in front
     Tensor steps = Tensor::empty({x.shape()[d]}, DType::Int64);
     for (int64_t i = 0; i < x.shape()[d]; ++i) steps.ptr<int64_t>()[i] = i * x.strides()[d];
     steps = to(steps, x.device());
-    at = before ? add(reshape(steps, {-1, 1}), reshape(at, {1, -1})) : add(reshape(at, {-1, 1}), reshape(steps, {1, -1}));
+    at = before ? add(reshape(steps, {-1, 1}), reshape(at, {1, -1}))
+                : add(reshape(at, {-1, 1}), reshape(steps, {1, -1}));
   };
   for (int d = first - 1; d >= 0; --d) spread(d, true);
   for (int d = first + n; d < inner; ++d) spread(d, false);
@@ -116,7 +118,7 @@ void index_put(const Tensor& x, int first, const TensorList& indices, const Tens
   {
     GradMode off(false);
     Rows r = locate(x, first, indices);
-    broadcast_strides(values.shape(), values.strides(), r.shape);   // raises before anything is written
+    broadcast_strides(values.shape(), values.strides(), r.shape);  // raises before anything is written
     scatter_rows(x, r, values, add);
   }
   change.done();
@@ -125,14 +127,14 @@ void index_put(const Tensor& x, int first, const TensorList& indices, const Tens
   for (const Tensor& t : indices) kept.push_back(t.detach());
   record_inplace("index_put_", x, {x, values},
                  [kept, first, add, shape = values.shape(), dtype = values.dtype()](Backward& b) {
-    Tensor dx = b.dy(), dv;
-    if (b.needs(1)) dv = sum_to(to(index_dims(b.dy(), first, kept), dtype), shape);
-    if (b.needs(0) && !add) {
-      dx = clone(b.dy());
-      index_put(dx, first, kept, Tensor::zeros({}, dx.dtype(), dx.device()), false);
-    }
-    return b.grads(dx, dv);
-  });
+                   Tensor dx = b.dy(), dv;
+                   if (b.needs(1)) dv = sum_to(to(index_dims(b.dy(), first, kept), dtype), shape);
+                   if (b.needs(0) && !add) {
+                     dx = clone(b.dy());
+                     index_put(dx, first, kept, Tensor::zeros({}, dx.dtype(), dx.device()), false);
+                   }
+                   return b.grads(dx, dv);
+                 });
 }
 
 Tensor nonzero(const Tensor& x) {

@@ -1,6 +1,8 @@
 // Elementwise operations with broadcasting and PyTorch's type promotion. All differentiable where the mathematics is.
 #pragma once
 
+#include "kernels/pointwise.h"
+#include "tensor/operand.h"
 #include "tensor/tensor.h"
 
 namespace weft {
@@ -39,5 +41,11 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 void add_into(const Tensor& dst, const Tensor& src);  // dst += src, off the tape: gradient accumulation
+
+
+// The number protocol of Tensor: type promotion with numbers, in place too.
+Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b);
+void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b);
+Tensor bitwise_not(const Tensor& a);
 
 }  // namespace weft

@@ -49,9 +49,8 @@ Tensor basic_index_backward(const Tensor& dy, const BasicIndex& index, const Dim
 Tensor basic_index(const Tensor& x, const BasicIndex& index) {
   Tensor y = basic_view(x, index);
   if (needs_grad(x))
-    record("slice", {x}, {y}, [index, shape = x.shape()](Backward& b) {
-      return b.grads(basic_index_backward(b.dy(), index, shape));
-    });
+    record("slice", {x}, {y},
+           [index, shape = x.shape()](Backward& b) { return b.grads(basic_index_backward(b.dy(), index, shape)); });
   return y;
 }
 

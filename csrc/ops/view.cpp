@@ -109,8 +109,7 @@ Tensor unflatten(const Tensor& x, int64_t dim, const Dims& sizes) {
   int64_t known = 1;
   for (int64_t s : sizes) known *= s == -1 ? 1 : s;
   shape.erase(d);
-  for (int i = 0; i < sizes.n; ++i)
-    shape.insert(d + i, sizes[i] == -1 ? (known ? x.shape()[d] / known : 0) : sizes[i]);
+  for (int i = 0; i < sizes.n; ++i) shape.insert(d + i, sizes[i] == -1 ? (known ? x.shape()[d] / known : 0) : sizes[i]);
   WEFT_CHECK(numel_of(shape) == x.numel(), Runtime, "[unflatten] sizes ", to_string(sizes),
              " do not multiply to the size ", x.shape()[d], " of dimension ", d);
   return reshape(x, shape);
@@ -141,8 +140,8 @@ Tensor transpose(const Tensor& x, int64_t a, int64_t b) {
 }
 
 Tensor expand(const Tensor& x, const Dims& sizes) {
-  WEFT_CHECK(sizes.n >= x.dim(), Runtime, "[expand] shape ", to_string(sizes), " has fewer dimensions than the tensor (",
-             to_string(x.shape()), ")");
+  WEFT_CHECK(sizes.n >= x.dim(), Runtime, "[expand] shape ", to_string(sizes),
+             " has fewer dimensions than the tensor (", to_string(x.shape()), ")");
   Dims shape = sizes;
   int lead = sizes.n - x.dim();
   for (int i = 0; i < sizes.n; ++i) {
@@ -202,7 +201,7 @@ namespace {
 
 Tensor squeeze_dims(Tensor x, const std::optional<Dims>& dims) {
   if (!dims) return squeeze_all(x);
-  Dims sorted = Dims::filled(x.dim(), 0);   // marks
+  Dims sorted = Dims::filled(x.dim(), 0);  // marks
   for (int64_t d : *dims) sorted[wrap_dim("squeeze", d, x.dim())] = 1;
   if (x.dim() == 0) return x;
   for (int d = x.dim() - 1; d >= 0; --d)
@@ -281,11 +280,12 @@ void bind_view(py::module_& m) {
   m.def("reshape", &reshape, py::arg("input"), py::arg("shape"),
         "The same elements in another shape; one size may be -1. A view where possible, else a copy.");
   def_method("reshape", [](const Tensor& x, py::args shape) { return reshape(x, sizes_from(shape)); });
-  def_method("view", [](const Tensor& x, py::args shape) { return view(x, sizes_from(shape)); },
-             "As reshape, but never copies: RuntimeError where no view can do it.");
+  def_method(
+      "view", [](const Tensor& x, py::args shape) { return view(x, sizes_from(shape)); },
+      "As reshape, but never copies: RuntimeError where no view can do it.");
   def_method("view_as", [](const Tensor& x, const Tensor& other) { return view(x, other.shape()); }, py::arg("other"));
-  def_method("reshape_as", [](const Tensor& x, const Tensor& other) { return reshape(x, other.shape()); },
-             py::arg("other"));
+  def_method(
+      "reshape_as", [](const Tensor& x, const Tensor& other) { return reshape(x, other.shape()); }, py::arg("other"));
   def_both(m, "flatten", &flatten, py::arg("start_dim") = 0, py::arg("end_dim") = -1,
            "Merges dimensions start_dim..end_dim into one.");
   def_both(m, "unflatten", &unflatten, py::arg("dim"), py::arg("sizes"), "Splits one dimension into several.");
@@ -295,32 +295,48 @@ void bind_view(py::module_& m) {
     def_both(m, name, &transpose, py::arg("axis0"), py::arg("axis1"), "Alias of transpose.");
   m.def("permute", &permute, py::arg("input"), py::arg("dims"), "Reorders the dimensions; a view.");
   def_method("permute", [](const Tensor& x, py::args dims) { return permute(x, sizes_from(dims)); });
-  def_both(m, "movedim", &movedim, py::arg("source"), py::arg("destination"), "Moves dimensions to new places; a view.");
+  def_both(m, "movedim", &movedim, py::arg("source"), py::arg("destination"),
+           "Moves dimensions to new places; a view.");
   def_both(m, "t", &t_, "Transpose of a matrix; a view.");
-  def_method("expand", [](const Tensor& x, py::args sizes) { return expand(x, sizes_from(sizes)); },
-             "Repeats dimensions of size 1 without copying; -1 keeps a size.");
-  def_method("expand_as", [](const Tensor& x, const Tensor& other) { return expand(x, other.shape()); },
-             py::arg("other"));
+  def_method(
+      "expand", [](const Tensor& x, py::args sizes) { return expand(x, sizes_from(sizes)); },
+      "Repeats dimensions of size 1 without copying; -1 keeps a size.");
+  def_method(
+      "expand_as", [](const Tensor& x, const Tensor& other) { return expand(x, other.shape()); }, py::arg("other"));
   m.def("broadcast_to", &expand, py::arg("input"), py::arg("shape"), "Expands to a shape; a view.");
   def_method("broadcast_to", &expand, py::arg("shape"));
-  def_both(m, "squeeze", &squeeze_dims, py::arg("dim") = py::none(), "Drops dimensions of size 1 (all, or those given).");
+  def_both(m, "squeeze", &squeeze_dims, py::arg("dim") = py::none(),
+           "Drops dimensions of size 1 (all, or those given).");
   def_both(m, "unsqueeze", &unsqueeze, py::arg("dim"), "A new dimension of size 1.");
-  def_both(m, "narrow", &narrow, py::arg("dim"), py::arg("start"), py::arg("length"), "A stretch of one dimension; a view.");
+  def_both(m, "narrow", &narrow, py::arg("dim"), py::arg("start"), py::arg("length"),
+           "A stretch of one dimension; a view.");
   def_both(m, "select", &select, py::arg("dim"), py::arg("index"), "One index of one dimension; a view.");
-  def_both(m, "unbind", [](const Tensor& x, int64_t dim) { return as_tuple(unbind(x, dim)); }, py::arg("dim") = 0,
-           "All indices of one dimension, as a tuple of views.");
-  m.def("split", [](const Tensor& x, py::object size, int64_t dim) {
-    return as_tuple(PyLong_Check(size.ptr()) ? split_every(x, size.cast<int64_t>(), dim) : split(x, size.cast<Dims>(), dim));
-  }, py::arg("tensor"), py::arg("split_size_or_sections"), py::arg("dim") = 0,
-        "Pieces of split_size (the last may be smaller), or of the sizes given; views.");
-  def_method("split", [](const Tensor& x, py::object size, int64_t dim) {
-    return as_tuple(PyLong_Check(size.ptr()) ? split_every(x, size.cast<int64_t>(), dim) : split(x, size.cast<Dims>(), dim));
-  }, py::arg("split_size"), py::arg("dim") = 0);
-  def_both(m, "chunk", [](const Tensor& x, int64_t chunks, int64_t dim) {
-    WEFT_CHECK(chunks > 0, Runtime, "[chunk] chunks must be positive, got ", chunks);
-    int64_t n = x.shape()[wrap_dim("chunk", dim, x.dim())];
-    return as_tuple(split_every(x, std::max<int64_t>(1, (n + chunks - 1) / chunks), dim));
-  }, py::arg("chunks"), py::arg("dim") = 0, "At most `chunks` pieces of equal size but the last; views.");
+  def_both(
+      m, "unbind", [](const Tensor& x, int64_t dim) { return as_tuple(unbind(x, dim)); }, py::arg("dim") = 0,
+      "All indices of one dimension, as a tuple of views.");
+  m.def(
+      "split",
+      [](const Tensor& x, py::object size, int64_t dim) {
+        return as_tuple(PyLong_Check(size.ptr()) ? split_every(x, size.cast<int64_t>(), dim)
+                                                 : split(x, size.cast<Dims>(), dim));
+      },
+      py::arg("tensor"), py::arg("split_size_or_sections"), py::arg("dim") = 0,
+      "Pieces of split_size (the last may be smaller), or of the sizes given; views.");
+  def_method(
+      "split",
+      [](const Tensor& x, py::object size, int64_t dim) {
+        return as_tuple(PyLong_Check(size.ptr()) ? split_every(x, size.cast<int64_t>(), dim)
+                                                 : split(x, size.cast<Dims>(), dim));
+      },
+      py::arg("split_size"), py::arg("dim") = 0);
+  def_both(
+      m, "chunk",
+      [](const Tensor& x, int64_t chunks, int64_t dim) {
+        WEFT_CHECK(chunks > 0, Runtime, "[chunk] chunks must be positive, got ", chunks);
+        int64_t n = x.shape()[wrap_dim("chunk", dim, x.dim())];
+        return as_tuple(split_every(x, std::max<int64_t>(1, (n + chunks - 1) / chunks), dim));
+      },
+      py::arg("chunks"), py::arg("dim") = 0, "At most `chunks` pieces of equal size but the last; views.");
 }
 
 }  // namespace weft

@@ -110,7 +110,7 @@ bool is_stale_view(const TensorImpl& t) {
 
 Ref<Node> grad_fn_of(const Tensor& t) {
   TensorImpl* impl = t.get();
-  if (is_stale_view(*impl)) {   // changed through its base or through another view: its history starts at the base
+  if (is_stale_view(*impl)) {  // changed through its base or through another view: its history starts at the base
     set_history(t, strided_view_node(Tensor(impl->view_base), t), 0);
     impl->view_version = t.version();
   }
@@ -169,7 +169,8 @@ void no_second_derivative(const char* name, std::initializer_list<Tensor> inputs
   for (const Tensor& t : inputs) any = any || needs_grad(t);
   if (!any) return;
   record(name, inputs, y, [](Backward& b) -> TensorList {
-    fail(ErrorKind::Runtime, cat("[", b.node.name, "] its backward is a fused kernel without a derivative of its own: "
+    fail(ErrorKind::Runtime, cat("[", b.node.name,
+                                 "] its backward is a fused kernel without a derivative of its own: "
                                  "no second derivative through this operation"));
   });
 }

@@ -91,8 +91,8 @@ class Backward {
 class Saved {
  public:
   Saved() = default;
-  Saved(const Tensor& t);                                      // an input
-  static Saved output(const Tensor& t, int output_nr = 0);     // an output of the node being recorded
+  Saved(const Tensor& t);                                   // an input
+  static Saved output(const Tensor& t, int output_nr = 0);  // an output of the node being recorded
   Tensor get(Backward& b) const;
   bool defined() const { return tensor_.defined(); }
 

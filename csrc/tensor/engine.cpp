@@ -164,7 +164,8 @@ TensorList run_backward(const TensorList& roots, TensorList grads, bool retain_g
   for (size_t i = 0; i < roots.size(); ++i) {
     const Tensor& r = roots[i];
     if (!grads[i].defined()) {
-      WEFT_CHECK(r.numel() == 1, Runtime, "[backward] a gradient can be made up only for a tensor of one element, got shape ",
+      WEFT_CHECK(r.numel() == 1, Runtime,
+                 "[backward] a gradient can be made up only for a tensor of one element, got shape ",
                  to_string(r.shape()), "; pass gradient=");
       grads[i] = Tensor::full(r.shape(), 1, r.dtype(), r.device());
     }

@@ -58,9 +58,10 @@ void retain_grad(const Tensor& t) {
   // The hook must not own the tensor: the tensor owns the node.
   py::object weak = py::module_::import("weakref").attr("ref")(t);
   node->hooks.push_back({t.get()->output_nr, make_hook(0, py::cpp_function([weak](const Tensor& grad) {
-                           py::object alive = weak();
-                           if (!alive.is_none()) tensor_of(alive.ptr()).get()->grad = grad.ref();
-                         }))});
+                                                         py::object alive = weak();
+                                                         if (!alive.is_none())
+                                                           tensor_of(alive.ptr()).get()->grad = grad.ref();
+                                                       }))});
 }
 
 TensorList list_or_single(py::object o, const char* what) {
@@ -68,7 +69,8 @@ TensorList list_or_single(py::object o, const char* what) {
   if (is_tensor(o.ptr())) return {tensor_of(o.ptr())};
   TensorList list;
   for (py::handle h : o) {
-    WEFT_CHECK(h.is_none() || is_tensor(h.ptr()), Type, "[", what, "] expected tensors, got ", Py_TYPE(h.ptr())->tp_name);
+    WEFT_CHECK(h.is_none() || is_tensor(h.ptr()), Type, "[", what, "] expected tensors, got ",
+               Py_TYPE(h.ptr())->tp_name);
     list.push_back(h.is_none() ? Tensor() : tensor_of(h.ptr()));
   }
   return list;
@@ -104,14 +106,15 @@ py::tuple grad(py::object outputs, py::object inputs, py::object grad_outputs, s
 // or None per input.
 void record_python(const std::string& name, const TensorList& inputs, const TensorList& outputs, py::object call) {
   if (!needs_grad(inputs)) return;
-  static std::set<std::string> names;   // nodes keep a pointer
+  static std::set<std::string> names;  // nodes keep a pointer
   const char* kept_name = names.insert(name).first->c_str();
   record(kept_name, inputs, outputs, [f = shared_callable(std::move(call)), n = inputs.size()](Backward& b) {
     py::gil_scoped_acquire gil;
     py::tuple incoming(b.incoming.size());
     for (size_t i = 0; i < b.incoming.size(); ++i) incoming[i] = py::cast(b.incoming[i]);
     TensorList grads = list_or_single((*f)(*incoming), b.node.name);
-    WEFT_CHECK(grads.size() == n, Runtime, "[", b.node.name, "] backward returned ", grads.size(), " gradients, expected ", n);
+    WEFT_CHECK(grads.size() == n, Runtime, "[", b.node.name, "] backward returned ", grads.size(),
+               " gradients, expected ", n);
     return grads;
   });
 }
@@ -123,21 +126,26 @@ py::object node_object(const Ref<Node>& node) { return py::cast(NodeObject{node}
 void bind_autograd(py::module_& m) {
   py::class_<NodeObject>(m, "Node", "An operation on the tape.")
       .def("name", [](const NodeObject& n) { return n.node->name; })
-      .def_property_readonly("next_functions", [](const NodeObject& n) {
-        py::list next;
-        for (const Edge& e : n.node->next)
-          next.append(py::make_tuple(e.node ? node_object(e.node) : py::object(py::none()), e.output_nr));
-        return py::tuple(next);
-      }, "The nodes whose outputs went in, None for leaves.")
-      .def("__eq__", [](const NodeObject& a, const NodeObject& b) { return a.node == b.node; }, py::is_operator())
+      .def_property_readonly(
+          "next_functions",
+          [](const NodeObject& n) {
+            py::list next;
+            for (const Edge& e : n.node->next)
+              next.append(py::make_tuple(e.node ? node_object(e.node) : py::object(py::none()), e.output_nr));
+            return py::tuple(next);
+          },
+          "The nodes whose outputs went in, None for leaves.")
+      .def(
+          "__eq__", [](const NodeObject& a, const NodeObject& b) { return a.node == b.node; }, py::is_operator())
       .def("__hash__", [](const NodeObject& n) { return reinterpret_cast<uintptr_t>(n.node.get()); })
       .def("__repr__", [](const NodeObject& n) { return cat("<", n.node->name, ">"); });
 
   py::class_<HookHandle>(m, "RemovableHandle", "Takes a hook off again.")
-      .def("remove", [](HookHandle& h) {
-        if (h.off) h.off();
-        h.off = nullptr;
-      })
+      .def("remove",
+           [](HookHandle& h) {
+             if (h.off) h.off();
+             h.off = nullptr;
+           })
       .def("__enter__", [](py::object self) { return self; })
       .def("__exit__", [](HookHandle& h, py::args) {
         if (h.off) h.off();
@@ -152,12 +160,15 @@ void bind_autograd(py::module_& m) {
         py::arg("retain_graph") = py::none(), py::arg("create_graph") = false, py::arg("allow_unused") = false);
   m.def("_record_python", &record_python);
 
-  def_method("backward", [](py::object self, py::object gradient, std::optional<bool> retain_graph, bool create_graph,
-                            py::object inputs) { backward(self, gradient, retain_graph, create_graph, inputs); },
-             py::arg("gradient") = py::none(), py::arg("retain_graph") = py::none(), py::arg("create_graph") = false,
-             py::arg("inputs") = py::none(),
-             "Accumulates d(self)/d(leaf) into the .grad of every leaf that self was computed from. `gradient` weights "
-             "self's elements and may be left out for one element. RuntimeError on a graph that was already used.");
+  def_method(
+      "backward",
+      [](py::object self, py::object gradient, std::optional<bool> retain_graph, bool create_graph, py::object inputs) {
+        backward(self, gradient, retain_graph, create_graph, inputs);
+      },
+      py::arg("gradient") = py::none(), py::arg("retain_graph") = py::none(), py::arg("create_graph") = false,
+      py::arg("inputs") = py::none(),
+      "Accumulates d(self)/d(leaf) into the .grad of every leaf that self was computed from. `gradient` weights "
+      "self's elements and may be left out for one element. RuntimeError on a graph that was already used.");
   def_method("register_hook", &register_hook, py::arg("hook"),
              "Calls hook(grad) during backward; what it returns, if not None, replaces the gradient.");
   def_method("retain_grad", &retain_grad, "Keeps .grad of a tensor that is not a leaf.");

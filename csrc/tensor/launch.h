@@ -40,7 +40,8 @@ void launch(const char* name, Device device, void (*kernel)(const Args&), const 
   static_assert(std::is_trivially_copyable_v<Args>, "kernel arguments are plain structs");
   before_launch(name, device, kernel != nullptr);
   if (Recorder* r = current_recorder())
-    r->launched(name, device, reinterpret_cast<void (*)(const void*)>(kernel), &args, sizeof(Args));
+    r->launched(name, device, reinterpret_cast<void (*)(const void*)>(reinterpret_cast<void (*)()>(kernel)), &args,
+                sizeof(Args));
   {
     WithoutGil free(work > 50000);
     FlushDenormals flush;

@@ -10,7 +10,7 @@ namespace weft {
 namespace {
 
 void drop_array(void* owner) {
-  if (!Py_IsInitialized()) return;   // at exit the memory goes with the process
+  if (!Py_IsInitialized()) return;  // at exit the memory goes with the process
   py::gil_scoped_acquire gil;
   Py_DECREF(static_cast<PyObject*>(owner));
 }
@@ -20,8 +20,7 @@ py::object without_tensors(py::object data) {
   if (is_tensor(data.ptr())) return numpy_from(tensor_of(data.ptr()), true);
   if (!PyList_Check(data.ptr()) && !PyTuple_Check(data.ptr())) return data;
   bool any = false;
-  for (py::handle h : data)
-    any = any || is_tensor(h.ptr()) || PyList_Check(h.ptr()) || PyTuple_Check(h.ptr());
+  for (py::handle h : data) any = any || is_tensor(h.ptr()) || PyList_Check(h.ptr()) || PyTuple_Check(h.ptr());
   if (!any) return data;
   py::list out;
   for (py::handle h : data) out.append(without_tensors(py::reinterpret_borrow<py::object>(h)));
@@ -39,8 +38,8 @@ Tensor view_of_array(const py::array& a, DType dtype) {
   }
   PyObject* owner = a.ptr();
   Py_INCREF(owner);
-  impl->storage = Ref<Storage>(new Storage(const_cast<void*>(a.data()), (size_t)(span + a.itemsize()), Device{},
-                                           &drop_array, owner));
+  impl->storage = Ref<Storage>(
+      new Storage(const_cast<void*>(a.data()), (size_t)(span + a.itemsize()), Device{}, &drop_array, owner));
   impl->storage->writable = a.writeable();
   impl->dtype = dtype;
   return Tensor(std::move(impl));
@@ -83,7 +82,7 @@ Tensor tensor_from_python(py::object data, std::optional<DType> dtype, DType flo
     fail(ErrorKind::Value, cat("[tensor] cannot make a tensor of the data: ", e.what()));
   }
   std::optional<DType> found = dtype_from_numpy(a.dtype());
-  if (!found && a.dtype().kind() == 'u') {   // unsigned integers that Weft lacks
+  if (!found && a.dtype().kind() == 'u') {  // unsigned integers that Weft lacks
     WEFT_CHECK(dtype, Type, "[tensor] dtype ", std::string(py::str(a.dtype())),
                " has no counterpart; pass dtype= or convert the array first");
     a = py::array(a.attr("astype")("int64"));
@@ -98,7 +97,9 @@ Tensor tensor_from_python(py::object data, std::optional<DType> dtype, DType flo
     usable = usable && (a.strides(i) >= 0 || a.shape(i) <= 1) && a.strides(i) % a.itemsize() == 0;
   usable = usable && reinterpret_cast<uintptr_t>(a.data()) % (size_t)a.itemsize() == 0;
   if (!usable) {
-    a = py::array(py::module_::import("numpy").attr("ascontiguousarray")(a, a.dtype().attr("newbyteorder")("=")).attr("reshape")(a.attr("shape")));
+    a = py::array(py::module_::import("numpy")
+                      .attr("ascontiguousarray")(a, a.dtype().attr("newbyteorder")("="))
+                      .attr("reshape")(a.attr("shape")));
   }
   Tensor t = view_of_array(a, *found);
   Tensor y = dtype ? to(t, *dtype) : t;

@@ -13,7 +13,7 @@ namespace weft {
 // Floating data without a NumPy dtype of its own becomes `float_dtype`.
 Tensor tensor_from_python(pybind11::object data, std::optional<DType> dtype, DType float_dtype, bool copy);
 pybind11::object numpy_from(const Tensor& x, bool force);
-pybind11::object numpy_dtype(DType d);                         // TypeError for bfloat16
-std::optional<DType> dtype_from_numpy(pybind11::handle dtype); // a numpy.dtype
+pybind11::object numpy_dtype(DType d);                          // TypeError for bfloat16
+std::optional<DType> dtype_from_numpy(pybind11::handle dtype);  // a numpy.dtype
 
 }  // namespace weft

@@ -4,6 +4,7 @@
 #include <structmember.h>
 
 #include "ops/copy.h"
+#include "ops/matmul.h"
 #include "ops/pointwise.h"
 #include "ops/view.h"
 #include "tensor/hooks.h"
@@ -15,8 +16,7 @@ namespace weft {
 namespace {
 
 struct PyTensor {
-  PyObject_HEAD
-  TensorImpl* impl;   // owned
+  PyObject_HEAD TensorImpl* impl;  // owned
   PyObject* weakrefs;
 };
 
@@ -62,7 +62,8 @@ PyObject* construct(PyTypeObject* t, PyObject* args, PyObject* kwargs) {
   return guarded([&]() -> PyObject* {
     Py_ssize_t n = PyTuple_GET_SIZE(args);
     WEFT_CHECK(!kwargs || PyDict_GET_SIZE(kwargs) == 0, Type, "[Tensor] takes no keyword arguments; use weft.tensor()");
-    if (n == 1 && is_tensor(PyTuple_GET_ITEM(args, 0))) return wrap_new(t, tensor_of(PyTuple_GET_ITEM(args, 0)).detach());
+    if (n == 1 && is_tensor(PyTuple_GET_ITEM(args, 0)))
+      return wrap_new(t, tensor_of(PyTuple_GET_ITEM(args, 0)).detach());
     bool sizes = n != 1 || PyLong_Check(PyTuple_GET_ITEM(args, 0));
     if (sizes) return wrap_new(t, Tensor::empty(n ? py::handle(args).cast<Dims>() : Dims{0}, DType::Float32));
     return wrap_new(t, tensor_from_python(py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(args, 0)), DType::Float32,
@@ -94,7 +95,7 @@ namespace {
 
 // ---- numbers ----
 
-template <BinaryOp op>
+template <PointwiseOp op>
 PyObject* number_binary(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Operand x, y;
@@ -103,13 +104,13 @@ PyObject* number_binary(PyObject* a, PyObject* b) {
   });
 }
 
-template <BinaryOp op>
+template <PointwiseOp op>
 PyObject* number_power(PyObject* a, PyObject* b, PyObject* modulo) {
   if (modulo != Py_None) Py_RETURN_NOTIMPLEMENTED;
   return number_binary<op>(a, b);
 }
 
-template <BinaryOp op>
+template <PointwiseOp op>
 PyObject* number_inplace(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Operand y;
@@ -135,7 +136,8 @@ PyObject* compare(PyObject* a, PyObject* b, int relation) {
   return guarded([&]() -> PyObject* {
     Operand x, y;
     if (!load_operand(a, &x) || !load_operand(b, &y)) Py_RETURN_NOTIMPLEMENTED;
-    static constexpr BinaryOp ops[] = {BinaryOp::lt, BinaryOp::le, BinaryOp::eq, BinaryOp::ne, BinaryOp::gt, BinaryOp::ge};
+    static constexpr PointwiseOp ops[] = {PointwiseOp::Lt, PointwiseOp::Le, PointwiseOp::Eq,
+                                          PointwiseOp::Ne, PointwiseOp::Gt, PointwiseOp::Ge};
     return wrap(binary_operand(ops[relation], x, y));
   });
 }
@@ -200,14 +202,23 @@ PyObject* iterate(PyObject* self) {
 }
 
 PyObject* format(PyObject* self) {
-  return guarded([&] { return py::module_::import("weft._repr").attr("tensor_repr")(py::handle(self)).release().ptr(); });
+  return guarded(
+      [&] { return py::module_::import("weft._repr").attr("tensor_repr")(py::handle(self)).release().ptr(); });
 }
 
 // ---- attributes ----
 
 template <class F>
 constexpr getter attribute(F) {
-  return [](PyObject* self, void*) { return guarded([&] { return py::cast(F{}(tensor_of(self))).release().ptr(); }); };
+  return [](PyObject* self, void*) -> PyObject* {
+    return guarded([&]() -> PyObject* {
+      auto value = F{}(tensor_of(self));
+      if constexpr (std::is_base_of_v<py::object, decltype(value)>)
+        return value.release().ptr();
+      else
+        return py::cast(std::move(value)).release().ptr();
+    });
+  };
 }
 
 py::object shape_object(const Tensor& t) {
@@ -258,26 +269,34 @@ int set_data(PyObject* self, PyObject* value, void*) {
 }
 
 PyGetSetDef attributes[] = {
-    {"shape", attribute([](const Tensor& t) { return shape_object(t); }), nullptr, "Sizes, a weft.Size (a tuple).", nullptr},
+    {"shape", attribute([](const Tensor& t) { return shape_object(t); }), nullptr, "Sizes, a weft.Size (a tuple).",
+     nullptr},
     {"dtype", attribute([](const Tensor& t) { return dtype_object(t.dtype()); }), nullptr, "Element type.", nullptr},
     {"device", attribute([](const Tensor& t) { return t.device(); }), nullptr, "Where the memory is.", nullptr},
     {"ndim", attribute([](const Tensor& t) { return t.dim(); }), nullptr, "Number of dimensions.", nullptr},
     {"itemsize", attribute([](const Tensor& t) { return t.itemsize(); }), nullptr, "Bytes per element.", nullptr},
-    {"nbytes", attribute([](const Tensor& t) { return t.itemsize() * t.numel(); }), nullptr, "Bytes of all elements.", nullptr},
+    {"nbytes", attribute([](const Tensor& t) { return t.itemsize() * t.numel(); }), nullptr, "Bytes of all elements.",
+     nullptr},
     {"T", attribute([](const Tensor& t) {
        Dims axes;
        for (int i = t.dim() - 1; i >= 0; --i) axes.push_back(i);
        return permute(t, axes);
-     }), nullptr, "All dimensions reversed.", nullptr},
-    {"mT", attribute([](const Tensor& t) { return transpose(t, -2, -1); }), nullptr, "The last two dimensions swapped.", nullptr},
+     }),
+     nullptr, "All dimensions reversed.", nullptr},
+    {"mT", attribute([](const Tensor& t) { return transpose(t, -2, -1); }), nullptr, "The last two dimensions swapped.",
+     nullptr},
     {"is_cuda", attribute([](const Tensor& t) { return t.device().is_cuda(); }), nullptr, nullptr, nullptr},
-    {"is_leaf", attribute([](const Tensor& t) { return !grad_fn_of(t); }), nullptr, "True if not made by a recorded operation.", nullptr},
+    {"is_leaf", attribute([](const Tensor& t) { return !grad_fn_of(t); }), nullptr,
+     "True if not made by a recorded operation.", nullptr},
     {"grad_fn", attribute([](const Tensor& t) -> py::object {
        Ref<Node> n = grad_fn_of(t);
        return n ? node_object(n) : py::none();
-     }), nullptr, "The operation that made it, or None.", nullptr},
-    {"_version", attribute([](const Tensor& t) { return t.version(); }), nullptr, "Number of in-place changes.", nullptr},
-    {"data", attribute([](const Tensor& t) { return t.detach(); }), set_data, "The same memory, off the tape.", nullptr},
+     }),
+     nullptr, "The operation that made it, or None.", nullptr},
+    {"_version", attribute([](const Tensor& t) { return t.version(); }), nullptr, "Number of in-place changes.",
+     nullptr},
+    {"data", attribute([](const Tensor& t) { return t.detach(); }), set_data, "The same memory, off the tape.",
+     nullptr},
     {"grad", attribute([](const Tensor& t) { return t.grad(); }), set_grad, "Accumulated gradient, or None.", nullptr},
     {"requires_grad", attribute([](const Tensor& t) { return t.requires_grad(); }), set_requires,
      "Whether operations on it are recorded.", nullptr},
@@ -287,7 +306,9 @@ PyMemberDef members[] = {{"__weaklistoffset__", T_PYSSIZET, offsetof(PyTensor, w
                          {nullptr, 0, 0, 0, nullptr}};
 
 template <class F>
-void* slot(F* f) { return reinterpret_cast<void*>(f); }
+void* slot(F* f) {
+  return reinterpret_cast<void*>(f);
+}
 
 void make_type(py::module_& m) {
   PyType_Slot slots[] = {
@@ -304,21 +325,21 @@ void make_type(py::module_& m) {
       {Py_mp_length, slot(length)},
       {Py_mp_subscript, slot(get)},
       {Py_mp_ass_subscript, slot(set)},
-      {Py_nb_add, slot(number_binary<BinaryOp::add>)},
-      {Py_nb_subtract, slot(number_binary<BinaryOp::sub>)},
-      {Py_nb_multiply, slot(number_binary<BinaryOp::mul>)},
-      {Py_nb_true_divide, slot(number_binary<BinaryOp::div>)},
-      {Py_nb_floor_divide, slot(number_binary<BinaryOp::floor_divide>)},
-      {Py_nb_remainder, slot(number_binary<BinaryOp::remainder>)},
-      {Py_nb_power, slot(number_power<BinaryOp::pow>)},
-      {Py_nb_and, slot(number_binary<BinaryOp::bitwise_and>)},
-      {Py_nb_or, slot(number_binary<BinaryOp::bitwise_or>)},
-      {Py_nb_xor, slot(number_binary<BinaryOp::bitwise_xor>)},
+      {Py_nb_add, slot(number_binary<PointwiseOp::Add>)},
+      {Py_nb_subtract, slot(number_binary<PointwiseOp::Sub>)},
+      {Py_nb_multiply, slot(number_binary<PointwiseOp::Mul>)},
+      {Py_nb_true_divide, slot(number_binary<PointwiseOp::Div>)},
+      {Py_nb_floor_divide, slot(number_binary<PointwiseOp::DivFloor>)},
+      {Py_nb_remainder, slot(number_binary<PointwiseOp::Remainder>)},
+      {Py_nb_power, slot(number_power<PointwiseOp::Pow>)},
+      {Py_nb_and, slot(number_binary<PointwiseOp::BitwiseAnd>)},
+      {Py_nb_or, slot(number_binary<PointwiseOp::BitwiseOr>)},
+      {Py_nb_xor, slot(number_binary<PointwiseOp::BitwiseXor>)},
       {Py_nb_matrix_multiply, slot(number_matmul)},
-      {Py_nb_inplace_add, slot(number_inplace<BinaryOp::add>)},
-      {Py_nb_inplace_subtract, slot(number_inplace<BinaryOp::sub>)},
-      {Py_nb_inplace_multiply, slot(number_inplace<BinaryOp::mul>)},
-      {Py_nb_inplace_true_divide, slot(number_inplace<BinaryOp::div>)},
+      {Py_nb_inplace_add, slot(number_inplace<PointwiseOp::Add>)},
+      {Py_nb_inplace_subtract, slot(number_inplace<PointwiseOp::Sub>)},
+      {Py_nb_inplace_multiply, slot(number_inplace<PointwiseOp::Mul>)},
+      {Py_nb_inplace_true_divide, slot(number_inplace<PointwiseOp::Div>)},
       {Py_nb_negative, slot(number_unary<neg>)},
       {Py_nb_absolute, slot(number_unary<weft::abs>)},
       {Py_nb_invert, slot(number_unary<bitwise_not>)},
@@ -335,50 +356,73 @@ void make_type(py::module_& m) {
 }
 
 void bind_basics(py::module_& m) {
-  def_method("size", [](const Tensor& t, std::optional<int64_t> dim) -> py::object {
-    return dim ? py::object(py::int_(t.size(*dim))) : shape_object(t);
-  }, py::arg("dim") = py::none(), "All sizes, or one.");
+  def_method(
+      "size",
+      [](const Tensor& t, std::optional<int64_t> dim) -> py::object {
+        return dim ? py::object(py::int_(t.size(*dim))) : shape_object(t);
+      },
+      py::arg("dim") = py::none(), "All sizes, or one.");
   def_method("dim", &Tensor::dim, "Number of dimensions.");
   def_method("ndimension", &Tensor::dim, "Number of dimensions.");
   def_both(m, "numel", [](const Tensor& t) { return t.numel(); }, "Number of elements.");
   def_method("nelement", [](const Tensor& t) { return t.numel(); }, "Number of elements.");
   def_method("element_size", [](const Tensor& t) { return t.itemsize(); }, "Bytes per element.");
-  def_method("stride", [](const Tensor& t, std::optional<int64_t> dim) -> py::object {
-    return dim ? py::object(py::int_(t.strides()[wrap_dim("stride", *dim, t.dim())])) : py::cast(t.strides());
-  }, py::arg("dim") = py::none(), "Steps between neighbours, in elements.");
+  def_method(
+      "stride",
+      [](const Tensor& t, std::optional<int64_t> dim) -> py::object {
+        return dim ? py::object(py::int_(t.strides()[wrap_dim("stride", *dim, t.dim())])) : py::cast(t.strides());
+      },
+      py::arg("dim") = py::none(), "Steps between neighbours, in elements.");
   def_method("storage_offset", [](const Tensor& t) { return t.get()->offset; }, "First element's place in its buffer.");
   def_method("is_contiguous", &Tensor::is_contiguous, "True if the elements lie in row-major order without gaps.");
   def_method("is_floating_point", [](const Tensor& t) { return is_floating(t.dtype()); });
   m.def("is_floating_point", [](const Tensor& t) { return is_floating(t.dtype()); }, py::arg("input"));
   m.def("is_tensor", [](py::handle o) { return is_tensor(o.ptr()); }, py::arg("obj"));
-  def_method("data_ptr", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); }, "Address of the first element.");
-  def_method("item", [](const Tensor& t) -> py::object {
-    if (is_floating(t.dtype())) return py::float_(t.item());
-    int64_t v = t.item_int();
-    return t.dtype() == DType::Bool ? py::object(py::bool_(v != 0)) : py::object(py::int_(v));
-  }, "The only element as a Python number. RuntimeError if there are more.");
-  def_method("tolist", [](const Tensor& t) { return numpy_from(t, true).attr("tolist")(); }, "Nested lists of Python numbers.");
-  def_method("__array__", [](const Tensor& t, py::object dtype, py::object) {
-    py::object a = numpy_from(t, false);
-    return dtype.is_none() ? a : a.attr("astype")(dtype, py::arg("copy") = false);
-  }, py::arg("dtype") = py::none(), py::arg("copy") = py::none());
-  tensor_class().attr("__array_priority__") = 1000;   // NumPy leaves `array + tensor` to us
+  def_method(
+      "data_ptr", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); },
+      "Address of the first element.");
+  def_method(
+      "item",
+      [](const Tensor& t) -> py::object {
+        if (is_floating(t.dtype())) return py::float_(t.item());
+        int64_t v = t.item_int();
+        return t.dtype() == DType::Bool ? py::object(py::bool_(v != 0)) : py::object(py::int_(v));
+      },
+      "The only element as a Python number. RuntimeError if there are more.");
+  def_method(
+      "tolist", [](const Tensor& t) { return numpy_from(t, true).attr("tolist")(); },
+      "Nested lists of Python numbers.");
+  def_method(
+      "__array__",
+      [](const Tensor& t, py::object dtype, py::object) {
+        py::object a = numpy_from(t, false);
+        return dtype.is_none() ? a : a.attr("astype")(dtype, py::arg("copy") = false);
+      },
+      py::arg("dtype") = py::none(), py::arg("copy") = py::none());
+  tensor_class().attr("__array_priority__") = 1000;  // NumPy leaves `array + tensor` to us
   def_both(m, "detach", &Tensor::detach, "The same memory, off the tape.");
-  def_method("requires_grad_", [](py::object self, bool on) {
-    tensor_of(self.ptr()).set_requires_grad(on);
-    return self;
-  }, py::arg("requires_grad") = true, "Sets requires_grad in place.");
-  m.def("_make_subclass", [](py::handle cls, const Tensor& t, bool requires_grad) {
-    Tensor view = t.detach();
-    view.set_requires_grad(requires_grad);
-    return py::reinterpret_steal<py::object>(wrap_as(reinterpret_cast<PyTypeObject*>(cls.ptr()), view));
-  }, py::arg("cls"), py::arg("data"), py::arg("requires_grad"), "An object of a Tensor subclass over the same memory.");
+  def_method(
+      "requires_grad_",
+      [](py::object self, bool on) {
+        tensor_of(self.ptr()).set_requires_grad(on);
+        return self;
+      },
+      py::arg("requires_grad") = true, "Sets requires_grad in place.");
+  m.def(
+      "_make_subclass",
+      [](py::handle cls, const Tensor& t, bool requires_grad) {
+        Tensor view = t.detach();
+        view.set_requires_grad(requires_grad);
+        return py::reinterpret_steal<py::object>(wrap_as(reinterpret_cast<PyTypeObject*>(cls.ptr()), view));
+      },
+      py::arg("cls"), py::arg("data"), py::arg("requires_grad"),
+      "An object of a Tensor subclass over the same memory.");
 }
 
 }  // namespace
 
-void bind_dtypes(py::module_& m, py::object** dtypes);   // tensor/types.cpp
-void bind_autograd(py::module_& m);                      // tensor/hooks.cpp
+void bind_dtypes(py::module_& m, py::object** dtypes);  // tensor/types.cpp
+void bind_autograd(py::module_& m);                     // tensor/hooks.cpp
 
 py::object dtype_object(DType t) { return *dtype_objects[(int)t]; }
 

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "tensor/autograd.h"
+#include "tensor/operand.h"
 #include "tensor/tensor.h"
 
 namespace weft {
@@ -27,15 +28,6 @@ std::optional<DType> dtype_from(
 std::optional<Device> device_from(py::handle o);  // ValueError for a string that names no device
 py::object device_object(Device d);
 
-// A number or tensor where either may stand: x + 1, clamp(min=…). Python and NumPy numbers do not change a tensor's
-// dtype within its category, as in PyTorch.
-struct Operand {
-  Tensor tensor;  // undefined: a number
-  double number = 0;
-  int64_t integer = 0;
-  DType category = DType::Float32;  // Bool, Int64 or Float32 for Python bool, int, float
-  bool is_number() const { return !tensor.defined(); }
-};
 bool load_operand(PyObject* o, Operand* out);  // false when it is neither
 
 // Adds a method to the Tensor type: bind_method("sum", &f, py::arg("dim") = …, "doc").

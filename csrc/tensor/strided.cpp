@@ -9,10 +9,13 @@ namespace {
 // A place in the memory of a base tensor, whatever buffer that is.
 struct Place {
   Dims base_shape, base_strides, shape, strides;
-  int64_t offset;   // from the first element of the base
+  int64_t offset;  // from the first element of the base
 
   Place(const Tensor& base, const Tensor& view)
-      : base_shape(base.shape()), base_strides(base.strides()), shape(view.shape()), strides(view.strides()),
+      : base_shape(base.shape()),
+        base_strides(base.strides()),
+        shape(view.shape()),
+        strides(view.strides()),
         offset(view.get()->offset - base.get()->offset) {}
 
   // A tensor of the base's shape and strides in memory of its own (so that `in` finds the same places), zeroed.
@@ -70,8 +73,9 @@ struct CopySlices final : Node {
   }
 
   TensorList apply(Backward& b) override {
-    WEFT_CHECK(!grad_enabled(), Runtime, "[", name,
-               "] no second derivative through an in-place change of a view; use an operation that returns a new tensor");
+    WEFT_CHECK(
+        !grad_enabled(), Runtime, "[", name,
+        "] no second derivative through an in-place change of a view; use an operation that returns a new tensor");
     Tensor dbase = place.blank(b.dy().dtype(), b.dy().device());
     copy_into(dbase, b.dy());
     Tensor part = place.in(dbase);

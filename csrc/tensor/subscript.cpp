@@ -14,8 +14,8 @@ namespace {
 struct Key {
   BasicIndex basic;
   struct Advanced {
-    int dim;         // of the basic view
-    Tensor index;    // int64
+    int dim;       // of the basic view
+    Tensor index;  // int64
   };
   std::vector<Advanced> advanced;
 };
@@ -31,9 +31,10 @@ Tensor index_tensor(PyObject* o, Device device) {
     t = tensor_of(o);
   } else {
     WEFT_CHECK(is_array_like(o) || PyTuple_Check(o), Index,
-               "[index] expected integers, slices, None, Ellipsis, or integer or bool tensors, got ", Py_TYPE(o)->tp_name);
+               "[index] expected integers, slices, None, Ellipsis, or integer or bool tensors, got ",
+               Py_TYPE(o)->tp_name);
     t = tensor_from_python(py::reinterpret_borrow<py::object>(o), std::nullopt, DType::Float32, false);
-    if (t.numel() == 0 && is_floating(t.dtype())) t = to(t, DType::Int64);   // x[[]]
+    if (t.numel() == 0 && is_floating(t.dtype())) t = to(t, DType::Int64);  // x[[]]
   }
   WEFT_CHECK(!is_floating(t.dtype()), Index, "[index] an index tensor must be integer or bool, got ",
              name_of(t.dtype()));
@@ -75,7 +76,7 @@ Key parse(const Tensor& x, PyObject* key) {
 
   Key k;
   k.basic = BasicIndex::all(x.shape());
-  int d = 0, out = 0;   // dimension of x, and of the basic view
+  int d = 0, out = 0;  // dimension of x, and of the basic view
   int new_axes = 0;
   auto here = [&]() -> BasicIndex::Axis& {
     k.basic.axes[d].new_axes_before = new_axes;
@@ -98,11 +99,11 @@ Key parse(const Tensor& x, PyObject* key) {
     } else if (PyLong_Check(o) && !PyBool_Check(o)) {
       int64_t size = x.shape()[d], i = PyLong_AsLongLong(o);
       if (i == -1 && PyErr_Occurred()) throw py::error_already_set();
-      WEFT_CHECK(i >= -size && i < size, Index, "[index] index ", i, " is out of bounds for dimension ", d,
-                 " of size ", size);
+      WEFT_CHECK(i >= -size && i < size, Index, "[index] index ", i, " is out of bounds for dimension ", d, " of size ",
+                 size);
       BasicIndex::Axis& a = here();
       a.start = i < 0 ? i + size : i, a.length = 1, a.keep = false;
-    } else if (PyBool_Check(o)) {   // a new axis of size one or zero
+    } else if (PyBool_Check(o)) {  // a new axis of size one or zero
       ++new_axes;
       Tensor t = Tensor::zeros({o == Py_True ? 1 : 0}, DType::Int64, x.device());
       k.advanced.push_back({out++, t});
@@ -120,8 +121,7 @@ Key parse(const Tensor& x, PyObject* key) {
       if (t.dim() == 0) ++new_axes;
       for (int i = 0; i < std::max(1, t.dim()); ++i) {
         if (t.dim() > 0) here();
-        Tensor column = t.dim() > 0 ? select(where, 1, i)
-                                    : Tensor::zeros({where.shape()[0]}, DType::Int64, x.device());
+        Tensor column = t.dim() > 0 ? select(where, 1, i) : Tensor::zeros({where.shape()[0]}, DType::Int64, x.device());
         k.advanced.push_back({out++, column});
       }
     }
@@ -164,7 +164,7 @@ bool is_everything(PyObject* key) { return key == Py_Ellipsis; }
 }  // namespace
 
 Tensor get_item(const Tensor& x, PyObject* key) {
-  if (PyLong_Check(key) && !PyBool_Check(key) && x.dim() > 0) {   // the commonest, without a detour
+  if (PyLong_Check(key) && !PyBool_Check(key) && x.dim() > 0) {  // the commonest, without a detour
     int64_t i = PyLong_AsLongLong(key);
     if (i == -1 && PyErr_Occurred()) throw py::error_already_set();
     return select(x, 0, i);
@@ -182,7 +182,8 @@ void set_item(const Tensor& x, PyObject* key, PyObject* value) {
     v = tensor_of(value);
     if (v.device() != x.device() && v.dim() == 0) v = to(v, x.device());
   } else {
-    v = to(tensor_from_python(py::reinterpret_borrow<py::object>(value), std::nullopt, DType::Float32, false), x.device());
+    v = to(tensor_from_python(py::reinterpret_borrow<py::object>(value), std::nullopt, DType::Float32, false),
+           x.device());
   }
   if (is_everything(key)) {
     Tensor whole = x;
@@ -192,7 +193,7 @@ void set_item(const Tensor& x, PyObject* key, PyObject* value) {
   Key k = parse(x, key);
   Tensor part = basic_index(x, k.basic);
   if (k.advanced.empty()) {
-    while (v.dim() > part.dim() && v.shape()[0] == 1) v = squeeze(v, 0);   // as NumPy: leading ones do no harm
+    while (v.dim() > part.dim() && v.shape()[0] == 1) v = squeeze(v, 0);  // as NumPy: leading ones do no harm
     copy_(part, v);
     return;
   }

@@ -25,9 +25,10 @@ std::optional<DType> dtype_from(py::handle o) {
   if (is_python_type(o, &PyLong_Type)) return DType::Int64;
   if (is_python_type(o, &PyBool_Type)) return DType::Bool;
   if (PyUnicode_Check(o.ptr())) return std::nullopt;
-  if (PyType_Check(o.ptr()) && PyObject_HasAttrString(o.ptr(), "dtype"))   // numpy.float32
+  if (PyType_Check(o.ptr()) && PyObject_HasAttrString(o.ptr(), "dtype"))  // numpy.float32
     return dtype_from_numpy(py::module_::import("numpy").attr("dtype")(o));
-  if (PyObject_HasAttrString(o.ptr(), "newbyteorder") && PyObject_HasAttrString(o.ptr(), "kind")) return dtype_from_numpy(o);
+  if (PyObject_HasAttrString(o.ptr(), "newbyteorder") && PyObject_HasAttrString(o.ptr(), "kind"))
+    return dtype_from_numpy(o);
   return std::nullopt;
 }
 
@@ -63,44 +64,53 @@ bool load_operand(PyObject* o, Operand* out) {
 
 void bind_dtypes(py::module_& m, py::object** objects) {
   py::class_<DTypeObject>(m, "dtype", "An element type: weft.float32 and its like.")
-      .def_property_readonly("itemsize", [](const DTypeObject& d) { return size_of(d.value); }, "Bytes per element.")
+      .def_property_readonly(
+          "itemsize", [](const DTypeObject& d) { return size_of(d.value); }, "Bytes per element.")
       .def_property_readonly("is_floating_point", [](const DTypeObject& d) { return is_floating(d.value); })
       .def_property_readonly("name", [](const DTypeObject& d) { return name_of(d.value); })
       .def("__repr__", [](const DTypeObject& d) { return std::string("weft.") + name_of(d.value); })
       .def("__hash__", [](const DTypeObject& d) { return (int)d.value + 1; })
-      .def("__eq__", [](const DTypeObject& d, py::handle o) {
-        return py::isinstance<DTypeObject>(o) && o.cast<DTypeObject&>().value == d.value;
-      })
-      .def("__reduce__", [](const DTypeObject& d) {
-        return py::make_tuple(py::module_::import("builtins").attr("getattr"),
-                              py::make_tuple(py::module_::import("weft"), name_of(d.value)));
-      })
-      .def("_numpy", [](const DTypeObject& d) { return numpy_dtype(d.value); }, "The NumPy dtype; TypeError for bfloat16.");
+      .def("__eq__",
+           [](const DTypeObject& d, py::handle o) {
+             return py::isinstance<DTypeObject>(o) && o.cast<DTypeObject&>().value == d.value;
+           })
+      .def("__reduce__",
+           [](const DTypeObject& d) {
+             return py::make_tuple(py::module_::import("builtins").attr("getattr"),
+                                   py::make_tuple(py::module_::import("weft"), name_of(d.value)));
+           })
+      .def(
+          "_numpy", [](const DTypeObject& d) { return numpy_dtype(d.value); },
+          "The NumPy dtype; TypeError for bfloat16.");
   for (int i = 0; i < kDTypes; ++i) {
     objects[i] = new py::object(py::cast(DTypeObject{(DType)i}));
     m.attr(name_of((DType)i)) = *objects[i];
   }
-  const std::pair<const char*, DType> aliases[] = {{"half", DType::Float16}, {"float", DType::Float32},
+  const std::pair<const char*, DType> aliases[] = {{"half", DType::Float16},   {"float", DType::Float32},
                                                    {"double", DType::Float64}, {"short", DType::Int16},
-                                                   {"int", DType::Int32}, {"long", DType::Int64}};
+                                                   {"int", DType::Int32},      {"long", DType::Int64}};
   for (auto [alias, d] : aliases) m.attr(alias) = *objects[(int)d];
   m.def("promote_types", &promote, py::arg("type1"), py::arg("type2"), "The dtype that holds both.");
 
   py::class_<DeviceObject>(m, "device", "Where memory is: weft.device('cpu'), weft.device('cuda:0').")
       .def(py::init([](Device d) { return DeviceObject{d}; }), py::arg("device"))
       .def_property_readonly("type", [](const DeviceObject& d) { return d.value.is_cpu() ? "cpu" : "cuda"; })
-      .def_property_readonly("index", [](const DeviceObject& d) -> py::object {
-        return d.value.is_cpu() ? py::object(py::none()) : py::object(py::int_((int)d.value.index));
-      })
-      .def("__eq__", [](const DeviceObject& a, py::handle b) {
-        return py::isinstance<DeviceObject>(b) && a.value == b.cast<DeviceObject&>().value;
-      })
+      .def_property_readonly("index",
+                             [](const DeviceObject& d) -> py::object {
+                               return d.value.is_cpu() ? py::object(py::none())
+                                                       : py::object(py::int_((int)d.value.index));
+                             })
+      .def("__eq__",
+           [](const DeviceObject& a, py::handle b) {
+             return py::isinstance<DeviceObject>(b) && a.value == b.cast<DeviceObject&>().value;
+           })
       .def("__hash__", [](const DeviceObject& d) { return (int)d.value.kind * 256 + d.value.index; })
       .def("__str__", [](const DeviceObject& d) { return to_string(d.value); })
-      .def("__repr__", [](const DeviceObject& d) {
-        return d.value.is_cpu() ? std::string("device(type='cpu')")
-                                : cat("device(type='cuda', index=", (int)d.value.index, ")");
-      })
+      .def("__repr__",
+           [](const DeviceObject& d) {
+             return d.value.is_cpu() ? std::string("device(type='cpu')")
+                                     : cat("device(type='cuda', index=", (int)d.value.index, ")");
+           })
       .def("__reduce__", [](const DeviceObject& d) {
         return py::make_tuple(py::module_::import("weft").attr("device"), py::make_tuple(to_string(d.value)));
       });
