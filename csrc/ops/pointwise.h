@@ -1,4 +1,5 @@
-// Elementwise operations with broadcasting and PyTorch's type promotion. All differentiable where the mathematics is.
+// Elementwise operations with broadcasting and PyTorch's type promotion. All differentiable where the mathematics is,
+// any number of times: the derivative of a fused derivative kernel is its functor again, on tensors (ops/pointwise_expr.h).
 #pragma once
 
 #include "kernels/pointwise.h"
@@ -7,11 +8,21 @@
 
 namespace weft {
 
+// Any function of one operand, with its functor's parameters.
+Tensor unary(PointwiseOp op, const Tensor& x, Params params = {});
+void unary_inplace(PointwiseOp op, const Tensor& x, Params params = {});
+
+// The number protocol of Tensor: any function of WEFT_BINARY on tensors and numbers, of which one is a tensor.
+Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b, double alpha = 1);
+void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, double alpha = 1);
+Tensor where_operand(const Tensor& condition, const Operand& a, const Operand& b);
+
 Tensor add(const Tensor& a, const Tensor& b, double alpha = 1);  // a + alpha * b
 Tensor sub(const Tensor& a, const Tensor& b, double alpha = 1);
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);
 Tensor add(const Tensor& a, double b);
+Tensor sub(const Tensor& a, double b);
 Tensor mul(const Tensor& a, double b);
 Tensor rsub(const Tensor& a, double b);  // b - a
 Tensor div(const Tensor& a, double b);
@@ -20,16 +31,20 @@ Tensor pow(const Tensor& a, double exponent);
 Tensor neg(const Tensor& a);
 Tensor exp(const Tensor& a);
 Tensor log(const Tensor& a);
+Tensor log1p(const Tensor& a);
 Tensor sqrt(const Tensor& a);
 Tensor rsqrt(const Tensor& a);
 Tensor tanh(const Tensor& a);
 Tensor sigmoid(const Tensor& a);
 Tensor relu(const Tensor& a);
+Tensor gelu(const Tensor& a, bool tanh_form = false);
+Tensor silu(const Tensor& a);
 Tensor abs(const Tensor& a);
 Tensor sign(const Tensor& a);
 Tensor square(const Tensor& a);
 Tensor sin(const Tensor& a);
 Tensor cos(const Tensor& a);
+Tensor bitwise_not(const Tensor& a);          // of bools: logical
 Tensor eq(const Tensor& a, const Tensor& b);  // bool results
 Tensor ne(const Tensor& a, const Tensor& b);
 Tensor lt(const Tensor& a, const Tensor& b);
@@ -41,11 +56,5 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 void add_into(const Tensor& dst, const Tensor& src);  // dst += src, off the tape: gradient accumulation
-
-
-// The number protocol of Tensor: type promotion with numbers, in place too.
-Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b);
-void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b);
-Tensor bitwise_not(const Tensor& a);
 
 }  // namespace weft
