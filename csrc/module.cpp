@@ -4,13 +4,15 @@
 namespace weft {
 
 #define WEFT_BINDINGS(BIND) \
+  BIND(view)                \
+  BIND(arg_reduce)          \
+  BIND(batch_norm)          \
   BIND(conv)                \
   BIND(pool)                \
   BIND(creation)            \
   BIND(view)                \
   BIND(dropout)             \
   BIND(embedding)           \
-  BIND(arg_reduce)          \
   BIND(layer_norm)          \
   BIND(random)              \
   BIND(optimizer)           \

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/arg_reduce.h"
+#include "kernels/batch_norm.h"
 #include "kernels/conv.h"
 #include "kernels/copy.h"
 #include "kernels/dropout.h"
@@ -19,6 +20,7 @@
 
 #define WEFT_STEMS(STEM)             \
   STEM(ArgReduceKernels, arg_reduce) \
+  STEM(BatchNormKernels, batch_norm) \
   STEM(ConvKernels, conv)            \
   STEM(CopyKernels, copy)            \
   STEM(DropoutKernels, dropout)      \

@@ -1,0 +1,12 @@
+// Batch normalisation over all dimensions but the second.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace weft {
+
+// x [N, C, ...]; the others [C] or undefined. Running statistics are read, or when training changed in place.
+Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                  const Tensor& bias, bool training, double momentum, double eps);
+
+}  // namespace weft
