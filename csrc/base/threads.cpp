@@ -135,6 +135,9 @@ void Pool::wake(int wanted) {
 }
 
 void Pool::serve() {
+#if defined(__linux__)
+  pthread_setname_np(pthread_self(), "weft");
+#endif
   FlushDenormals flush;
   inside_piece = true;
   std::unique_lock lock(mutex);

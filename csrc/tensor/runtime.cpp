@@ -1,9 +1,11 @@
 // What Python sees of the ground floor: errors, threads, memory, instruction sets, random generators; and the hooks
 // through which the ground floor sees Python.
+#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 #include <random>
 
@@ -116,7 +118,32 @@ void restore_state(Generator& g, const Tensor& state) {
   g.set_state(words[0], words[1]);
 }
 
+// For tests: keeps the pool busy with `pieces` pieces of so many microseconds each, and tells which worker ran each, or
+// -1 where a call nested in it did not stay on its thread.
+std::vector<int> trace_pieces(int64_t pieces, double microseconds, int max_workers, int64_t nested) {
+  using Clock = std::chrono::steady_clock;
+  std::vector<int> workers(pieces, -2);
+  {
+    WithoutGil free(true);
+    parallel(
+        pieces,
+        [&](int64_t piece, int worker) {
+          auto end = Clock::now() + std::chrono::duration<double, std::micro>(microseconds);
+          while (Clock::now() < end) {}
+          pthread_t self = pthread_self();
+          bool stayed = true;
+          parallel(nested, [&](int64_t, int inner) { stayed &= inner == 0 && pthread_equal(pthread_self(), self); });
+          workers[piece] = stayed ? worker : -1;
+        },
+        max_workers);
+  }
+  after_launch("trace_pieces", {});
+  return workers;
+}
+
 void bind_threads(py::module_& m) {
+  m.def("_trace_pieces", &trace_pieces, py::arg("pieces"), py::arg("microseconds") = 0.0, py::arg("max_workers") = 0,
+        py::arg("nested") = 0);
   m.def("num_threads", &num_threads, "Threads that operations use: WEFT_NUM_THREADS, else affinity and CPU quota.");
   m.def("get_num_threads", &num_threads, "The same as num_threads().");
   m.def("set_num_threads", &set_num_threads, py::arg("threads"),
