@@ -89,7 +89,7 @@ def test_light_import():
     code = """
     import sys, numpy
     import weft
-    heavy = ["torch", "jax", "cupy", "safetensors", "rich", "typer", "asyncio", "multiprocessing", "socket", "weft._cuda"]
+    heavy = ["torch", "cupy", "safetensors", "rich", "typer", "asyncio", "multiprocessing", "socket", "weft._cuda"]
     print([m for m in heavy if m in sys.modules])
     """
     assert run(code) == "[]"
