@@ -57,8 +57,9 @@ enum class Domain : uint8_t { Real, Number, Whole, Test };
   OP(HardSigmoid, hardsigmoid, Real) \
   OP(HardSwish, hardswish, Real)
 
-// The same with parameters, bound by hand in ops/pointwise_unary.cpp.
+// The same, with parameters or reached through another function; bound by hand in ops/pointwise_unary.cpp.
 #define WEFT_UNARY_PARAMETRIC(OP) \
+  OP(Cube, pow, Number)           \
   OP(Gelu, gelu, Real)            \
   OP(GeluTanh, gelu, Real)        \
   OP(Softplus, softplus, Real)    \
@@ -80,44 +81,44 @@ enum class Domain : uint8_t { Real, Number, Whole, Test };
   OP(LogicalNot, logical_not, Test) \
   OP(BitwiseNot, bitwise_not, Whole)
 
-// Two and three operands: OP(functor, domain). Gradients: ops/pointwise_binary.cpp, ops/pointwise_ternary.cpp.
-#define WEFT_BINARY(OP) \
-  OP(Add, Number)       \
-  OP(Sub, Number)       \
-  OP(Mul, Number)       \
-  OP(Div, Real)         \
-  OP(DivTrunc, Number)  \
-  OP(DivFloor, Number)  \
-  OP(Remainder, Number) \
-  OP(Fmod, Number)      \
-  OP(Pow, Number)       \
-  OP(Maximum, Number)   \
-  OP(Minimum, Number)   \
-  OP(Atan2, Real)       \
-  OP(Eq, Test)          \
-  OP(Ne, Test)          \
-  OP(Lt, Test)          \
-  OP(Le, Test)          \
-  OP(Gt, Test)          \
-  OP(Ge, Test)          \
-  OP(LogicalAnd, Test)  \
-  OP(LogicalOr, Test)   \
-  OP(LogicalXor, Test)  \
-  OP(BitwiseAnd, Whole) \
-  OP(BitwiseOr, Whole)  \
-  OP(BitwiseXor, Whole)
-#define WEFT_TERNARY(OP)    \
-  OP(Where, Number)         \
-  OP(Lerp, Real)            \
-  OP(Addcmul, Number)       \
-  OP(Addcdiv, Real)         \
-  OP(Clamp, Number)         \
-  OP(DivGradOther, Real)    \
-  OP(PowGradBase, Real)     \
-  OP(PowGradExponent, Real) \
-  OP(MaximumGrad, Real)     \
-  OP(MinimumGrad, Real)     \
-  OP(Atan2Grad, Real)
+// Two and three operands. Gradients: ops/pointwise_binary.cpp, ops/pointwise_ternary.cpp.
+#define WEFT_BINARY(OP)              \
+  OP(Add, add, Number)               \
+  OP(Sub, sub, Number)               \
+  OP(Mul, mul, Number)               \
+  OP(Div, div, Real)                 \
+  OP(DivTrunc, div, Number)          \
+  OP(DivFloor, floor_divide, Number) \
+  OP(Remainder, remainder, Number)   \
+  OP(Fmod, fmod, Number)             \
+  OP(Pow, pow, Number)               \
+  OP(Maximum, maximum, Number)       \
+  OP(Minimum, minimum, Number)       \
+  OP(Atan2, atan2, Real)             \
+  OP(Eq, eq, Test)                   \
+  OP(Ne, ne, Test)                   \
+  OP(Lt, lt, Test)                   \
+  OP(Le, le, Test)                   \
+  OP(Gt, gt, Test)                   \
+  OP(Ge, ge, Test)                   \
+  OP(LogicalAnd, logical_and, Test)  \
+  OP(LogicalOr, logical_or, Test)    \
+  OP(LogicalXor, logical_xor, Test)  \
+  OP(BitwiseAnd, bitwise_and, Whole) \
+  OP(BitwiseOr, bitwise_or, Whole)   \
+  OP(BitwiseXor, bitwise_xor, Whole)
+#define WEFT_TERNARY(OP)                  \
+  OP(Where, where, Number)                \
+  OP(Lerp, lerp, Real)                    \
+  OP(Addcmul, addcmul, Number)            \
+  OP(Addcdiv, addcdiv, Real)              \
+  OP(Clamp, clamp, Number)                \
+  OP(DivGradOther, div_backward, Real)    \
+  OP(PowGradBase, pow_backward, Real)     \
+  OP(PowGradExponent, pow_backward, Real) \
+  OP(MaximumGrad, maximum_backward, Real) \
+  OP(MinimumGrad, minimum_backward, Real) \
+  OP(Atan2Grad, atan2_backward, Real)
 
 enum class PointwiseOp : uint8_t {
 #define OP(F, ...) F,

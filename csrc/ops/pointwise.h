@@ -1,5 +1,6 @@
 // Elementwise operations with broadcasting and PyTorch's type promotion. All differentiable where the mathematics is,
-// any number of times: the derivative of a fused derivative kernel is its functor again, on tensors (ops/pointwise_expr.h).
+// any number of times: the derivative of a fused derivative kernel is its functor again, on tensors
+// (ops/pointwise_expr.h).
 #pragma once
 
 #include "kernels/pointwise.h"

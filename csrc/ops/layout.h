@@ -1,0 +1,18 @@
+// Preparing strided operands for kernels that walk over them together.
+#pragma once
+
+#include "tensor/tensor.h"
+
+namespace weft {
+
+// Drops dimensions of size 1, orders the rest by the strides of operand 0 (the largest first) and merges neighbours
+// that are one dimension in every operand. Returns the number of dimensions left.
+int merge_dims(const Dims& shape, int operands, const Dims* strides, int64_t* merged_shape, int64_t* const* merged);
+
+// Whether the elements lie in memory without gaps or repetitions, in any order of dimensions.
+bool is_dense(const Tensor& x);
+
+// Whether x may share memory with y without being the very same elements.
+bool overlaps(const Tensor& x, const Tensor& y);
+
+}  // namespace weft

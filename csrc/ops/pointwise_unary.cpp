@@ -1,0 +1,144 @@
+// Functions of one operand: one body for all, driven by the list in kernels/pointwise.h.
+#include "ops/copy.h"
+#include "ops/pointwise.h"
+#include "ops/pointwise_expr.h"
+#include "ops/pointwise_launch.h"
+#include "tensor/autograd.h"
+#include "tensor/python.h"
+
+namespace weft {
+
+namespace {
+
+using composed::Expr;
+using composed::Reads;
+
+struct Derivative {
+  PointwiseOp op;  // fused: (dy, saved)
+  Reads reads;
+  Expr (*composed)(Expr dy, Expr saved, const Params& p);
+};
+
+template <class F>
+Expr composed_grad(Expr dy, Expr saved, const Params& p) {
+  return F::template grad<Expr>(dy, saved, saved, p);
+}
+
+// Indexed by PointwiseOp; steps and tests come later in the enumeration and have none.
+constexpr Derivative kDerivatives[] = {
+#define OP(F, ...) {PointwiseOp::F##Grad, composed::F::reads, &composed_grad<composed::F>},
+    WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP)
+#undef OP
+};
+constexpr int kSmooth = sizeof kDerivatives / sizeof kDerivatives[0];
+
+// The gradient of `op`, given dy and what it saved (the function's x or y).
+Tensor unary_grad(PointwiseOp op, const Tensor& dy, const Tensor& saved, const Params& params) {
+  const Derivative& d = kDerivatives[(int)op];
+  if (grad_enabled()) return d.composed(dy, saved, params).tensor;
+  const Arg args[] = {dy, saved};
+  return pointwise(d.op, args, 2, {saved.dtype(), saved.dtype()}, params);
+}
+
+Tensor zero_grad(const Tensor& dy) { return Tensor::zeros(dy.shape(), dy.dtype(), dy.device()); }
+
+}  // namespace
+
+Tensor unary(PointwiseOp op, const Tensor& x, Params params) {
+  const Arg arg(x);
+  Tensor y = pointwise(op, &arg, 1, typing_of(op, x.dtype()), params);
+  if (!needs_grad(x) || !is_floating(y.dtype())) return y;
+  if ((int)op >= kSmooth) {
+    record(name_of(op), {x}, {y}, [](Backward& b) { return b.grads(zero_grad(b.dy())); });
+  } else if (kDerivatives[(int)op].reads == Reads::Output) {
+    record(name_of(op), {x}, {y}, [op, params, y = Saved::output(y)](Backward& b) {
+      return b.grads(unary_grad(op, b.dy(), y.get(b), params));
+    });
+  } else {
+    record(name_of(op), {x}, {y},
+           [op, params, x = Saved(x)](Backward& b) { return b.grads(unary_grad(op, b.dy(), x.get(b), params)); });
+  }
+  return y;
+}
+
+void unary_inplace(PointwiseOp op, const Tensor& x, Params params) {
+  InPlace change(name_of(op), x);
+  Typing typing = typing_of(op, x.dtype());
+  WEFT_CHECK(is_floating(x.dtype()) || !is_floating(typing.result), Runtime, "[", name_of(op), "_] result type ",
+             name_of(typing.result), " can't be cast to the desired output type ", name_of(x.dtype()));
+  bool records = needs_grad(x);
+  bool reads_input = (int)op < kSmooth && kDerivatives[(int)op].reads == Reads::Input;
+  Tensor before = records && reads_input ? clone(x) : Tensor();
+  const Arg arg(x);
+  pointwise_into(op, x, &arg, 1, typing.computed, params);
+  change.done();
+  if (!records) return;
+  if ((int)op >= kSmooth) {
+    record_inplace(name_of(op), x, {x}, [](Backward& b) { return b.grads(zero_grad(b.dy())); });
+  } else if (reads_input) {
+    record_inplace(name_of(op), x, {x}, [op, params, x = Saved(before)](Backward& b) {
+      return b.grads(unary_grad(op, b.dy(), x.get(b), params));
+    });
+  } else {
+    record_inplace(name_of(op), x, {x}, [op, params, y = Saved::output(x)](Backward& b) {
+      return b.grads(unary_grad(op, b.dy(), y.get(b), params));
+    });
+  }
+}
+
+Tensor neg(const Tensor& a) { return unary(PointwiseOp::Neg, a); }
+Tensor exp(const Tensor& a) { return unary(PointwiseOp::Exp, a); }
+Tensor log(const Tensor& a) { return unary(PointwiseOp::Log, a); }
+Tensor log1p(const Tensor& a) { return unary(PointwiseOp::Log1p, a); }
+Tensor sqrt(const Tensor& a) { return unary(PointwiseOp::Sqrt, a); }
+Tensor rsqrt(const Tensor& a) { return unary(PointwiseOp::Rsqrt, a); }
+Tensor tanh(const Tensor& a) { return unary(PointwiseOp::Tanh, a); }
+Tensor sigmoid(const Tensor& a) { return unary(PointwiseOp::Sigmoid, a); }
+Tensor relu(const Tensor& a) { return unary(PointwiseOp::Relu, a); }
+Tensor gelu(const Tensor& a, bool tanh_form) { return unary(tanh_form ? PointwiseOp::GeluTanh : PointwiseOp::Gelu, a); }
+Tensor silu(const Tensor& a) { return unary(PointwiseOp::Silu, a); }
+Tensor abs(const Tensor& a) { return unary(PointwiseOp::Abs, a); }
+Tensor sign(const Tensor& a) { return unary(PointwiseOp::Sign, a); }
+Tensor square(const Tensor& a) { return unary(PointwiseOp::Square, a); }
+Tensor sin(const Tensor& a) { return unary(PointwiseOp::Sin, a); }
+Tensor cos(const Tensor& a) { return unary(PointwiseOp::Cos, a); }
+Tensor bitwise_not(const Tensor& a) {
+  return unary(a.dtype() == DType::Bool ? PointwiseOp::LogicalNot : PointwiseOp::BitwiseNot, a);
+}
+
+namespace {
+
+template <PointwiseOp op>
+Tensor call(const Tensor& x) {
+  return unary(op, x);
+}
+template <PointwiseOp op>
+Tensor call_inplace(const Tensor& x) {
+  unary_inplace(op, x);
+  return x;
+}
+template <PointwiseOp op>
+void bind_unary(py::module_& m, const char* name) {
+  def_both(m, name, &call<op>);
+  if (domain_of(op) == Domain::Test) return;
+  std::string inplace = std::string(name) + "_";
+  def_both(m, inplace.c_str(), &call_inplace<op>);
+}
+
+Tensor apply(PointwiseOp op, const Tensor& x, bool inplace, Params params = {}) {
+  if (!inplace) return unary(op, x, params);
+  unary_inplace(op, x, params);
+  return x;
+}
+
+}  // namespace
+
+void bind_unary(py::module_& m) {
+#define OP(F, name, domain) bind_unary<PointwiseOp::F>(m, #name);
+  WEFT_UNARY_SMOOTH(OP)
+  WEFT_UNARY_STEP(OP)
+#undef OP
+  for (const char* name : {"bitwise_not", "logical_not"}) (void)name;
+}
+
+}  // namespace weft
