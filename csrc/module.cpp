@@ -11,6 +11,8 @@ namespace weft {
   BIND(pool)                \
   BIND(creation)            \
   BIND(view)                \
+  BIND(copy)                \
+  BIND(pointwise)           \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(layer_norm)          \

@@ -57,7 +57,7 @@ enum class Domain : uint8_t { Real, Number, Whole, Test };
   OP(HardSigmoid, hardsigmoid, Real) \
   OP(HardSwish, hardswish, Real)
 
-// The same, with parameters or reached through another function; bound by hand in ops/pointwise_unary.cpp.
+// The same, with parameters or reached through another function; bound by hand in ops/pointwise.cpp.
 #define WEFT_UNARY_PARAMETRIC(OP) \
   OP(Cube, pow, Number)           \
   OP(Gelu, gelu, Real)            \

@@ -16,7 +16,16 @@ void unary_inplace(PointwiseOp op, const Tensor& x, Params params = {});
 // The number protocol of Tensor: any function of WEFT_BINARY on tensors and numbers, of which one is a tensor.
 Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b, double alpha = 1);
 void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, double alpha = 1);
+// The same into `out`, which has the result's shape and a dtype that it fits. Off the tape: RuntimeError if an operand
+// requires grad.
+void binary_out(PointwiseOp op, const Tensor& out, const Operand& a, const Operand& b, double alpha = 1);
+void unary_out(PointwiseOp op, const Tensor& out, const Tensor& x, Params params = {});
+
+// Where, Lerp, Addcmul, Addcdiv and Clamp.
+Tensor ternary(PointwiseOp op, const Operand& a, const Operand& b, const Operand& c, Params params = {});
+void ternary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, const Operand& c, Params params = {});
 Tensor where_operand(const Tensor& condition, const Operand& a, const Operand& b);
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value);
 
 Tensor add(const Tensor& a, const Tensor& b, double alpha = 1);  // a + alpha * b
 Tensor sub(const Tensor& a, const Tensor& b, double alpha = 1);

@@ -3,7 +3,7 @@
 #include "ops/pointwise.h"
 #include "ops/pointwise_expr.h"
 #include "ops/pointwise_launch.h"
-#include "ops/reduce.h"
+#include "ops/pointwise_tape.h"
 #include "tensor/autograd.h"
 
 namespace weft {
@@ -13,29 +13,6 @@ namespace {
 using composed::Expr;
 
 Operand number(double x) { return Operand{{}, x, (int64_t)x, DType::Float32}; }
-
-// Where a gradient goes back to: the shape and dtype that an operand had before broadcasting and promotion.
-struct Origin {
-  Dims shape;
-  DType dtype;
-  explicit Origin(const Operand& o)
-      : shape(o.is_number() ? Dims{} : o.tensor.shape()), dtype(o.is_number() ? o.category : o.tensor.dtype()) {}
-  Tensor back(const Tensor& g) const { return to(g.shape() == shape ? g : sum_to(g, shape), dtype); }
-};
-
-// An operand kept for backward.
-struct Kept {
-  Saved saved;
-  Operand plain;
-  explicit Kept(const Operand& o) : plain(o) {
-    if (!o.is_number()) saved = Saved(o.tensor), plain.tensor = {};
-  }
-  Operand get(Backward& b) const {
-    Operand o = plain;
-    if (saved.defined()) o.tensor = saved.get(b);
-    return o;
-  }
-};
 
 // A fused derivative kernel, or its functor on tensors where the tape is on.
 template <class F>
@@ -47,7 +24,6 @@ Tensor derivative(PointwiseOp op, const Operand& dy, const Operand& a, const Ope
 #define DERIVATIVE(F, dy, a, b) derivative<composed::F>(PointwiseOp::F, dy, a, b)
 
 Tensor op2(PointwiseOp op, const Operand& a, const Operand& b) { return binary_operand(op, a, b); }
-Operand as_operand(const Tensor& t) { return Operand{t}; }
 
 // Gradients before broadcasting is undone. `y` is the result, for those that need it.
 Tensor grad_of_first(PointwiseOp op, const Tensor& dy, const Operand& a, const Operand& b) {
@@ -113,8 +89,6 @@ struct SumBackward {
     return ctx.grads(std::move(da), std::move(db));
   }
 };
-
-bool takes_gradient(const Operand& a) { return !a.is_number() && needs_grad(a.tensor); }
 
 // A whole power that has a kernel of its own.
 bool small_power(const Operand& exponent, const Tensor& x, PointwiseOp* op) {
@@ -185,10 +159,7 @@ void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, double al
   DType common = result_type(args, 2);
   check_integers(op, common, a, b);
   Typing typing = typing_of(op, common);
-  bool fits = is_floating(x.dtype()) ||
-              (!is_floating(typing.result) && (x.dtype() != DType::Bool || typing.result == DType::Bool));
-  WEFT_CHECK(fits || domain_of(op) == Domain::Test, Runtime, "[", name_of(op), "_] result type ",
-             name_of(typing.result), " can't be cast to the desired output type ", name_of(x.dtype()));
+  check_castable(op, typing.result, x.dtype());
   bool records = is_floating(x.dtype()) && (needs_grad(x) || takes_gradient(b));
   Operand before = a, other = b;
   if (records && reads_operands(op)) {
@@ -206,6 +177,17 @@ void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, double al
     record_inplace(name_of(op), x, {x, b.tensor},
                    BinaryBackward{op, alpha, Origin(a), Origin(b), Kept(before), Kept(other), std::move(result)});
   }
+}
+
+void binary_out(PointwiseOp op, const Tensor& out, const Operand& a, const Operand& b, double alpha) {
+  check_out(op, {&out, &a.tensor, &b.tensor});
+  const Arg args[] = {a, b};
+  DType common = result_type(args, 2);
+  check_integers(op, common, a, b);
+  Typing typing = typing_of(op, common);
+  check_castable(op, typing.result, out.dtype());
+  pointwise_into(op, out, args, 2, typing.computed, params_of(alpha));
+  out.bump_version();
 }
 
 Tensor add(const Tensor& a, const Tensor& b, double alpha) {

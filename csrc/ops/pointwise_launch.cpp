@@ -2,6 +2,7 @@
 
 #include "ops/copy.h"
 #include "ops/layout.h"
+#include "tensor/autograd.h"
 #include "tensor/launch.h"
 
 namespace weft {
@@ -143,6 +144,17 @@ Typing typing_of(PointwiseOp op, DType common) {
                NotImplemented, "[", name_of(op), "] is not defined for bools; convert with .to(weft.int64) first");
   }
   return {common, common};
+}
+
+void check_castable(PointwiseOp op, DType result, DType stored) {
+  WEFT_CHECK(category(result) <= category(stored), Runtime, "[", name_of(op), "] result type ", name_of(result),
+             " can't be cast to the desired output type ", name_of(stored));
+}
+
+void check_out(PointwiseOp op, std::initializer_list<const Tensor*> tensors) {
+  for (const Tensor* t : tensors)
+    WEFT_CHECK(!needs_grad(*t), Runtime, "[", name_of(op),
+               "] out= is not recorded on the tape, but one of the tensors requires grad; use weft.no_grad()");
 }
 
 Tensor pointwise(PointwiseOp op, const Arg* args, int n, Typing typing, const Params& params) {

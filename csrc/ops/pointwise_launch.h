@@ -1,6 +1,8 @@
 // From tensors and numbers to a pointwise kernel: dtype of computation, shape, layout, arguments. Off the tape.
 #pragma once
 
+#include <initializer_list>
+
 #include "kernels/pointwise.h"
 #include "tensor/operand.h"
 
@@ -30,6 +32,12 @@ struct Typing {
   DType computed, result;
 };
 Typing typing_of(PointwiseOp op, DType common);
+
+// RuntimeError if a result cannot be stored: floating in integers, anything but bool in bool.
+void check_castable(PointwiseOp op, DType result, DType stored);
+
+// RuntimeError if a tensor among out and its operands (undefined: a number) requires grad.
+void check_out(PointwiseOp op, std::initializer_list<const Tensor*> tensors);
 
 // A fresh result; it takes over the memory order (such as channels-last) of the first operand of full shape.
 Tensor pointwise(PointwiseOp op, const Arg* args, int n, Typing typing, const Params& params);

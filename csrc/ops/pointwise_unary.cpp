@@ -4,7 +4,6 @@
 #include "ops/pointwise_expr.h"
 #include "ops/pointwise_launch.h"
 #include "tensor/autograd.h"
-#include "tensor/python.h"
 
 namespace weft {
 
@@ -40,11 +39,17 @@ Tensor unary_grad(PointwiseOp op, const Tensor& dy, const Tensor& saved, const P
   return pointwise(d.op, args, 2, {saved.dtype(), saved.dtype()}, params);
 }
 
+// Of bools, "not" is logical.
+PointwiseOp fitting(PointwiseOp op, const Tensor& x) {
+  return op == PointwiseOp::BitwiseNot && x.dtype() == DType::Bool ? PointwiseOp::LogicalNot : op;
+}
+
 Tensor zero_grad(const Tensor& dy) { return Tensor::zeros(dy.shape(), dy.dtype(), dy.device()); }
 
 }  // namespace
 
 Tensor unary(PointwiseOp op, const Tensor& x, Params params) {
+  op = fitting(op, x);
   const Arg arg(x);
   Tensor y = pointwise(op, &arg, 1, typing_of(op, x.dtype()), params);
   if (!needs_grad(x) || !is_floating(y.dtype())) return y;
@@ -63,9 +68,9 @@ Tensor unary(PointwiseOp op, const Tensor& x, Params params) {
 
 void unary_inplace(PointwiseOp op, const Tensor& x, Params params) {
   InPlace change(name_of(op), x);
+  op = fitting(op, x);
   Typing typing = typing_of(op, x.dtype());
-  WEFT_CHECK(is_floating(x.dtype()) || !is_floating(typing.result), Runtime, "[", name_of(op), "_] result type ",
-             name_of(typing.result), " can't be cast to the desired output type ", name_of(x.dtype()));
+  check_castable(op, typing.result, x.dtype());
   bool records = needs_grad(x);
   bool reads_input = (int)op < kSmooth && kDerivatives[(int)op].reads == Reads::Input;
   Tensor before = records && reads_input ? clone(x) : Tensor();
@@ -86,6 +91,16 @@ void unary_inplace(PointwiseOp op, const Tensor& x, Params params) {
   }
 }
 
+void unary_out(PointwiseOp op, const Tensor& out, const Tensor& x, Params params) {
+  check_out(op, {&out, &x});
+  op = fitting(op, x);
+  Typing typing = typing_of(op, x.dtype());
+  check_castable(op, typing.result, out.dtype());
+  const Arg arg(x);
+  pointwise_into(op, out, &arg, 1, typing.computed, params);
+  out.bump_version();
+}
+
 Tensor neg(const Tensor& a) { return unary(PointwiseOp::Neg, a); }
 Tensor exp(const Tensor& a) { return unary(PointwiseOp::Exp, a); }
 Tensor log(const Tensor& a) { return unary(PointwiseOp::Log, a); }
@@ -102,43 +117,6 @@ Tensor sign(const Tensor& a) { return unary(PointwiseOp::Sign, a); }
 Tensor square(const Tensor& a) { return unary(PointwiseOp::Square, a); }
 Tensor sin(const Tensor& a) { return unary(PointwiseOp::Sin, a); }
 Tensor cos(const Tensor& a) { return unary(PointwiseOp::Cos, a); }
-Tensor bitwise_not(const Tensor& a) {
-  return unary(a.dtype() == DType::Bool ? PointwiseOp::LogicalNot : PointwiseOp::BitwiseNot, a);
-}
-
-namespace {
-
-template <PointwiseOp op>
-Tensor call(const Tensor& x) {
-  return unary(op, x);
-}
-template <PointwiseOp op>
-Tensor call_inplace(const Tensor& x) {
-  unary_inplace(op, x);
-  return x;
-}
-template <PointwiseOp op>
-void bind_unary(py::module_& m, const char* name) {
-  def_both(m, name, &call<op>);
-  if (domain_of(op) == Domain::Test) return;
-  std::string inplace = std::string(name) + "_";
-  def_both(m, inplace.c_str(), &call_inplace<op>);
-}
-
-Tensor apply(PointwiseOp op, const Tensor& x, bool inplace, Params params = {}) {
-  if (!inplace) return unary(op, x, params);
-  unary_inplace(op, x, params);
-  return x;
-}
-
-}  // namespace
-
-void bind_unary(py::module_& m) {
-#define OP(F, name, domain) bind_unary<PointwiseOp::F>(m, #name);
-  WEFT_UNARY_SMOOTH(OP)
-  WEFT_UNARY_STEP(OP)
-#undef OP
-  for (const char* name : {"bitwise_not", "logical_not"}) (void)name;
-}
+Tensor bitwise_not(const Tensor& a) { return unary(PointwiseOp::BitwiseNot, a); }
 
 }  // namespace weft

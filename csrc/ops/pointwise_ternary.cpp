@@ -1,0 +1,113 @@
+// Functions of three operands: where, lerp, addcmul, addcdiv, clamp.
+#include "ops/pointwise.h"
+#include "ops/pointwise_expr.h"
+#include "ops/pointwise_tape.h"
+
+namespace weft {
+
+namespace {
+
+using composed::Expr;
+using composed::vselect;
+
+// The gradient of operand `k` before broadcasting is undone.
+Expr ternary_grad(PointwiseOp op, int k, const Expr& dy, const Expr& a, const Expr& b, const Expr& c, const Params& p) {
+  const Expr zero(0.0), one(1.0), value(p[0]);
+  switch (op) {
+    case PointwiseOp::Where: return k == 1 ? vselect(a, dy, zero) : vselect(a, zero, dy);
+    case PointwiseOp::Lerp: return k == 0 ? dy * (one - c) : k == 1 ? dy * c : dy * (b - a);
+    case PointwiseOp::Addcmul: return k == 0 ? dy : k == 1 ? dy * value * c : dy * value * b;
+    case PointwiseOp::Addcdiv: return k == 0 ? dy : k == 1 ? dy * value / c : -(dy * value * b / (c * c));
+    default:  // Clamp(x, low, high); where low > high, high counts
+      if (k == 0) return vselect((a >= b) & (a <= c), dy, zero);
+      if (k == 1) return vselect((a < b) & (b < c), dy, zero);
+      return composed::apply(PointwiseOp::Mul, dy, composed::apply(PointwiseOp::LogicalOr, a > c, b > c));
+  }
+}
+
+struct TernaryBackward {
+  PointwiseOp op;
+  Params params;
+  Origin origin[3];
+  Kept kept[3];
+  TensorList operator()(Backward& ctx) const {
+    Expr v[3];
+    for (int k = 0; k < 3; ++k) v[k] = kept[k].get(ctx);
+    TensorList grads(3);
+    for (int k = 0; k < 3; ++k)
+      if (ctx.needs(k)) grads[k] = origin[k].back(ternary_grad(op, k, ctx.dy(), v[0], v[1], v[2], params).tensor);
+    return grads;
+  }
+};
+
+Typing ternary_typing(PointwiseOp op, const Arg* args) {
+  if (op != PointwiseOp::Where) return typing_of(op, result_type(args, 3));
+  WEFT_CHECK(args[0].tensor && (args[0].tensor->dtype() == DType::Bool || args[0].tensor->dtype() == DType::UInt8),
+             Runtime, "[where] expected a condition of dtype bool, got ",
+             args[0].tensor ? name_of(args[0].tensor->dtype()) : "a number");
+  return typing_of(op, result_type(args + 1, 2));
+}
+
+}  // namespace
+
+Tensor ternary(PointwiseOp op, const Operand& a, const Operand& b, const Operand& c, Params params) {
+  const Arg args[] = {a, b, c};
+  Tensor y = pointwise(op, args, 3, ternary_typing(op, args), params);
+  if (is_floating(y.dtype()) && (takes_gradient(a) || takes_gradient(b) || takes_gradient(c)))
+    record(name_of(op), {a.tensor, b.tensor, c.tensor}, {y},
+           TernaryBackward{op, params, {Origin(a), Origin(b), Origin(c)}, {Kept(a), Kept(b), Kept(c)}});
+  return y;
+}
+
+void ternary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, const Operand& c, Params params) {
+  InPlace change(name_of(op), x);
+  // Of where(mask, value, x) it is the last operand that changes, of all others the first.
+  bool last = op == PointwiseOp::Where;
+  Operand v[3] = {as_operand(x), b, c};
+  if (last) v[0] = b, v[1] = c, v[2] = as_operand(x);
+  const Arg args[] = {v[0], v[1], v[2]};
+  Typing typing = ternary_typing(op, args);
+  check_castable(op, typing.result, x.dtype());
+  bool records = is_floating(x.dtype()) && (takes_gradient(v[0]) || takes_gradient(v[1]) || takes_gradient(v[2]));
+  Operand before[3] = {v[0], v[1], v[2]};
+  if (records)
+    for (Operand& o : before)
+      if (!o.is_number() && o.tensor.get()->storage.get() == x.get()->storage.get()) o.tensor = clone(o.tensor);
+  pointwise_into(op, x, args, 3, typing.computed, params);
+  change.done();
+  if (!records) return;
+  // x comes first on the tape, as in every change in place.
+  TernaryBackward backward{op,
+                           params,
+                           {Origin(before[0]), Origin(before[1]), Origin(before[2])},
+                           {Kept(before[0]), Kept(before[1]), Kept(before[2])}};
+  if (!last) {
+    record_inplace(name_of(op), x, {x, b.tensor, c.tensor}, std::move(backward));
+    return;
+  }
+  record_inplace(name_of(op), x, {x, c.tensor}, [backward = std::move(backward)](Backward& ctx) {
+    const Expr mask = backward.kept[0].get(ctx), dy = ctx.dy(), zero(0.0);
+    Tensor dx = ctx.needs(0) ? vselect(mask, zero, dy).tensor : Tensor();
+    Tensor dvalue = ctx.needs(1) ? backward.origin[1].back(vselect(mask, dy, zero).tensor) : Tensor();
+    return ctx.grads(std::move(dx), std::move(dvalue));
+  });
+}
+
+Tensor where_operand(const Tensor& condition, const Operand& a, const Operand& b) {
+  return ternary(PointwiseOp::Where, as_operand(condition), a, b);
+}
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  return where_operand(condition, as_operand(a), as_operand(b));
+}
+Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
+  WEFT_CHECK(value.is_number() || value.tensor.dim() == 0, Runtime,
+             "[masked_fill] expected a number or a 0-dimensional tensor as value, got shape ",
+             to_string(value.tensor.shape()));
+  const Arg args[] = {x, value};
+  check_castable(PointwiseOp::Where, result_type(args, 2), x.dtype());
+  Operand fitted = value;
+  if (!value.is_number()) fitted.tensor = to(value.tensor, x.dtype());
+  return where_operand(mask, fitted, as_operand(x));
+}
+
+}  // namespace weft
