@@ -1,0 +1,199 @@
+"""Modules that hold others: Sequential, ModuleList, ModuleDict, ParameterList."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from weft._core import Tensor
+from weft.nn.module import Module, _indent
+from weft.nn.parameter import Parameter
+
+
+class _List(Module):
+    """Numbered attributes "0", "1", … of one type."""
+
+    _item: type = Module
+
+    def _items(self) -> list[Any]:
+        return [v for v in self.__dict__.values() if isinstance(v, self._item)]
+
+    def _replace(self, items: Iterable[Any]) -> None:
+        for key in [k for k, v in self.__dict__.items() if isinstance(v, self._item)]:
+            object.__delattr__(self, key)
+        for item in items:
+            self.append(item)
+
+    def _index(self, index: int) -> int:
+        n = len(self)
+        if not -n <= index < n:
+            raise IndexError(f"index {index} is out of range for {type(self).__name__} of length {n}")
+        return index % n
+
+    def _make(self, items: list[Any]) -> _List:
+        return type(self)(items)
+
+    def __len__(self) -> int:
+        return len(self._items())
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._items())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        if isinstance(index, slice):
+            return self._make(self._items()[index])
+        return self._items()[self._index(index)]
+
+    def __setitem__(self, index: int, item: Any) -> None:
+        items = self._items()
+        items[self._index(index)] = item
+        self._replace(items)
+
+    def __delitem__(self, index: int | slice) -> None:
+        items = self._items()
+        del items[index if isinstance(index, slice) else self._index(index)]
+        self._replace(items)
+
+    def append(self, item: Any) -> _List:
+        self.register_module(str(len(self)), item)
+        return self
+
+    def extend(self, items: Iterable[Any]) -> _List:
+        for item in items:
+            self.append(item)
+        return self
+
+    def insert(self, index: int, item: Any) -> _List:
+        items = self._items()
+        items.insert(index, item)
+        self._replace(items)
+        return self
+
+    def pop(self, index: int = -1) -> Any:
+        item = self[index]
+        del self[index]
+        return item
+
+
+class Sequential(_List):
+    """Modules called one after another: `Sequential(a, b)` or `Sequential(OrderedDict(name=a, …))`."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__()
+        if len(args) == 1 and isinstance(args[0], Mapping):
+            for name, module in args[0].items():
+                self.register_module(name, module)
+        else:
+            for i, module in enumerate(args):
+                self.register_module(str(i), module)
+
+    def _make(self, items: list[Module]) -> Sequential:
+        names = {id(v): k for k, v in self._own_modules()}
+        return type(self)({names[id(m)]: m for m in items})
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        name = [k for k, _ in self._own_modules()][self._index(index)]
+        setattr(self, name, module)
+
+    def forward(self, input: Any) -> Any:
+        for module in self._items():
+            input = module(input)
+        return input
+
+
+class ModuleList(_List):
+    """A list of modules that are registered with their owner."""
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        super().__init__()
+        self.extend(modules or [])
+
+    def __add__(self, other: Iterable[Module]) -> ModuleList:
+        return ModuleList([*self, *other])
+
+    def __iadd__(self, other: Iterable[Module]) -> ModuleList:
+        return self.extend(other)
+
+    def __repr__(self) -> str:
+        """Runs of equal modules print once, as in PyTorch."""
+        runs: list[tuple[int, int, str]] = []
+        for i, text in enumerate(map(repr, self)):
+            if runs and runs[-1][2] == text:
+                runs[-1] = (runs[-1][0], i, text)
+            else:
+                runs.append((i, i, text))
+        if not runs:
+            return f"{self._get_name()}()"
+        lines = [
+            f"({a}): {_indent(text)}" if a == b else f"({a}-{b}): {b - a + 1} x {_indent(text)}" for a, b, text in runs
+        ]
+        return self._get_name() + "(\n  " + "\n  ".join(lines) + "\n)"
+
+
+class ModuleDict(Module):
+    """A dictionary of modules that are registered with their owner."""
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        super().__init__()
+        self.update(modules or {})
+
+    def __getitem__(self, key: str) -> Module:
+        return dict(self._own_modules())[key]
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.register_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        self[key]
+        object.__delattr__(self, key)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._own_modules())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, key: str) -> bool:
+        return isinstance(self.__dict__.get(key), Module)
+
+    def keys(self) -> Any:
+        return dict(self._own_modules()).keys()
+
+    def values(self) -> Any:
+        return dict(self._own_modules()).values()
+
+    def items(self) -> Any:
+        return dict(self._own_modules()).items()
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        for name, module in modules.items() if isinstance(modules, Mapping) else modules:
+            self[name] = module
+
+    def pop(self, key: str) -> Module:
+        module = self[key]
+        del self[key]
+        return module
+
+    def clear(self) -> None:
+        for key in list(self.keys()):
+            del self[key]
+
+
+class ParameterList(_List):
+    """A list of parameters. Plain tensors become parameters."""
+
+    _item = Parameter
+
+    def __init__(self, values: Iterable[Tensor] | None = None) -> None:
+        super().__init__()
+        self.extend(values or [])
+
+    def append(self, value: Tensor) -> ParameterList:
+        self.register_parameter(str(len(self)), value if isinstance(value, Parameter) else Parameter(value))
+        return self
+
+    def extra_repr(self) -> str:
+        return "\n".join(
+            f"({i}): Parameter containing: [{p.dtype} of size {'x'.join(map(str, p.shape))}]"
+            for i, p in enumerate(self)
+        )

@@ -1,0 +1,24 @@
+"""Parameter: a tensor that a module owns and an optimizer changes."""
+
+from __future__ import annotations
+
+from weft._core import Tensor, _make_subclass, empty
+
+
+class Parameter(Tensor):
+    """A leaf tensor over the memory of `data`. As an attribute of a Module it appears in `parameters()`."""
+
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        if data is None:
+            data = empty(0)
+        if not isinstance(data, Tensor):
+            raise TypeError(f"[Parameter] expected a Tensor, got {type(data).__name__}")
+        return _make_subclass(cls, data, requires_grad)
+
+    def __deepcopy__(self, memo: dict) -> Parameter:
+        copy = type(self)(self.detach().clone(), self.requires_grad)
+        memo[id(self)] = copy
+        return copy
+
+    def __reduce_ex__(self, protocol: int):
+        return Parameter, (self.detach(), self.requires_grad)
