@@ -9,8 +9,11 @@ from weft.nn.utils import clip_grad_norm_
 from weft.optim import AdamW
 from weft.optim.lr_scheduler import CosineAnnealingLR, LinearLR, SequentialLR
 
-TEXT = """The weft is the thread that is woven across the warp. The warp is held in tension on the loom, and the weft
-is drawn through it, over and under, row after row, until the cloth is whole. """ * 8
+TEXT = (
+    """The weft is the thread that is woven across the warp. The warp is held in tension on the loom, and the weft
+is drawn through it, over and under, row after row, until the cloth is whole. """
+    * 8
+)
 
 
 class Transformer(nn.Module):

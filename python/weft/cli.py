@@ -98,6 +98,7 @@ def predict(
 ) -> None:
     """Print class and probability for each image in a .npy file."""
     import numpy as np
+
     from weft.train import Run, predict_digits
     from weft.train.digits import images_from_array
 

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+
 from weft import _core
 from weft._core import Tensor, as_tensor
 

@@ -18,7 +18,12 @@ WEFT = [sys.executable, "-m", "weft"]
 
 def run(*args, cwd, env=None, ok=True):
     done = subprocess.run(
-        [*WEFT, *map(str, args)], cwd=cwd, env={**os.environ, **(env or {})}, capture_output=True, text=True, timeout=300
+        [*WEFT, *map(str, args)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=300,
     )
     assert "Traceback" not in done.stderr, done.stderr
     if ok:
@@ -201,7 +206,8 @@ def test_info(tmp_path):
     for word in ("weft", "processor", "instruction set", "threads", "memory", "gpu", "numpy"):
         assert word in out
     values = json.loads(run("info", "--json", cwd=tmp_path, env={"WEFT_NUM_THREADS": "2"}).stdout)
-    assert values["weft"] == weft.__version__ and values["threads"] == 2 and values["packages"]["numpy"] == np.__version__
+    assert values["weft"] == weft.__version__ and values["threads"] == 2
+    assert values["packages"]["numpy"] == np.__version__
 
 
 def test_help(tmp_path):

@@ -1,3 +1,5 @@
+from itertools import chain
+
 import numpy as np
 import pytest
 
@@ -20,6 +22,10 @@ class Plain(Dataset):
         return {"x": np.full(2, i, np.float32), "label": i, "name": str(i), "pair": (weft.tensor(i), 0.5)}
 
 
+def flat(lists):
+    return list(chain.from_iterable(lists))
+
+
 def labels(loader):
     return [y.tolist() for _, y in loader]
 
@@ -30,7 +36,7 @@ def test_in_order(dataset, batch_size, drop_last):
     loader = DataLoader(dataset, batch_size, drop_last=drop_last)
     got = labels(loader)
     assert len(got) == len(loader) == (N // batch_size if drop_last else -(-N // batch_size))
-    assert sum(got, []) == list(range(len(sum(got, []))))
+    assert flat(got) == list(range(len(flat(got))))
     for x, y in loader:
         assert x.reshape(-1).tolist() == y.tolist()
 
@@ -43,13 +49,13 @@ def test_batches_in_order_are_views(dataset):
 def test_shuffling_is_a_function_of_seed_and_epoch(dataset):
     a, b = DataLoader(dataset, 5, shuffle=True, seed=3), DataLoader(dataset, 5, shuffle=True, seed=3)
     first, second = labels(a), labels(a)
-    assert first != second and sorted(sum(first, [])) == list(range(N))
+    assert first != second and sorted(flat(first)) == list(range(N))
     assert (labels(b), labels(b)) == (first, second)
     assert labels(DataLoader(dataset, 5, shuffle=True, seed=4)) != first
     for x, y in a:
         assert x.reshape(-1).tolist() == y.tolist()
-    one_by_one = sum(labels(DataLoader(dataset, 1, shuffle=True, seed=3)), [])
-    assert one_by_one == sum(first, [])
+    one_by_one = flat(labels(DataLoader(dataset, 1, shuffle=True, seed=3)))
+    assert one_by_one == flat(first)
 
 
 def test_without_a_seed_the_global_one_decides(dataset):
@@ -130,7 +136,7 @@ def test_subset_and_concat(dataset):
     assert isinstance(both, ConcatDataset)
     with pytest.raises(IndexError):
         both[N + 2]
-    assert sum(labels(DataLoader(both, 4)), [])[-2:] == [5, 6]
+    assert flat(labels(DataLoader(both, 4)))[-2:] == [5, 6]
 
 
 def test_errors(dataset):

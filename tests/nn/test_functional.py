@@ -36,9 +36,11 @@ def test_pad(pad, mode, value):
 
 def test_pad_errors():
     x = weft.zeros(2, 3)
-    for pad, mode in [((1,), "constant"), ((1, 1, 1, 1, 1, 1), "constant"), ((-2, -2), "constant"), ((3, 0), "reflect")]:
+    for pad in ((1,), (1, 1, 1, 1, 1, 1), (-2, -2)):
         with pytest.raises(ValueError, match=r"\[pad\]"):
-            F.pad(x, pad, mode)
+            F.pad(x, pad)
+    with pytest.raises(ValueError, match=r"\[pad\]"):
+        F.pad(x, (3, 0), "reflect")
     with pytest.raises(ValueError, match="mode"):
         F.pad(x, (1, 1), "mirror")
 

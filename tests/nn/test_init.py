@@ -81,7 +81,9 @@ def test_errors():
         init.eye_(weft.empty(3))
 
 
-@pytest.mark.parametrize("make", ["Linear(64, 200)", "Conv2d(8, 100, 3)", "ConvTranspose2d(20, 30, 3)", "Conv1d(8, 100, 3)"])
+@pytest.mark.parametrize(
+    "make", ["Linear(64, 200)", "Conv2d(8, 100, 3)", "ConvTranspose2d(20, 30, 3)", "Conv1d(8, 100, 3)"]
+)
 def test_layers_start_with_pytorchs_distributions(make):
     torch = pytest.importorskip("torch")
     weft.manual_seed(0)

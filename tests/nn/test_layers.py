@@ -42,9 +42,34 @@ def normal(*shape):
     return np.random.default_rng(sum(shape)).standard_normal(shape).astype(np.float32)
 
 
-ACTIVATIONS = """ReLU() ReLU6() LeakyReLU(0.2) ELU(1.5) CELU(0.7) SELU() GELU() GELU("tanh") SiLU() Mish() Sigmoid()
-LogSigmoid() Tanh() Softplus(2.0) Softsign() Tanhshrink() Hardtanh(-0.5,0.7) Hardsigmoid() Hardswish() PReLU() PReLU(4)
-GLU(1) Softmax(1) LogSoftmax(-1) Softmin(1) ReLU(inplace=False)""".split()
+ACTIVATIONS = [
+    "ReLU()",
+    "ReLU6()",
+    "LeakyReLU(0.2)",
+    "ELU(1.5)",
+    "CELU(0.7)",
+    "SELU()",
+    "GELU()",
+    'GELU("tanh")',
+    "SiLU()",
+    "Mish()",
+    "Sigmoid()",
+    "LogSigmoid()",
+    "Tanh()",
+    "Softplus(2.0)",
+    "Softsign()",
+    "Tanhshrink()",
+    "Hardtanh(-0.5,0.7)",
+    "Hardsigmoid()",
+    "Hardswish()",
+    "PReLU()",
+    "PReLU(4)",
+    "GLU(1)",
+    "Softmax(1)",
+    "LogSoftmax(-1)",
+    "Softmin(1)",
+    "ReLU(inplace=False)",
+]
 
 
 @pytest.mark.parametrize("text", ACTIVATIONS)

@@ -98,7 +98,7 @@ def test_load_state_dict_partly():
     missing, unexpected = result
     assert unexpected == ["extra"] and "head.weight" in missing and "head.bias" not in missing
     assert net.head.bias.tolist() == [1.0] * 3
-    with pytest.raises(RuntimeError, match="size mismatch for head.weight"):
+    with pytest.raises(RuntimeError, match=r"size mismatch for head\.weight"):
         net.load_state_dict(state, strict=False)
 
 

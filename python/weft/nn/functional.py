@@ -202,9 +202,7 @@ def binary_cross_entropy(
         )
     p = input.detach()
     if bool(((p < 0) | (p > 1)).any()):
-        raise ValueError(
-            "[binary_cross_entropy] expected probabilities from 0 to 1; see ..._with_logits for logits"
-        )
+        raise ValueError("[binary_cross_entropy] expected probabilities from 0 to 1; see ..._with_logits for logits")
     loss = -(target * input.log().clamp(min=-100) + (1 - target) * (1 - input).log().clamp(min=-100))
     return _reduce("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
 
