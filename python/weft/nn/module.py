@@ -113,7 +113,7 @@ class Module:
         if "." in name or not name:
             raise KeyError(f"{kind} name can't be empty or contain \".\", got '{name}'")
         old = self.__dict__.get(name)
-        if hasattr(self, name) and not isinstance(old, expected) and old is not None:
+        if hasattr(self, name) and not (name in self.__dict__ and (old is None or isinstance(old, expected))):
             raise KeyError(f"attribute '{name}' already exists")
         if value is not None and not isinstance(value, expected):
             raise TypeError(
