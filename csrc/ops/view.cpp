@@ -80,6 +80,14 @@ Tensor view(const Tensor& x, Dims shape) {
   return record_reshape(x, x.as_view(shape, strides, x.get()->offset));
 }
 
+Tensor view_bits(const Tensor& x, DType dtype) {
+  WEFT_CHECK(size_of(dtype) == x.itemsize(), Runtime, "[view] elements of ", name_of(x.dtype()),
+             " cannot be read as ", name_of(dtype), ", which has another size");
+  Tensor y = x.detach();
+  y.get()->dtype = dtype;
+  return y;
+}
+
 Tensor reshape(const Tensor& x, Dims shape) {
   shape = resolve_shape("reshape", x, shape);
   Dims strides;
@@ -280,6 +288,9 @@ void bind_view(py::module_& m) {
   m.def("reshape", &reshape, py::arg("input"), py::arg("shape"),
         "The same elements in another shape; one size may be -1. A view where possible, else a copy.");
   def_method("reshape", [](const Tensor& x, py::args shape) { return reshape(x, sizes_from(shape)); });
+  def_method(
+      "view", [](const Tensor& x, DType dtype) { return view_bits(x, dtype); }, py::arg("dtype"),
+      "The same bytes read as another dtype of the same size; off the tape.");
   def_method(
       "view", [](const Tensor& x, py::args shape) { return view(x, sizes_from(shape)); },
       "As reshape, but never copies: RuntimeError where no view can do it.");

@@ -6,16 +6,30 @@ come when they are first used. Names mean what they mean in PyTorch; docs/differ
 
 import importlib as _importlib
 
-from weft import _core, _threadpoolctl
+from weft import _copying, _core, _threadpoolctl
 from weft._core import *  # noqa: F403
 from weft._core import Tensor, __version__, device, dtype
 from weft._grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from weft._size import Size
 
 _core._set_size_type(Size)
+_copying.register()
 _threadpoolctl.register()
 
-_SUBMODULES = ("amp", "autograd", "cuda", "data", "datasets", "io", "linalg", "nn", "optim", "testing", "train")
+_SUBMODULES = (
+    "amp",
+    "autograd",
+    "cuda",
+    "data",
+    "datasets",
+    "io",
+    "linalg",
+    "nn",
+    "optim",
+    "testing",
+    "train",
+    "utils",
+)
 _LAZY_FUNCTIONS = {"save": "weft.io", "load": "weft.io", "from_cupy": "weft.cuda"}
 
 

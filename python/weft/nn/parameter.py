@@ -14,11 +14,3 @@ class Parameter(Tensor):
         if not isinstance(data, Tensor):
             raise TypeError(f"[Parameter] expected a Tensor, got {type(data).__name__}")
         return _make_subclass(cls, data, requires_grad)
-
-    def __deepcopy__(self, memo: dict) -> Parameter:
-        copy = type(self)(self.detach().clone(), self.requires_grad)
-        memo[id(self)] = copy
-        return copy
-
-    def __reduce_ex__(self, protocol: int):
-        return Parameter, (self.detach(), self.requires_grad)
