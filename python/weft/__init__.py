@@ -1,7 +1,8 @@
 """Weft: a small, fast and predictable neural-network library.
 
-`import weft` loads the core alone: tensors, operations and the tape. Submodules (`weft.nn`, `weft.optim`, `weft.data` …)
-come when they are first used. Names mean what they mean in PyTorch; docs/differences.md lists where and why not.
+`import weft` loads the core alone: tensors, operations and the tape. Submodules (`weft.nn`, `weft.optim`,
+`weft.data` …) come when they are first used. Names mean what they mean in PyTorch; docs/differences.md lists where and
+why not.
 """
 
 import importlib as _importlib

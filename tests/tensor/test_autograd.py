@@ -4,9 +4,9 @@ import weakref
 
 import numpy as np
 import pytest
-from oracle import check_same
 
 import weft
+from oracle import check_same
 
 X = np.random.default_rng(2).standard_normal((3, 4))
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from oracle import check_same
 
 import weft
+from oracle import check_same
 
 random = np.random.default_rng(1)
 X = random.standard_normal((4, 5, 3))

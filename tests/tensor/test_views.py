@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from oracle import check_same
 
 import weft
+from oracle import check_same
 
 X = np.random.default_rng(0).standard_normal((2, 3, 4))
 
