@@ -202,7 +202,7 @@ void bind_generators(py::module_& m) {
              WEFT_CHECK(device.is_cpu() || device.is_cuda(), Value, "[Generator] unknown device");
              return std::make_unique<Generator>(67280421310721ull);  // PyTorch's default
            }),
-           py::arg("device") = Device{})
+           py::arg("device") = "cpu")
       .def(
           "manual_seed",
           [](Generator& g, py::object seed) -> Generator& {

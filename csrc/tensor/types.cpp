@@ -1,5 +1,4 @@
 // dtypes, devices, sizes and operands as Python values.
-#include <pybind11/operators.h>
 
 #include "tensor/numpy.h"
 #include "tensor/python.h"
