@@ -10,7 +10,6 @@ namespace weft {
   BIND(conv)                \
   BIND(pool)                \
   BIND(creation)            \
-  BIND(view)                \
   BIND(copy)                \
   BIND(pointwise)           \
   BIND(dropout)             \
@@ -19,6 +18,7 @@ namespace weft {
   BIND(random)              \
   BIND(optimizer)           \
   BIND(cat)                 \
+  BIND(plan)                \
   BIND(probe)               \
   BIND(reduce)              \
   BIND(softmax)             \

@@ -112,7 +112,14 @@ Kernels& kernel_table(int device_kind) {
 
 const Kernels& kernels(Device d) { return kernel_table((int)d.kind); }
 
+std::atomic<int> active_recorders{0};
 Recorder*& current_recorder() { return recorder; }
+void note_use(Storage& storage) {
+  if (recorder) recorder->used(storage);
+}
+void note_host_read(const char* what) {
+  if (recorder) recorder->read_by_host(what);
+}
 
 WithoutGil::WithoutGil(bool worth_it) : state(worth_it && gil_release ? gil_release() : nullptr) {}
 WithoutGil::~WithoutGil() {

@@ -5,20 +5,13 @@
 #include "base/error.h"
 #include "base/threads.h"
 #include "kernels/table.h"
+#include "tensor/recorder.h"
 #include "tensor/tensor.h"
 
 namespace weft {
 
 // The kernels for a device. Fields are null where that device has no such kernel.
 const Kernels& kernels(Device d);
-
-// A step being recorded (csrc/plan) sees every launch through this.
-struct Recorder {
-  virtual ~Recorder() = default;
-  virtual void launched(const char* name, Device device, void (*kernel)(const void*), const void* args,
-                        size_t bytes) = 0;
-};
-Recorder*& current_recorder();  // thread-local, null when nobody records
 
 // Frees the GIL for as long as it lives, if this thread holds it and the work is worth it (set by the binding).
 struct WithoutGil {

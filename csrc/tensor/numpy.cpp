@@ -113,6 +113,7 @@ py::object numpy_from(const Tensor& x, bool force) {
              "[numpy] the tensor requires grad and NumPy would not see changes of the tape; use detach().numpy()");
   WEFT_CHECK(force || x.device().is_cpu(), Type, "[numpy] the tensor is on ", to_string(x.device()),
              "; use cpu() first, or numpy(force=True)");
+  if (anybody_records()) note_host_read("numpy()");
   Tensor t = to(x.detach(), Device{});
   if (force && t.dtype() == DType::BFloat16) t = to(t, DType::Float32);
   py::object dtype = numpy_dtype(t.dtype());

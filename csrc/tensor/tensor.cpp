@@ -20,6 +20,7 @@ void* allocate_on(Device d, size_t bytes) {
 Storage::Storage(size_t bytes, Device device) : bytes(bytes), device(device) {
   data = allocate_on(device, bytes);
   WEFT_CHECK(data, Memory, "cannot allocate ", bytes, " bytes on ", to_string(device));
+  if (anybody_records()) note_use(*this);
 }
 
 Storage::~Storage() {
@@ -88,6 +89,7 @@ namespace {
 void read_one(const Tensor& t, void* out) {
   WEFT_CHECK(t.numel() == 1, Runtime, "[item] a tensor with ", t.numel(),
              " elements cannot be converted to a number; shape ", to_string(t.shape()));
+  if (anybody_records()) note_host_read("item()");
   Tensor host = to(t.detach(), Device{});
   __builtin_memcpy(out, host.data(), (size_t)host.itemsize());
 }

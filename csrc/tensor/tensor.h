@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/ref.h"
 #include "base/shape.h"
+#include "tensor/recorder.h"
 
 struct _object;  // PyObject, without Python.h
 
@@ -82,7 +83,10 @@ class Tensor {
   Device device() const { return impl_->storage->device; }
   int64_t itemsize() const { return size_of(impl_->dtype); }
   bool is_contiguous() const { return weft::is_contiguous(impl_->shape, impl_->strides); }
-  void* data() const { return (char*)impl_->storage->data + impl_->offset * itemsize(); }
+  void* data() const {
+    if (anybody_records()) note_use(*impl_->storage);
+    return (char*)impl_->storage->data + impl_->offset * itemsize();
+  }
   template <class T>
   T* ptr() const {
     return static_cast<T*>(data());

@@ -18,15 +18,14 @@ _copying.register()
 _threadpoolctl.register()
 
 _SUBMODULES = (
-    "amp",
     "autograd",
     "cuda",
     "data",
     "datasets",
     "io",
-    "linalg",
     "nn",
     "optim",
+    "plan",
     "testing",
     "train",
     "utils",
