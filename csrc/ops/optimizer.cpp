@@ -161,7 +161,7 @@ Tensor grad_norm(const TensorList& tensors) {
   if (tensors.empty()) return Tensor::zeros({}, DType::Float32);
   Device device = tensors[0].device();
   Lists lists("grad_norm", tensors);
-  lists.put("tensors", tensors, &OptimizerTensor::g, false);
+  lists.put("tensors", tensors, &OptimizerTensor::p, false);
   Tensor norm = Tensor::empty({}, DType::Float32, device);
   int64_t pieces = 1;
   for (const Tensor& t : tensors) pieces += t.numel() / kOptimizerGrain + 1;

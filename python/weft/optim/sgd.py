@@ -38,9 +38,10 @@ class SGD(Optimizer):
         if not group["momentum"]:
             _core.sgd_step(params, grads, [], group["lr"], *options, False)
             return
-        # Parameters at their first step begin with b = g; others go on. Nearly always all are in one list.
+        # Parameters at their first step begin with b = g; others go on. Nearly always all are of one kind.
+        fresh = [self.state[p].get("momentum_buffer") is None for p in params]
         for first in (True, False):
-            chosen = [i for i, p in enumerate(params) if (self.state[p].get("momentum_buffer") is None) == first]
+            chosen = [i for i, is_fresh in enumerate(fresh) if is_fresh == first]
             if not chosen:
                 continue
             some = [params[i] for i in chosen]
