@@ -77,11 +77,6 @@ Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, Devi
   return finish(t, requires_grad);
 }
 
-Dims sizes(const py::args& args) {
-  if (args.size() == 1 && !PyLong_Check(args[0].ptr())) return args[0].cast<Dims>();
-  return py::reinterpret_borrow<py::object>(args).cast<Dims>();
-}
-
 Tensor tensor_from(py::object data, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad,
                    bool copy) {
   if (is_tensor(data.ptr())) {
@@ -106,7 +101,7 @@ void def_filled(py::module_& m, const char* name, std::optional<double> value) {
   m.def(
       name,
       [make](py::args shape, std::optional<DType> dtype, std::optional<Device> device, bool requires_grad) {
-        return make(sizes(shape), dtype_or(dtype, default_dtype), device.value_or(Device{}), requires_grad);
+        return make(sizes_from(shape), dtype_or(dtype, default_dtype), device.value_or(Device{}), requires_grad);
       },
       py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(), py::arg("requires_grad") = false,
       "A new tensor; sizes as ints or as one sequence. dtype float32 unless given.");
@@ -118,7 +113,7 @@ void def_filled(py::module_& m, const char* name, std::optional<double> value) {
         py::arg("requires_grad") = false, "A new tensor with the shape, dtype and device of another, unless given.");
   def_method((std::string("new_") + name).c_str(),
              [make](const Tensor& self, py::args shape, std::optional<DType> dtype, std::optional<Device> device) {
-               return make(sizes(shape), dtype_or(dtype, self.dtype()), device.value_or(self.device()), false);
+               return make(sizes_from(shape), dtype_or(dtype, self.dtype()), device.value_or(self.device()), false);
              },
              py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none());
 }

@@ -62,6 +62,14 @@ Tensor grad_of_second(PointwiseOp op, const Tensor& dy, const Operand& a, const 
 bool reads_operands(PointwiseOp op) { return op != PointwiseOp::Add && op != PointwiseOp::Sub; }
 bool reads_result(PointwiseOp op) { return op == PointwiseOp::Div || op == PointwiseOp::Pow; }
 
+// What a product or quotient does not read again is not kept: memory, and freedom to change it in place.
+struct Keeps {
+  bool first, second;
+  Keeps(PointwiseOp op, bool wants_first, bool wants_second)
+      : first(op == PointwiseOp::Mul ? wants_second : op != PointwiseOp::Div),
+        second(op != PointwiseOp::Mul || wants_first) {}
+};
+
 // What goes back through y = op(a, b); kept values of an in-place change are copies made before it.
 struct BinaryBackward {
   PointwiseOp op;
@@ -146,8 +154,10 @@ Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b, double
     record(name_of(op), {a.tensor, b.tensor}, {y}, SumBackward{slope, Origin(a), Origin(b)});
   } else {
     Saved result = reads_result(op) && takes_gradient(b) ? Saved::output(y) : Saved();
+    Keeps keeps(op, takes_gradient(a), takes_gradient(b));
     record(name_of(op), {a.tensor, b.tensor}, {y},
-           BinaryBackward{op, alpha, Origin(a), Origin(b), Kept(a), Kept(b), std::move(result)});
+           BinaryBackward{op, alpha, Origin(a), Origin(b), Kept(keeps.first ? a : Operand()),
+                          Kept(keeps.second ? b : Operand()), std::move(result)});
   }
   return y;
 }
@@ -161,10 +171,12 @@ void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, double al
   Typing typing = typing_of(op, common);
   check_castable(op, typing.result, x.dtype());
   bool records = is_floating(x.dtype()) && (needs_grad(x) || takes_gradient(b));
-  Operand before = a, other = b;
+  Keeps keeps(op, needs_grad(x), takes_gradient(b));
+  Operand before, other;
   if (records && reads_operands(op)) {
-    before.tensor = clone(x);
-    if (!b.is_number() && b.tensor.get()->storage.get() == x.get()->storage.get()) other.tensor = clone(b.tensor);
+    if (keeps.first) before.tensor = clone(x);
+    if (keeps.second) other = b;
+    if (keeps.second && !b.is_number() && b.tensor.get()->storage.get() == x.get()->storage.get()) other.tensor = clone(b.tensor);
   }
   pointwise_into(op, x, args, 2, typing.computed, params_of(alpha));
   change.done();

@@ -217,11 +217,6 @@ Tensor squeeze_dims(Tensor x, const std::optional<Dims>& dims) {
   return x;
 }
 
-Dims sizes_from(const py::args& args) {
-  if (args.size() == 1 && !PyLong_Check(args[0].ptr())) return args[0].cast<Dims>();
-  return py::reinterpret_borrow<py::object>(args).cast<Dims>();
-}
-
 Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
   WEFT_CHECK(source.n == destination.n, Runtime, "[movedim] source and destination must have the same length, got ",
              to_string(source), " and ", to_string(destination));

@@ -38,6 +38,9 @@ void def_method(const char* name, F&& f, const Extra&... extra) {
   cls.attr(name) = py::cpp_function(std::forward<F>(f), py::name(name), py::is_method(cls),
                                     py::sibling(py::getattr(cls, name, py::none())), extra...);
 }
+// f(2, 3) and f((2, 3)): the sizes. TypeError for anything but ints.
+Dims sizes_from(const py::args& args);
+
 // The same operation as weft.name and Tensor.name; the first parameter is the tensor.
 template <class F, class... Extra>
 void def_both(py::module_& m, const char* name, F f, const Extra&... extra) {

@@ -31,6 +31,14 @@ std::optional<DType> dtype_from(py::handle o) {
   return std::nullopt;
 }
 
+Dims sizes_from(const py::args& args) {
+  bool one_sequence = args.size() == 1 && !PyIndex_Check(args[0].ptr());
+  py::object sizes = one_sequence ? py::object(args[0]) : py::object(args);
+  py::detail::make_caster<Dims> dims;
+  WEFT_CHECK(dims.load(sizes, false), Type, "sizes must be ints, got ", std::string(py::repr(sizes)));
+  return py::detail::cast_op<Dims>(dims);
+}
+
 bool load_operand(PyObject* o, Operand* out) {
   if (is_tensor(o)) {
     out->tensor = tensor_of(o);
