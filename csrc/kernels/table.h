@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/arg_reduce.h"
+#include "kernels/attention.h"
 #include "kernels/batch_norm.h"
 #include "kernels/conv.h"
 #include "kernels/copy.h"
@@ -34,6 +35,7 @@
   STEM(ProbeKernels, probe)          \
   STEM(RandomKernels, random)        \
   STEM(ReduceKernels, reduce)        \
+  STEM(AttentionKernels, attention)  \
   STEM(SoftmaxKernels, softmax)
 
 namespace weft {
