@@ -17,6 +17,9 @@ namespace weft {
   BIND(embedding)           \
   BIND(layer_norm)          \
   BIND(random)              \
+  BIND(gather)              \
+  BIND(sort)                \
+  BIND(scan)                \
   BIND(optimizer)           \
   BIND(cat)                 \
   BIND(probe)               \
