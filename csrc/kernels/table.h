@@ -28,6 +28,7 @@
   STEM(CopyKernels, copy)            \
   STEM(DropoutKernels, dropout)      \
   STEM(EmbeddingKernels, embedding)  \
+  STEM(GatherKernels, gather)        \
   STEM(IndexKernels, index)          \
   STEM(LayerNormKernels, layer_norm) \
   STEM(MatmulKernels, matmul)        \
@@ -37,20 +38,8 @@
   STEM(ProbeKernels, probe)          \
   STEM(RandomKernels, random)        \
   STEM(ReduceKernels, reduce)        \
-  STEM(SoftmaxKernels, softmax)
-#define WEFT_STEMS(STEM)            \
-  STEM(CopyKernels, copy)           \
-  STEM(DropoutKernels, dropout)     \
-  STEM(EmbeddingKernels, embedding) \
-  STEM(GatherKernels, gather)       \
-  STEM(IndexKernels, index)         \
-  STEM(OptimizerKernels, optimizer) \
-  STEM(PointwiseKernels, pointwise) \
-  STEM(ProbeKernels, probe)         \
-  STEM(RandomKernels, random)       \
-  STEM(ReduceKernels, reduce)       \
-  STEM(ScanKernels, scan)           \
-  STEM(SoftmaxKernels, softmax)     \
+  STEM(ScanKernels, scan)            \
+  STEM(SoftmaxKernels, softmax)      \
   STEM(SortKernels, sort)
 
 namespace weft {
