@@ -10,7 +10,6 @@ namespace weft {
   BIND(conv)                \
   BIND(pool)                \
   BIND(creation)            \
-  BIND(view)                \
   BIND(copy)                \
   BIND(pointwise)           \
   BIND(dropout)             \
