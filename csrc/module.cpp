@@ -22,6 +22,9 @@ namespace weft {
   BIND(losses)              \
   BIND(pool)                \
   BIND(random)              \
+  BIND(gather)              \
+  BIND(sort)                \
+  BIND(scan)                \
   BIND(optimizer)           \
   BIND(cat)                 \
   BIND(plan)                \

@@ -9,6 +9,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
+#include "kernels/gather.h"
 #include "kernels/index.h"
 #include "kernels/layer_norm.h"
 #include "kernels/matmul.h"
@@ -18,7 +19,9 @@
 #include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/scan.h"
 #include "kernels/softmax.h"
+#include "kernels/sort.h"
 
 #define WEFT_STEMS(STEM)                   \
   STEM(ArgReduceKernels, arg_reduce)       \
@@ -44,6 +47,7 @@
   STEM(CopyKernels, copy)            \
   STEM(DropoutKernels, dropout)      \
   STEM(EmbeddingKernels, embedding)  \
+  STEM(GatherKernels, gather)        \
   STEM(IndexKernels, index)          \
   STEM(LayerNormKernels, layer_norm) \
   STEM(MatmulKernels, matmul)        \
@@ -55,6 +59,9 @@
   STEM(ReduceKernels, reduce)        \
   STEM(AttentionKernels, attention)  \
   STEM(SoftmaxKernels, softmax)
+  STEM(ScanKernels, scan)            \
+  STEM(SoftmaxKernels, softmax)      \
+  STEM(SortKernels, sort)
 
 namespace weft {
 
