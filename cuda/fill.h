@@ -1,0 +1,21 @@
+// The stems that have CUDA kernels: one line per .cu file that defines fill() for its stem. An operation whose table
+// stays empty raises NotImplementedError on "cuda".
+#pragma once
+
+#include "kernels/table.h"
+
+#define WEFT_CUDA_STEMS(STEM) STEM(softmax)
+
+namespace weft::cuda {
+
+#define STEM(name) void fill(decltype(Kernels::name)& k);
+WEFT_CUDA_STEMS(STEM)
+#undef STEM
+
+inline void fill_table(Kernels& k) {
+#define STEM(name) fill(k.name);
+  WEFT_CUDA_STEMS(STEM)
+#undef STEM
+}
+
+}  // namespace weft::cuda
