@@ -16,4 +16,17 @@ WEFT_MATH1(tanh)
 WEFT_MATH1(erf)
 #undef WEFT_MATH1
 
+template <class C>
+WEFT_DEVICE C gelu(C x) {
+  return x * (C)0.5 * (1 + erf(x * (C)0.70710678118654752440));
+}
+template <class C>
+WEFT_DEVICE C gelu_tanh(C x) {
+  return x * (C)0.5 * (1 + tanh((C)0.79788456080286535588 * (x + (C)0.044715 * x * x * x)));
+}
+template <class C>
+WEFT_DEVICE C silu(C x) {
+  return x / (1 + exp(-x));
+}
+
 }  // namespace weft::cuda::math

@@ -10,6 +10,7 @@
 #define __device__
 #define __host__
 #define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 
 #define WEFT_LAUNCH(kernel, grid, block, shared_bytes, ...) \
