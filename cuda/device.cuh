@@ -38,19 +38,19 @@ constexpr unsigned kAllLanes = 0xFFFFFFFFu;
 
 // The type that arithmetic on T happens in.
 template <class T>
-struct ComputeOf {
+struct WideOf {
   using type = T;
 };
 template <>
-struct ComputeOf<float16> {
+struct WideOf<float16> {
   using type = float;
 };
 template <>
-struct ComputeOf<bfloat16> {
+struct WideOf<bfloat16> {
   using type = float;
 };
 template <class T>
-using Compute = typename ComputeOf<T>::type;
+using Wide = typename WideOf<T>::type;
 
 template <class T>
 WEFT_DEVICE T widen(T v) {

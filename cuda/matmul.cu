@@ -7,32 +7,45 @@
 namespace weft::cuda {
 namespace {
 
-// A slice of one operand on its way into shared memory: `R` rows of A (or columns of B) by `K`.
+// A slice of one operand on its way into shared memory: `R` rows of A (or columns of B) by `K`. Neighbouring threads
+// follow the direction in which memory is contiguous.
 template <class T, int R, int K, int kThreads>
 struct Slice {
+  static_assert(kThreads % R == 0 && kThreads % K == 0);
   static constexpr int kEach = R * K / kThreads;
+  const T* p;
+  int64_t step, k_step;  // to this thread's next element; to the next slice
+  int row, k, rows_left;
+  bool along_k;
   T held[kEach];
 
-  // Neighbouring threads follow the direction in which memory is contiguous.
-  static WEFT_DEVICE int row_at(int e, bool along_k) {
-    int i = (int)threadIdx.x + e * kThreads;
-    return along_k ? i / K : i % R;
+  WEFT_DEVICE Slice(const T* matrix, int64_t first, int64_t rows, int64_t row_stride, int64_t k_stride, bool along_k)
+      : along_k(along_k) {
+    int i = (int)threadIdx.x;
+    row = along_k ? i / K : i % R;
+    k = along_k ? i % K : i / R;
+    p = matrix + (first + row) * row_stride + k * k_stride;
+    step = along_k ? kThreads / K * row_stride : kThreads / R * k_stride;
+    k_step = K * k_stride;
+    int64_t left = rows - first - row;
+    rows_left = left < R ? (int)left : R;
   }
-  static WEFT_DEVICE int k_at(int e, bool along_k) {
-    int i = (int)threadIdx.x + e * kThreads;
-    return along_k ? i % K : i / R;
-  }
-  WEFT_DEVICE void fetch(const T* p, int64_t row, int64_t rows, int64_t row_stride, int64_t k, int64_t k_end,
-                         int64_t k_stride, bool along_k) {
+  WEFT_DEVICE void fetch(int64_t k_left) {
 #pragma unroll
     for (int e = 0; e < kEach; ++e) {
-      int64_t r = row + row_at(e, along_k), kk = k + k_at(e, along_k);
-      held[e] = r < rows && kk < k_end ? p[r * row_stride + kk * k_stride] : (T)0;
+      bool inside = along_k ? e * (kThreads / K) < rows_left && k < k_left
+                            : rows_left > 0 && k + e * (kThreads / R) < k_left;
+      held[e] = inside ? p[e * step] : (T)0;
     }
+    p += k_step;
   }
-  WEFT_DEVICE void put(T (*tile)[R + 4], bool along_k) const {
+  WEFT_DEVICE void put(T (*tile)[R + 4]) const {
 #pragma unroll
-    for (int e = 0; e < kEach; ++e) tile[k_at(e, along_k)][row_at(e, along_k)] = held[e];
+    for (int e = 0; e < kEach; ++e)
+      if (along_k)
+        tile[k][row + e * (kThreads / K)] = held[e];
+      else
+        tile[k + e * (kThreads / R)][row] = held[e];
   }
 };
 
@@ -44,7 +57,6 @@ __global__ void __launch_bounds__(BM / TM * (BN / TN), 2) matmul_tiles(MatmulArg
   WEFT_SHARED(T, bs, [2][BK][BN + 4]);
   Tile tile = tile_of(blockIdx.x, (g.m + BM - 1) / BM, (g.n + BN - 1) / BN, BM, BN);
   int ty = (int)threadIdx.x / (BN / TN), tx = (int)threadIdx.x % (BN / TN);
-  bool a_along_k = g.a_col == 1, b_along_k = g.b_row == 1 && g.b_col != 1;
 
   int64_t batches = 1;
   for (int d = 0; d < g.batch_dims; ++d) batches *= g.batch[d];
@@ -54,20 +66,20 @@ __global__ void __launch_bounds__(BM / TM * (BN / TN), 2) matmul_tiles(MatmulArg
     const T* b = static_cast<const T*>(g.b) + o.b;
     T sums[TM][TN] = {};
 
-    Slice<T, BM, BK, kThreads> a_slice;
-    Slice<T, BN, BK, kThreads> b_slice;
-    a_slice.fetch(a, tile.m, g.m, g.a_row, 0, g.k, g.a_col, a_along_k);
-    b_slice.fetch(b, tile.n, g.n, g.b_col, 0, g.k, g.b_row, b_along_k);
+    Slice<T, BM, BK, kThreads> a_slice(a, tile.m, g.m, g.a_row, g.a_col, g.a_col == 1);
+    Slice<T, BN, BK, kThreads> b_slice(b, tile.n, g.n, g.b_col, g.b_row, g.b_row == 1 && g.b_col != 1);
+    a_slice.fetch(g.k);
+    b_slice.fetch(g.k);
     __syncthreads();  // the previous item's slices have been used
-    a_slice.put(as[0], a_along_k);
-    b_slice.put(bs[0], b_along_k);
+    a_slice.put(as[0]);
+    b_slice.put(bs[0]);
     __syncthreads();
     int now = 0;
     for (int64_t k = 0; k < g.k; k += BK, now ^= 1) {
       bool more = k + BK < g.k;
       if (more) {
-        a_slice.fetch(a, tile.m, g.m, g.a_row, k + BK, g.k, g.a_col, a_along_k);
-        b_slice.fetch(b, tile.n, g.n, g.b_col, k + BK, g.k, g.b_row, b_along_k);
+        a_slice.fetch(g.k - k - BK);
+        b_slice.fetch(g.k - k - BK);
       }
 #pragma unroll
       for (int kk = 0; kk < BK; ++kk) {
@@ -82,8 +94,8 @@ __global__ void __launch_bounds__(BM / TM * (BN / TN), 2) matmul_tiles(MatmulArg
           for (int j = 0; j < TN; ++j) sums[i][j] += av[i / 4].v[i % 4] * bv[j / 4].v[j % 4];
       }
       if (more) {
-        a_slice.put(as[now ^ 1], a_along_k);
-        b_slice.put(bs[now ^ 1], b_along_k);
+        a_slice.put(as[now ^ 1]);
+        b_slice.put(bs[now ^ 1]);
       }
       __syncthreads();
     }

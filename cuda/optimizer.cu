@@ -38,7 +38,7 @@ WEFT_DEVICE bool aligned(const OptimizerTensor& t) {
 // A rule updates one element. has_g, m, v, x: which buffers it uses beside the parameter.
 template <class T>
 struct SgdRule {
-  using C = Compute<T>;
+  using C = Wide<T>;
   struct Scalars {
     C lr, scale;
   };
@@ -63,7 +63,7 @@ struct SgdRule {
 
 template <class T>
 struct AdamRule {
-  using C = Compute<T>;
+  using C = Wide<T>;
   struct Scalars {
     C scale, keep, step_size, root_scale;
   };
@@ -88,13 +88,13 @@ struct AdamRule {
     v = beta2 * v + (1 - beta2) * g * g;
     C second = v;
     if (has_x) second = x = v > x || v != v ? v : x;
-    p -= s.step_size * m / (math::sqrt(second) * s.root_scale + eps);
+    p -= s.step_size * m / (math::vsqrt(second) * s.root_scale + eps);
   }
 };
 
 template <class T>
 struct ScaleRule {
-  using C = Compute<T>;
+  using C = Wide<T>;
   struct Scalars {
     C scale;
   };
@@ -108,7 +108,7 @@ struct ScaleRule {
 
 template <int N, class T, class Rule>
 WEFT_DEVICE void update_at(const Rule& rule, const typename Rule::Scalars& scalars, const OptimizerTensor& t, int64_t i) {
-  using C = Compute<T>;
+  using C = Wide<T>;
   T *p = static_cast<T*>(t.p) + i, *m = static_cast<T*>(t.m) + i, *v = static_cast<T*>(t.v) + i,
     *x = static_cast<T*>(t.x) + i;
   Vec<T, N> ps = load<N>(p), gs{}, ms{}, vs{}, xs{};
@@ -183,7 +183,7 @@ void launch_update(const Rule& rule, const OptimizerList& list) {
 void sgd(const SgdStep& a) {
   dispatch_floating(a.list.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    using C = Compute<T>;
+    using C = Wide<T>;
     SgdRule<T> rule{(C)a.momentum, (C)a.dampening, (C)a.weight_decay, a.lr,    a.scale, a.lr_at,
                     a.scale_at,    a.nesterov,     a.maximize,        a.first, a.list.count > 0 && a.list.t[0].m};
     launch_update<T>(rule, a.list);
@@ -194,7 +194,7 @@ void adam(const AdamStep& a) {
   if (a.list.count) WEFT_LAUNCH(count_steps, 1, kOptimizerTensors, 0, a.list);
   dispatch_floating(a.list.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    using C = Compute<T>;
+    using C = Wide<T>;
     AdamRule<T> rule{(C)a.beta1, (C)a.beta2, (C)a.eps,       (C)a.weight_decay, a.lr,        a.beta1,    a.beta2,
                      a.weight_decay, a.scale,    a.lr_at, a.scale_at,   a.decoupled,       a.maximize, a.amsgrad};
     launch_update<T>(rule, a.list);

@@ -12,7 +12,7 @@ constexpr int kWarpsPerBlock = 4;
 
 template <class T, int N, int K>
 __global__ void __launch_bounds__(kWarpsPerBlock * 32) softmax_forward_warp(SoftmaxForward a) {
-  using C = Compute<T>;
+  using C = Wide<T>;
   int64_t row = (int64_t)blockIdx.x * kWarpsPerBlock + threadIdx.x / 32;
   if (row >= a.rows) return;
   int lane = threadIdx.x % 32;
@@ -41,12 +41,12 @@ __global__ void __launch_bounds__(kWarpsPerBlock * 32) softmax_forward_warp(Soft
   for (int k = 0; k < K; ++k)
 #pragma unroll
     for (int i = 0; i < N; ++i) {
-      C shifted = v[k][i] - largest, e = math::exp(shifted);
+      C shifted = v[k][i] - largest, e = math::vexp(shifted);
       sum += e;
       v[k][i] = a.log ? shifted : e;
     }
   sum = warp_sum(sum);
-  C scale = 1 / sum, shift = math::log(sum);
+  C scale = 1 / sum, shift = math::vlog(sum);
 
 #pragma unroll
   for (int k = 0; k < K; ++k) {
@@ -67,7 +67,7 @@ struct Running {
 };
 template <class C>
 WEFT_DEVICE C rescale(C from, C to) {
-  return to == -INFINITY ? (C)1 : math::exp(from - to);
+  return to == -INFINITY ? (C)1 : math::vexp(from - to);
 }
 template <class C>
 WEFT_DEVICE Running<C> block_merge(Running<C> r) {
@@ -77,7 +77,7 @@ WEFT_DEVICE Running<C> block_merge(Running<C> r) {
 
 template <class T, int N>
 __global__ void __launch_bounds__(1024) softmax_forward_block(SoftmaxForward a) {
-  using C = Compute<T>;
+  using C = Wide<T>;
   const T* x = static_cast<const T*>(a.x) + (int64_t)blockIdx.x * a.cols;
   T* y = static_cast<T*>(a.y) + (int64_t)blockIdx.x * a.cols;
   int64_t step = (int64_t)blockDim.x * N;
@@ -94,13 +94,13 @@ __global__ void __launch_bounds__(1024) softmax_forward_block(SoftmaxForward a) 
   }
   r = block_merge(r);
 
-  C scale = 1 / r.sum, shift = math::log(r.sum);
+  C scale = 1 / r.sum, shift = math::vlog(r.sum);
   for (int64_t c = (int64_t)threadIdx.x * N; c < a.cols; c += step) {
     Vec<T, N> in = load<N>(x + c), out;
 #pragma unroll
     for (int i = 0; i < N; ++i) {
       C shifted = widen(in.v[i]) - r.largest;
-      out.v[i] = narrow<T>(a.log ? shifted - shift : math::exp(shifted) * scale);
+      out.v[i] = narrow<T>(a.log ? shifted - shift : math::vexp(shifted) * scale);
     }
     store<N>(y + c, out);
   }
@@ -112,12 +112,12 @@ WEFT_DEVICE C backward_term(bool log, C dy, C y) {
 }
 template <class C>
 WEFT_DEVICE C backward_result(bool log, C dy, C y, C sum) {
-  return log ? dy - math::exp(y) * sum : y * (dy - sum);
+  return log ? dy - math::vexp(y) * sum : y * (dy - sum);
 }
 
 template <class T, int N, int K>
 __global__ void __launch_bounds__(kWarpsPerBlock * 32) softmax_backward_warp(SoftmaxBackward a) {
-  using C = Compute<T>;
+  using C = Wide<T>;
   int64_t row = (int64_t)blockIdx.x * kWarpsPerBlock + threadIdx.x / 32;
   if (row >= a.rows) return;
   int lane = threadIdx.x % 32;
@@ -151,7 +151,7 @@ __global__ void __launch_bounds__(kWarpsPerBlock * 32) softmax_backward_warp(Sof
 
 template <class T, int N>
 __global__ void __launch_bounds__(1024) softmax_backward_block(SoftmaxBackward a) {
-  using C = Compute<T>;
+  using C = Wide<T>;
   const T* dy = static_cast<const T*>(a.dy) + (int64_t)blockIdx.x * a.cols;
   const T* y = static_cast<const T*>(a.y) + (int64_t)blockIdx.x * a.cols;
   T* dx = static_cast<T*>(a.dx) + (int64_t)blockIdx.x * a.cols;

@@ -5,6 +5,7 @@
 
 #include "block.cuh"
 #include "math.cuh"
+#include "kernels/pointwise_functors.h"
 
 namespace weft::cuda {
 
@@ -44,10 +45,10 @@ template <class C>
 WEFT_DEVICE C activate(Activation act, C x) {
   if constexpr (std::is_floating_point_v<C>) {
     switch (act) {
-      case Activation::Relu: return x < 0 ? (C)0 : x;  // NaN passes
-      case Activation::Gelu: return math::gelu(x);
-      case Activation::GeluTanh: return math::gelu_tanh(x);
-      case Activation::Silu: return math::silu(x);
+      case Activation::Relu: return math::Relu::value(x, Params{});
+      case Activation::Gelu: return math::Gelu::value(x, Params{});
+      case Activation::GeluTanh: return math::GeluTanh::value(x, Params{});
+      case Activation::Silu: return math::Silu::value(x, Params{});
       default: break;
     }
   }
@@ -56,21 +57,21 @@ WEFT_DEVICE C activate(Activation act, C x) {
 
 // Writes one element of C from its sum. The rarer parts are a call, because this is unrolled over a thread's elements.
 template <class T, class C>
-__device__ __noinline__ void finish_general(const MatmulArgs& g, int64_t at, C v) {
-  T* c = static_cast<T*>(g.c) + at;
-  if (g.beta != 0) v += (C)g.beta * (C)widen(*c);
-  if (g.pre) static_cast<T*>(g.pre)[at] = narrow<T>(v);
-  *c = narrow<T>(activate(g.act, v));
+__device__ __noinline__ void finish_general(T* c, T* pre, C beta, Activation act, C v) {
+  if (beta != 0) v += beta * (C)widen(*c);
+  if (pre) *pre = narrow<T>(v);
+  *c = narrow<T>(activate(act, v));
 }
 template <class T, class C>
 WEFT_DEVICE void finish(const MatmulArgs& g, int64_t c_offset, int64_t m, int64_t n, C sum) {
   int64_t at = c_offset + m * g.c_row + n * g.c_col;
+  T *c = static_cast<T*>(g.c) + at, *pre = g.pre ? static_cast<T*>(g.pre) + at : nullptr;
   C v = (C)g.alpha * sum;
   if (g.bias) v += (C)widen(static_cast<const T*>(g.bias)[n]);
-  if (g.beta != 0 || g.pre || g.act > Activation::Relu)
-    finish_general<T>(g, at, v);
+  if (g.beta != 0 || pre || g.act != Activation::None)
+    finish_general<T>(c, pre, (C)g.beta, g.act, v);
   else
-    static_cast<T*>(g.c)[at] = narrow<T>(g.act == Activation::Relu && v < 0 ? (C)0 : v);
+    *c = narrow<T>(v);
 }
 
 inline dim3 tile_grid(const MatmulArgs& g, int bm, int bn) {

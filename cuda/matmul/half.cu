@@ -37,7 +37,7 @@ struct Slice {
   // Pieces of 16 bytes. Rows beyond the end repeat row 0 and are never stored; k beyond the end must be zero.
   static WEFT_DEVICE void copy(T* tile, const T* p, int64_t row, int64_t rows, int64_t stride, int64_t k, int64_t k_end) {
     constexpr int kPieces = (kAlongK ? kK : R) / 8;
-#pragma unroll
+#pragma unroll 1
     for (int i = (int)threadIdx.x; i < R * kK / 8; i += kThreads) {
       int outer = i / kPieces, inner = i % kPieces * 8;
       int64_t r = row + (kAlongK ? outer : inner), kk = k + (kAlongK ? inner : outer);
@@ -52,6 +52,7 @@ struct Slice {
   // Element by element, for any strides.
   static WEFT_DEVICE void gather(T* tile, const T* p, int64_t row, int64_t rows, int64_t row_stride, int64_t k,
                                  int64_t k_end, int64_t k_stride) {
+#pragma unroll 4
     for (int i = (int)threadIdx.x; i < R * kK; i += kThreads) {
       int64_t r = row + i / kK, kk = k + i % kK;
       *at(tile, i / kK, i % kK) = r < rows && kk < k_end ? p[r * row_stride + kk * k_stride] : T{0};
@@ -109,17 +110,16 @@ __global__ void __launch_bounds__(BM / (16 * FM) * (BN / (16 * FN)) * 32, BM == 
         using LayoutA = std::conditional_t<kARows, wmma::row_major, wmma::col_major>;
         using LayoutB = std::conditional_t<kBRows, wmma::row_major, wmma::col_major>;
         wmma::fragment<wmma::matrix_a, 16, 16, 16, Native<T>, LayoutA> fa[FM];
-        wmma::fragment<wmma::matrix_b, 16, 16, 16, Native<T>, LayoutB> fb[FN];
 #pragma unroll
         for (int i = 0; i < FM; ++i)
           wmma::load_matrix_sync(fa[i], reinterpret_cast<Native<T>*>(A::at(as[now], warp_m + i * 16, kk)), A::kStride);
 #pragma unroll
-        for (int j = 0; j < FN; ++j)
-          wmma::load_matrix_sync(fb[j], reinterpret_cast<Native<T>*>(B::at(bs[now], warp_n + j * 16, kk)), B::kStride);
+        for (int j = 0; j < FN; ++j) {
+          wmma::fragment<wmma::matrix_b, 16, 16, 16, Native<T>, LayoutB> fb;
+          wmma::load_matrix_sync(fb, reinterpret_cast<Native<T>*>(B::at(bs[now], warp_n + j * 16, kk)), B::kStride);
 #pragma unroll
-        for (int i = 0; i < FM; ++i)
-#pragma unroll
-          for (int j = 0; j < FN; ++j) wmma::mma_sync(sums[i][j], fa[i], fb[j], sums[i][j]);
+          for (int i = 0; i < FM; ++i) wmma::mma_sync(sums[i][j], fa[i], fb, sums[i][j]);
+        }
       }
       __syncthreads();  // before the next copy overwrites what was just read
     }
