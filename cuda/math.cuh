@@ -18,7 +18,10 @@ inline constexpr bool is_integer<int64_t> = true;
 
 template <class V>
 WEFT_FN V lit(double v) {
-  return (V)v;
+  if constexpr (is_integer<V>)
+    return v >= 0x1p63 ? INT64_MAX : v <= -0x1p63 ? INT64_MIN : (V)v;
+  else
+    return (V)v;
 }
 template <class V>
 WEFT_FN V vselect(bool mask, V a, V b) {

@@ -12,6 +12,7 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
+#define __grid_constant__
 
 #define WEFT_LAUNCH(kernel, grid, block, shared_bytes, ...) \
   ::weft::emulation::launch_body(grid, block, shared_bytes, [&] { kernel(__VA_ARGS__); })
