@@ -130,6 +130,28 @@ void dispatch_floating(DType t, const F& f) {
     default: return f(Type<float>{});
   }
 }
+template <class F>
+void dispatch_all(DType t, const F& f) {
+  switch (t) {
+    case DType::Bool: return f(Type<bool>{});
+    case DType::UInt8: return f(Type<uint8_t>{});
+    case DType::Int8: return f(Type<int8_t>{});
+    case DType::Int16: return f(Type<int16_t>{});
+    case DType::Int32: return f(Type<int32_t>{});
+    case DType::Int64: return f(Type<int64_t>{});
+    default: return dispatch_floating(t, f);
+  }
+}
+// For moving elements unchanged.
+template <class F>
+void dispatch_size(int64_t itemsize, const F& f) {
+  switch (itemsize) {
+    case 1: return f(Type<uint8_t>{});
+    case 2: return f(Type<uint16_t>{});
+    case 4: return f(Type<uint32_t>{});
+    default: return f(Type<uint64_t>{});
+  }
+}
 // Whether rows of `cols` elements at these pointers can be read in 16-byte pieces.
 template <class T, class... P>
 bool vectorizable(int64_t cols, const P*... pointers) {

@@ -4,7 +4,18 @@
 
 #include "kernels/table.h"
 
-#define WEFT_CUDA_STEMS(STEM) STEM(softmax)
+#define WEFT_CUDA_STEMS(STEM) \
+  STEM(arg_reduce) \
+  STEM(copy) \
+  STEM(dropout) \
+  STEM(embedding) \
+  STEM(index) \
+  STEM(layer_norm) \
+  STEM(optimizer) \
+  STEM(pointwise) \
+  STEM(random) \
+  STEM(reduce) \
+  STEM(softmax)
 
 namespace weft::cuda {
 

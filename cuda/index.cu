@@ -1,9 +1,7 @@
-// Rows by offset. Gather and plain scatter: a thread per element of a row. Scatter with addition goes over the rows in
-// order for each element of the destination that it touches, so that sums have one order and need no atomics: the first
-// row that names an offset adds all the others to it.
+// Rows by offset. Gather: a thread per element. Scatter: a block per row.
 #include "kernels/index.h"
 
-#include "convert.cuh"
+#include "same.cuh"
 
 namespace weft::cuda {
 namespace {
@@ -36,20 +34,72 @@ __global__ void __launch_bounds__(kThreads) gather_rows(GatherRows a) {
   }
 }
 
-// A block per row: whether another row writes the same place decides what this one does.
-struct Same {
-  bool earlier, later;
-};
-WEFT_DEVICE Same look_for_same(const ScatterRows& a, int64_t row) {
-  WEFT_SHARED(int, found, [2]);
-  if (threadIdx.x < 2) found[threadIdx.x] = 0;
-  __syncthreads();
-  int64_t mine = a.offsets[row];
-  bool earlier = false, later = false;
-  for (int64_t r = threadIdx.x; r < a.rows; r += blockDim.x)
-    if (r != row && a.offsets[r] == mine) (r < row ? earlier : later) = true;
-  if (earlier) found[0] = 1;
-  if (later) found[1] = 1;
-  __syncthreads();
-  return {found[0] != 0, found[1] != 0};
+// Plain scatter: of several rows for one place the last one stays.
+template <class T>
+__global__ void __launch_bounds__(kThreads) scatter_rows(ScatterRows a) {
+  auto key = [&](int64_t i) { return a.offsets[i]; };
+  bool last = true;
+  int64_t row = blockIdx.x;
+  for_each_later(row, a.rows, key, [&](int64_t) { last = false; });
+  if (!last) return;
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads)
+    static_cast<T*>(a.y)[a.offsets[row] + c] = static_cast<const T*>(a.x)[row * a.cols + c];
 }
+
+template <class T>
+WEFT_DEVICE T add_elements(T y, T x) {
+  if constexpr (std::is_same_v<T, bool>)
+    return y || x;
+  else
+    return narrow<T>(widen(y) + widen(x));
+}
+
+// The first row of a place adds all of them, in order.
+template <class T>
+__global__ void __launch_bounds__(kThreads) scatter_add_rows(ScatterRows a) {
+  auto key = [&](int64_t i) { return a.offsets[i]; };
+  int64_t row = blockIdx.x;
+  if (!first_of_its_key(row, key)) return;
+  T* y = static_cast<T*>(a.y) + a.offsets[row];
+  auto add = [&](int64_t i) {
+    const T* x = static_cast<const T*>(a.x) + i * a.cols;
+    for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) y[c] = add_elements(y[c], x[c]);
+  };
+  add(row);
+  for_each_later(row, a.rows, key, add);
+}
+
+void offsets(const IndexOffsets& a) {
+  WEFT_LAUNCH(clear_bad, 1, 1, 0, a.bad);
+  if (a.count) WEFT_LAUNCH(compute_offsets, grid_for(a.count, kThreads), kThreads, 0, a);
+}
+void gather(const GatherRows& a) {
+  if (a.rows == 0 || a.cols == 0) return;
+  dispatch_size(size_of(a.dtype), [&](auto type) {
+    using T = typename decltype(type)::type;
+    WEFT_LAUNCH((gather_rows<T>), grid_for(a.rows * a.cols, kThreads), kThreads, 0, a);
+  });
+}
+void scatter(const ScatterRows& a) {
+  if (a.rows == 0 || a.cols == 0) return;
+  if (a.add)
+    dispatch_all(a.dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      WEFT_LAUNCH((scatter_add_rows<T>), (unsigned)a.rows, kThreads, 0, a);
+    });
+  else
+    dispatch_size(size_of(a.dtype), [&](auto type) {
+      using T = typename decltype(type)::type;
+      WEFT_LAUNCH((scatter_rows<T>), (unsigned)a.rows, kThreads, 0, a);
+    });
+}
+
+}  // namespace
+
+void fill(IndexKernels& k) {
+  k.offsets = offsets;
+  k.gather = gather;
+  k.scatter = scatter;
+}
+
+}  // namespace weft::cuda

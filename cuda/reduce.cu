@@ -71,13 +71,13 @@ WEFT_DEVICE Place place_of(const Reduce& a, int64_t k) {
 
 template <class V, ReduceOp op>
 WEFT_DEVICE V center_of(const Reduce& a, int64_t k) {
-  if constexpr (op == ReduceOp::CenteredSquareSum && std::is_floating_point_v<V>) return static_cast<const V*>(a.center)[k];
+  if constexpr (op == ReduceOp::CenteredSquareSum) return static_cast<const V*>(a.center)[k];
   return 0;
 }
 
 template <class Acc>
-WEFT_DEVICE void put(const Reduce& a, int64_t k, int64_t chunk, int64_t y, Acc value) {
-  if (a.chunks > 1) {
+WEFT_DEVICE void put(const Reduce& a, bool partial, int64_t k, int64_t chunk, int64_t y, Acc value) {
+  if (partial) {
     static_cast<Acc*>(a.workspace)[chunk * a.kept_numel + k] = value;
   } else {
     if constexpr (std::is_floating_point_v<Acc>) value *= (Acc)a.scale;
@@ -85,12 +85,12 @@ WEFT_DEVICE void put(const Reduce& a, int64_t k, int64_t chunk, int64_t y, Acc v
   }
 }
 
-// kWidth: 32 for a warp per result, kThreads for a block.
-template <class V, ReduceOp op, int kWidth>
-__global__ void __launch_bounds__(kThreads) reduce_rows(const __grid_constant__ ReduceJob job) {
+// `width` threads per result: a warp, or the whole block.
+template <class V, ReduceOp op>
+__global__ void __launch_bounds__(kThreads) reduce_rows(const __grid_constant__ ReduceJob job, int width) {
   using R = Rule<V, op>;
   const Reduce& a = job.a;
-  int64_t unit = (int64_t)blockIdx.x * (kThreads / kWidth) + threadIdx.x / kWidth;
+  int64_t unit = (int64_t)blockIdx.x * (kThreads / width) + threadIdx.x / width;
   if (unit >= a.kept_numel * a.chunks) return;  // whole warps
   int64_t chunk = unit / a.kept_numel, k = unit - chunk * a.kept_numel;
   Place at = place_of(a, k);
@@ -101,7 +101,7 @@ __global__ void __launch_bounds__(kThreads) reduce_rows(const __grid_constant__ 
   typename R::Acc sums[kGroup];
 #pragma unroll
   for (int e = 0; e < kGroup; ++e) sums[e] = R::identity();
-  for (int64_t g = chunk * job.chunk + threadIdx.x % kWidth; g < end; g += kWidth) {
+  for (int64_t g = chunk * job.chunk + threadIdx.x % width; g < end; g += width) {
     Group group = group_at(job.walk, g);
     int64_t x = at.x + group.first * stride;
     seek(job.walk, group.row, [&](int d, int64_t i) { x += i * a.x_stride[a.kept + d]; });
@@ -115,11 +115,8 @@ __global__ void __launch_bounds__(kThreads) reduce_rows(const __grid_constant__ 
       if (e < group.count) sums[e] = R()(sums[e], R::map(in[e], center));
   }
   typename R::Acc sum = R()(R()(sums[0], sums[1]), R()(sums[2], sums[3]));
-  if constexpr (kWidth == 32)
-    sum = warp_reduce(sum, R());
-  else
-    sum = block_reduce(sum, R(), R::identity());
-  if (threadIdx.x % kWidth == 0) put(a, k, chunk, at.y, sum);
+  sum = width == 32 ? warp_reduce(sum, R()) : block_reduce(sum, R(), R::identity());
+  if (threadIdx.x % width == 0) put(a, a.chunks > 1, k, chunk, at.y, sum);
 }
 
 template <class V, ReduceOp op>
@@ -140,7 +137,6 @@ __global__ void __launch_bounds__(kThreads) reduce_columns(const __grid_constant
 
   typename R::Acc sum = R::identity();
   if (inside)
-#pragma unroll 4
     for (int64_t r = chunk * job.chunk + lane; r < end; r += kLanes) {
       int64_t x = at.x, rest_r = r;
       for (int d = a.kept + a.reduced - 1; d > a.kept; --d) {
@@ -155,20 +151,19 @@ __global__ void __launch_bounds__(kThreads) reduce_columns(const __grid_constant
   __syncthreads();
   if (lane || !inside) return;
   for (int l = 1; l < kLanes; ++l) sum = R()(sum, partial[l][column]);
-  put(a, k, chunk, at.y, sum);
+  put(a, a.chunks > 1, k, chunk, at.y, sum);
 }
 
 template <class V, ReduceOp op>
 __global__ void __launch_bounds__(kThreads) combine_chunks(const __grid_constant__ ReduceJob job) {
   using R = Rule<V, op>;
   using Acc = typename R::Acc;
-  Reduce a = job.a;
+  const Reduce& a = job.a;
   int64_t k = (int64_t)blockIdx.x * kThreads + threadIdx.x;
   if (k >= a.kept_numel) return;
   Acc sum = R::identity();
   for (int64_t c = 0; c < a.chunks; ++c) sum = R()(sum, static_cast<const Acc*>(a.workspace)[c * a.kept_numel + k]);
-  a.chunks = 1;
-  put(a, k, 0, place_of(a, k).y, sum);
+  put(a, false, k, 0, place_of(a, k).y, sum);
 }
 
 template <class V, ReduceOp op>
@@ -184,10 +179,8 @@ void launch_reduce(const Reduce& a) {
     job.vectors = groups_are_vectors(a.x, size_of(a.dtype), a.reduced, a.size + a.kept, a.x_stride + a.kept);
     for (int d = 0; d < a.kept; ++d) job.vectors = job.vectors && (a.x_stride[d] % kGroup == 0 || a.size[d] == 1);
     int64_t units = a.kept_numel * a.chunks;
-    if (job.chunk <= kThreads)
-      WEFT_LAUNCH((reduce_rows<V, op, 32>), (unsigned)divide_up(units, kThreads / 32), kThreads, 0, job);
-    else
-      WEFT_LAUNCH((reduce_rows<V, op, kThreads>), (unsigned)units, kThreads, 0, job);
+    int width = job.chunk <= kThreads ? 32 : kThreads;
+    WEFT_LAUNCH((reduce_rows<V, op>), (unsigned)divide_up(units, kThreads / width), kThreads, 0, job, width);
   }
   if (a.chunks > 1)
     WEFT_LAUNCH((combine_chunks<V, op>), (unsigned)divide_up(a.kept_numel, kThreads), kThreads, 0, job);
@@ -202,7 +195,9 @@ void reduce_as(const Reduce& a) {
     case ReduceOp::Min: return launch_reduce<V, ReduceOp::Min>(a);
     case ReduceOp::AbsSum: return launch_reduce<V, ReduceOp::AbsSum>(a);
     case ReduceOp::SquareSum: return launch_reduce<V, ReduceOp::SquareSum>(a);
-    case ReduceOp::CenteredSquareSum: return launch_reduce<V, ReduceOp::CenteredSquareSum>(a);
+    case ReduceOp::CenteredSquareSum:
+      if constexpr (std::is_floating_point_v<V>) launch_reduce<V, ReduceOp::CenteredSquareSum>(a);
+      return;
     case ReduceOp::CountNonzero: return launch_reduce<V, ReduceOp::CountNonzero>(a);
     case ReduceOp::Any: return launch_reduce<V, ReduceOp::Any>(a);
     case ReduceOp::All: return launch_reduce<V, ReduceOp::All>(a);

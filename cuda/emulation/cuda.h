@@ -50,6 +50,13 @@ T __shfl_up_sync(unsigned mask, T value, unsigned delta) {
   int source = ::weft::emulation::lane() - (int)delta;
   return __shfl_sync(mask, value, source >= 0 ? source : ::weft::emulation::lane());
 }
+template <class T>
+unsigned __match_any_sync(unsigned mask, T value) {
+  unsigned same = 0;
+  for (int l = 0; l < 32; ++l)
+    if (mask >> l & 1) same |= (unsigned)(__shfl_sync(mask, value, l) == value) << l;
+  return same;
+}
 
 // Nothing interrupts a thread between two blocking calls, so plain arithmetic is atomic here.
 template <class T>
@@ -66,10 +73,18 @@ T atomicMax(T* p, T v) {
 }
 
 template <class T>
+T atomicMin(T* p, T v) {
+  T old = *p;
+  if (v < old) *p = v;
+  return old;
+}
+
+template <class T>
 T __ldg(const T* p) {
   return *p;
 }
 inline void __threadfence() {}
+inline int __ffs(int x) { return __builtin_ffs(x); }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline float rsqrtf(float x) { return 1.0f / std::sqrt(x); }
 inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
