@@ -6,13 +6,17 @@
 
 #define WEFT_CUDA_STEMS(STEM) \
   STEM(arg_reduce) \
+  STEM(batch_norm) \
+  STEM(conv) \
   STEM(copy) \
   STEM(dropout) \
   STEM(embedding) \
   STEM(index) \
   STEM(layer_norm) \
+  STEM(matmul) \
   STEM(optimizer) \
   STEM(pointwise) \
+  STEM(pool) \
   STEM(random) \
   STEM(reduce) \
   STEM(softmax)

@@ -3,7 +3,7 @@
 namespace weft::cuda {
 
 void fill_binary(PointwiseKernels& k) {
-#define OP(F, domain) add<math::F, 2, Domain::domain>(k, PointwiseOp::F);
+#define OP(F, name, domain) add<math::F, 2, Domain::domain>(k, PointwiseOp::F);
   WEFT_BINARY(OP)
 #undef OP
 }
