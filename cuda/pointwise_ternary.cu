@@ -3,7 +3,7 @@
 namespace weft::cuda {
 
 void fill_ternary(PointwiseKernels& k) {
-#define OP(F, domain) add<math::F, 3, Domain::domain>(k, PointwiseOp::F);
+#define OP(F, name, domain) add<math::F, 3, Domain::domain>(k, PointwiseOp::F);
   WEFT_TERNARY(OP)
 #undef OP
 }

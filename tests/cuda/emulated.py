@@ -27,9 +27,12 @@ def compiler():
     return next((c for c in (os.environ.get("CXX"), "g++", "clang++") if c and shutil.which(c)), None)
 
 
-def build(extra=(), name="weft_emulation"):
-    """The shared library of all kernels and of the sources in `extra`. Objects are kept in the system's temporary folder
-    and made again when their source or any header changed."""
+def build(sources=None, name="weft_emulation"):
+    """A shared library of `sources` (default: all kernels) and the emulation. Objects are kept in the system's temporary
+    folder and made again when their source or any header changed."""
+    if sources is None:
+        sources = [*CUDA.glob("*.cu"), *CUDA.glob("*/*.cu"), CUDA / "emulation" / "install.cpp"]
+    sources = [*sources, *(CUDA / "emulation" / f"{stem}.cpp" for stem in ("memory", "scheduler"))]
     headers = [p for folder in (CUDA, CSRC / "base", CSRC / "kernels") for p in folder.rglob("*.*h")]
     common = hashlib.sha256("".join([compiler(), *FLAGS]).encode())
     for path in sorted(headers):
@@ -50,7 +53,6 @@ def build(extra=(), name="weft_emulation"):
             part.rename(out)
         return out
 
-    sources = [*CUDA.glob("*.cu"), *CUDA.glob("*/*.cu"), *CUDA.glob("emulation/*.cpp"), *map(Path, extra)]
     biggest_first = sorted(sources, key=lambda p: ("pointwise" not in p.name, p.name))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         objects = sorted(map(str, pool.map(compile_one, biggest_first)))
