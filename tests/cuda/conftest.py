@@ -30,5 +30,6 @@ def device(request):
 def no_failure(request):
     """A buffer overrun is found when the buffer is freed: no test may leave one behind."""
     yield
-    if request.node.callspec.params.get("device") == "emulated" if hasattr(request.node, "callspec") else False:
+    parameters = getattr(getattr(request.node, "callspec", None), "params", {})
+    if parameters.get("device") == "emulated":
         assert request.getfixturevalue("library").take_failure() is None
