@@ -4,34 +4,33 @@
 namespace weft {
 
 #define WEFT_BINDINGS(BIND) \
-  BIND(attention)           \
-  BIND(view)                \
   BIND(arg_reduce)          \
+  BIND(attention)           \
   BIND(batch_norm)          \
-  BIND(conv)                \
-  BIND(creation)            \
-  BIND(copy)                \
-  BIND(pointwise)           \
   BIND(cat)                 \
+  BIND(conv)                \
+  BIND(copy)                \
+  BIND(creation)            \
   BIND(cross_entropy)       \
   BIND(dropout)             \
   BIND(embedding)           \
+  BIND(gather)              \
   BIND(layer_norm)          \
   BIND(linear)              \
-  BIND(matmul)              \
   BIND(losses)              \
-  BIND(pool)                \
-  BIND(random)              \
-  BIND(gather)              \
-  BIND(sort)                \
-  BIND(scan)                \
+  BIND(matmul)              \
   BIND(optimizer)           \
-  BIND(cat)                 \
   BIND(plan)                \
+  BIND(pointwise)           \
+  BIND(pool)                \
   BIND(probe)               \
+  BIND(random)              \
   BIND(reduce)              \
+  BIND(scan)                \
   BIND(softmax)             \
-  BIND(variance)
+  BIND(sort)                \
+  BIND(variance)            \
+  BIND(view)
 
 #define BIND(name) void bind_##name(py::module_& m);
 WEFT_BINDINGS(BIND)
@@ -39,6 +38,7 @@ WEFT_BINDINGS(BIND)
 
 void bind_runtime(py::module_& m);  // csrc/tensor/runtime.cpp: errors, threads, memory, instruction sets
 void bind_tensor(py::module_& m);   // csrc/tensor/python.cpp: the Tensor type, dtypes, devices
+void bind_devices(py::module_& m);  // csrc/tensor/devices.cpp: CUDA arrays, the tables that weft._cuda fills
 
 }  // namespace weft
 
@@ -46,6 +46,7 @@ PYBIND11_MODULE(_core, m) {
   using namespace weft;
   bind_runtime(m);
   bind_tensor(m);
+  bind_devices(m);
 #define BIND(name) bind_##name(m);
   WEFT_BINDINGS(BIND)
 #undef BIND

@@ -25,12 +25,14 @@
 
 #define WEFT_STEMS(STEM)                   \
   STEM(ArgReduceKernels, arg_reduce)       \
+  STEM(AttentionKernels, attention)        \
   STEM(BatchNormKernels, batch_norm)       \
   STEM(ConvKernels, conv)                  \
   STEM(CopyKernels, copy)                  \
   STEM(CrossEntropyKernels, cross_entropy) \
   STEM(DropoutKernels, dropout)            \
   STEM(EmbeddingKernels, embedding)        \
+  STEM(GatherKernels, gather)              \
   STEM(IndexKernels, index)                \
   STEM(LayerNormKernels, layer_norm)       \
   STEM(MatmulKernels, matmul)              \
@@ -40,27 +42,8 @@
   STEM(ProbeKernels, probe)                \
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
-#define WEFT_STEMS(STEM)             \
-  STEM(ArgReduceKernels, arg_reduce) \
-  STEM(BatchNormKernels, batch_norm) \
-  STEM(ConvKernels, conv)            \
-  STEM(CopyKernels, copy)            \
-  STEM(DropoutKernels, dropout)      \
-  STEM(EmbeddingKernels, embedding)  \
-  STEM(GatherKernels, gather)        \
-  STEM(IndexKernels, index)          \
-  STEM(LayerNormKernels, layer_norm) \
-  STEM(MatmulKernels, matmul)        \
-  STEM(OptimizerKernels, optimizer)  \
-  STEM(PointwiseKernels, pointwise)  \
-  STEM(PoolKernels, pool)            \
-  STEM(ProbeKernels, probe)          \
-  STEM(RandomKernels, random)        \
-  STEM(ReduceKernels, reduce)        \
-  STEM(AttentionKernels, attention)  \
-  STEM(SoftmaxKernels, softmax)
-  STEM(ScanKernels, scan)            \
-  STEM(SoftmaxKernels, softmax)      \
+  STEM(ScanKernels, scan)                  \
+  STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
 
 namespace weft {
