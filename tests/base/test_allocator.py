@@ -1,4 +1,5 @@
 import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -133,8 +134,12 @@ def test_threads_hand_memory_to_each_other():
     boxes.clear()
     box = t = None
     assert stats()["in_use"] == before
-    weft.empty_cache()
-    assert stats()["cached"] == 0  # what ended threads had kept is there too
+    # What a thread keeps comes back when the system's thread ends, shortly after Python's.
+    end = time.monotonic() + 10
+    while stats()["cached"] and time.monotonic() < end:
+        weft.empty_cache()
+        time.sleep(0.01)
+    assert stats()["cached"] == 0
 
 
 def test_too_much():
