@@ -15,6 +15,8 @@ namespace weft {
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(layer_norm)          \
+  BIND(linear)              \
+  BIND(matmul)              \
   BIND(random)              \
   BIND(optimizer)           \
   BIND(cat)                 \

@@ -17,8 +17,8 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   WEFT_CHECK(x.dim() > 0, Runtime, "[linear] expected an input of at least one dimension, got a tensor of none");
   const int64_t in = weight.shape()[1], out = weight.shape()[0];
   WEFT_CHECK(x.shape().back() == in, Runtime, "[linear] input has ", x.shape().back(), " features in its last ",
-             "dimension, weight expects ", in, " (input ", to_string(x.shape()), ", weight ",
-             to_string(weight.shape()), ")");
+             "dimension, weight expects ", in, " (input ", to_string(x.shape()), ", weight ", to_string(weight.shape()),
+             ")");
   check_operands("linear", x, weight);
   if (!bias.defined()) return;
   WEFT_CHECK(bias.dim() == 1 && bias.shape()[0] == out, Runtime, "[linear] expected a bias of shape [", out, "], got ",
@@ -36,10 +36,10 @@ Tensor bias_grad(const Tensor& dy) {
 Tensor before_act(const Tensor& dy, const Tensor& kept, Activation act) {
   switch (act) {
     case Activation::None: return dy;
-    case Activation::Relu: return relu_backward(dy, kept);
-    case Activation::Gelu: return gelu_backward(dy, kept, false);
-    case Activation::GeluTanh: return gelu_backward(dy, kept, true);
-    case Activation::Silu: return silu_backward(dy, kept);
+    case Activation::Relu: return unary_grad(PointwiseOp::Relu, dy, kept);
+    case Activation::Gelu: return unary_grad(PointwiseOp::Gelu, dy, kept);
+    case Activation::GeluTanh: return unary_grad(PointwiseOp::GeluTanh, dy, kept);
+    case Activation::Silu: return unary_grad(PointwiseOp::Silu, dy, kept);
   }
   return dy;
 }

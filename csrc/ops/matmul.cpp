@@ -202,10 +202,11 @@ Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double bet
 }
 
 void bind_matmul(py::module_& m) {
-  def_both(m, "matmul", matmul, py::arg("other"),
-           "Matrix product of [..., m, k] and [..., k, n]: [..., m, n], with broadcasting over the leading dimensions.\n"
-           "A vector counts as a row on the left and as a column on the right, and its dimension goes again.\n"
-           "RuntimeError unless the sum's lengths, the dtypes and the devices agree.");
+  def_both(
+      m, "matmul", matmul, py::arg("other"),
+      "Matrix product of [..., m, k] and [..., k, n]: [..., m, n], with broadcasting over the leading dimensions.\n"
+      "A vector counts as a row on the left and as a column on the right, and its dimension goes again.\n"
+      "RuntimeError unless the sum's lengths, the dtypes and the devices agree.");
   def_method("__matmul__", matmul, py::is_operator());
   def_both(
       m, "mm",

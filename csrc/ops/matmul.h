@@ -12,8 +12,8 @@ Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double bet
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias = {});  // x [..., in], weight [out, in]
 Tensor linear_act(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation act);  // act(linear(…))
 
-// Off the tape, for operations that have checked their operands: c = act(alpha * A B + beta * c + bias), where A is a or
-// its transpose, all have at least two dimensions, and the others broadcast to c's.
+// Off the tape, for operations that have checked their operands: c = act(alpha * A B + beta * c + bias), where A is a
+// or its transpose, all have at least two dimensions, and the others broadcast to c's.
 struct Epilogue {
   double alpha = 1, beta = 0;
   Tensor bias, pre;  // [n]; like c

@@ -134,20 +134,16 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
     for (int64_t pc = 0; pc == 0 || pc < g.k; pc += s.kc) {
       const int64_t kc = smaller(s.kc, g.k - pc);
       const Out<T> out = g.out.block(pc == 0, pc + kc >= g.k);
-      run(ceil_div(panels, 4), [&](int64_t piece, int) {
-        for (int64_t p = piece * 4; p < smaller(piece * 4 + 4, panels); ++p) {
-          const int64_t j = (jc + p) * P;
-          pack_panel(bp + p * P * kc, P, g.b + pc * g.b_k + j * g.b_col, g.b_k, g.b_col, kc, (int)smaller(P, g.n - j));
-        }
+      run(ceil_div(panels, 6), [&](int64_t piece, int) {
+        const int64_t p = piece * 6, j = (jc + p) * P, columns = smaller(smaller(6, panels - p) * P, g.n - j);
+        pack_panels(bp + p * P * kc, P, g.b + pc * g.b_k + j * g.b_col, g.b_k, g.b_col, kc, columns);
       });
       for (int64_t ic = 0; ic < all_tiles; ic += s.mc) {
         const int64_t tiles = smaller(s.mc, all_tiles - ic);
         if (pack_a)
           run(ceil_div(tiles, 8), [&](int64_t piece, int) {
-            for (int64_t t = piece * 8; t < smaller(piece * 8 + 8, tiles); ++t) {
-              const int64_t i = part(g.m, all_tiles, ic + t), rows = part(g.m, all_tiles, ic + t + 1) - i;
-              pack_panel(ap + t * kRows * kc, kRows, g.a + i * g.a_row + pc * g.a_k, g.a_k, g.a_row, kc, (int)rows);
-            }
+            const int64_t t = piece * 8, i = (ic + t) * kRows, rows = smaller(smaller(8, tiles - t) * kRows, g.m - i);
+            pack_panels(ap + t * kRows * kc, kRows, g.a + i * g.a_row + pc * g.a_k, g.a_k, g.a_row, kc, rows);
           });
         const Cut c = cut_block<T>(tiles, panels, kc);
         const int64_t row_blocks = ceil_div(tiles, c.mb), column_blocks = ceil_div(panels, c.nb);
@@ -164,7 +160,7 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
             args.b = bp + p * P * kc;
             args.cols = (int)smaller(np * P, g.n - j);
             for (int64_t t = t0; t < t1; ++t) {
-              const int64_t i = part(g.m, all_tiles, ic + t), rows = part(g.m, all_tiles, ic + t + 1) - i;
+              const int64_t i = (ic + t) * kRows, rows = smaller(kRows, g.m - i);
               set_a(args, g, pack_a ? ap + t * kRows * kc : nullptr, i, pc);
               run_tile<T>(np, (int)rows, args, out.at(i, j));
             }

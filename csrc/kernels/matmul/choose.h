@@ -14,14 +14,22 @@ WEFT_INLINE int64_t split_parts(int64_t m, int64_t n, int64_t k) {
   return smaller(k / kSplitPart, kSplitMost);
 }
 
+// Rows of B are read where they are if few rows of C would pay for a copy, or if B fits the second-level cache. Rows a
+// multiple of the page size apart fall into few sets of a cache and drive each other out.
+template <class T>
+WEFT_INLINE bool stays_in_place(const Gemm<T>& g) {
+  const int64_t bytes = g.k * g.n * (int64_t)sizeof(T);
+  if (g.b_k * (int64_t)sizeof(T) % 4096 == 0) return g.m <= 8 * kRows || bytes <= 16384;
+  return g.m <= 16 * kRows || (bytes <= 524288 && g.m * g.k * (int64_t)sizeof(T) <= 1048576) || bytes <= 32768;
+}
+
 template <class T, class S>
 WEFT_INLINE Way way_of(const Gemm<T, S>& g, bool may_split = true) {
   if (g.m == 0 || g.n == 0) return Way::Nothing;
   if (may_split && split_parts(g.m, g.n, g.k) > 1) return Way::Split;
   if constexpr (sizeof(T) == sizeof(S)) {
     constexpr int L = lanes<vec_of<T>>;
-    if (g.b_col == 1 || g.n == 1)
-      if (g.m <= 3 * kRows || (g.k * g.n * (int64_t)sizeof(T) <= 32768 && g.b_k == g.n)) return Way::Direct;
+    if ((g.b_col == 1 || g.n == 1) && stays_in_place(g)) return Way::Direct;
     if (g.a_k == 1 && g.b_k == 1 && (g.m <= 2 || (g.m <= 16 && g.k >= 4 * L))) return Way::Dots;
   }
   return Way::Blocked;

@@ -39,60 +39,108 @@ struct Indices<16> {
   using type = Seq<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
 };
 
-// Swaps the off-diagonal S x S blocks of each 2S x 2S block.
+// Step S of turning around the vectors a = v[i] and b = v[i + S]: the off-diagonal S x S blocks of each 2S x 2S block
+// change places.
 template <int S, class V, int... I>
-WEFT_INLINE void swap_blocks(V* v, Seq<I...>) {
+WEFT_INLINE V upper(V a, V b, Seq<I...>) {
+  return __builtin_shufflevector(a, b, (I & S ? lanes<V> + I - S : I)...);
+}
+template <int S, class V, int... I>
+WEFT_INLINE V lower(V a, V b, Seq<I...>) {
+  return __builtin_shufflevector(a, b, (I & S ? lanes<V> + I : I + S)...);
+}
+
+// L vectors of L lanes.
+template <int S = 1, class V>
+WEFT_INLINE void transpose(V* v) {
   constexpr int L = lanes<V>;
+  constexpr typename Indices<L>::type all;
 #pragma GCC unroll 16
   for (int i = 0; i < L; ++i)
     if (!(i & S)) {
       V a = v[i], b = v[i + S];
-      v[i] = __builtin_shufflevector(a, b, (I & S ? L + I - S : I)...);
-      v[i + S] = __builtin_shufflevector(a, b, (I & S ? L + I : I + S)...);
+      v[i] = upper<S>(a, b, all);
+      v[i + S] = lower<S>(a, b, all);
     }
+  if constexpr (2 * S < L) transpose<2 * S>(v);
 }
-// L vectors of L lanes.
-template <class V>
-WEFT_INLINE void transpose(V* v) {
+// The sums of L vectors, as one vector: the same steps, adding what would change places.
+template <int S = 1, class V>
+WEFT_INLINE V sums(V* v) {
   constexpr int L = lanes<V>;
-  typename Indices<L>::type all;
-  swap_blocks<1>(v, all);
-  if constexpr (L > 2) swap_blocks<2>(v, all);
-  if constexpr (L > 4) swap_blocks<4>(v, all);
-  if constexpr (L > 8) swap_blocks<8>(v, all);
+  constexpr typename Indices<L>::type all;
+#pragma GCC unroll 16
+  for (int i = 0; i < L; i += 2 * S) v[i] = upper<S>(v[i], v[i + S], all) + lower<S>(v[i], v[i + S], all);
+  if constexpr (2 * S < L) return sums<2 * S>(v);
+  return v[0];
 }
 
-// dst[x * width + y] = src[x * x_stride + y * y_stride] for x < xs; zero for count <= y < width.
+// A row of a panel: `count` of `width` elements, then zeros.
 template <class T, class S>
-__attribute__((noinline)) void pack_panel(T* dst, int width, const S* src, int64_t x_stride, int64_t y_stride,
-                                          int64_t xs, int count) {
+WEFT_INLINE void pack_row(T* dst, int width, const S* src, int64_t count) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
-  auto put = [&](T* p, V v, int room) __attribute__((always_inline)) {
-    if (room >= L)
-      store<V>(p, v);
+  for (int y = 0; y < width; y += L) {
+    const V v = y < count ? load_as<T>(src + y, count - y) : V{};
+    if (width - y >= L)
+      store<V>(dst + y, v);
     else
-      store_n<V>(p, v, room);
-  };
-  if (y_stride == 1) {
-    for (int64_t x = 0; x < xs; ++x, dst += width, src += x_stride)
-      for (int y = 0; y < width; y += L) put(dst + y, y < count ? load_as<T>(src + y, count - y) : V{}, width - y);
-  } else if (x_stride == 1) {
-    for (int64_t x = 0; x < xs; x += L) {
-      const int64_t here = xs - x < L ? xs - x : L;
-      for (int y = 0; y < width; y += L) {
-        V v[L];
+      store_n<V>(dst + y, v, width - y);
+  }
+}
+
+// Where src is contiguous along x: blocks of L x L are turned around. Whole: no block is partial.
+template <bool Whole, class T, class S>
+WEFT_INLINE void pack_block(T* dst, int width, const S* src, int64_t y_stride, int64_t xs, int count) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>;
+  V v[L];
 #pragma GCC unroll 16
-        for (int i = 0; i < L; ++i) v[i] = y + i < count ? load_as<T>(src + x + (y + i) * y_stride, here) : V{};
-        transpose<V>(v);
+  for (int i = 0; i < L; ++i) v[i] = Whole || i < count ? load_as<T>(src + i * y_stride, Whole ? L : xs) : V{};
+  transpose(v);
 #pragma GCC unroll 16
-        for (int i = 0; i < L; ++i)
-          if (i < here) put(dst + (x + i) * width + y, v[i], width - y);
-      }
+  for (int i = 0; i < L; ++i)
+    if (Whole)
+      store<V>(dst + i * width, v[i]);
+    else if (i < xs)
+      store_n<V>(dst + i * width, v[i], width < L ? width : L);
+}
+template <class T, class S>
+WEFT_INLINE void pack_turned(T* dst, int width, const S* src, int64_t y_stride, int64_t xs, int count) {
+  constexpr int L = lanes<vec_of<T>>;
+  for (int64_t x = 0; x < xs; x += L)
+    for (int y = 0; y < width; y += L) {
+      T* to = dst + x * width + y;
+      const S* from = src + x + y * y_stride;
+      if (xs - x >= L && count - y >= L)
+        pack_block<true>(to, width, from, y_stride, L, L);
+      else
+        pack_block<false>(to, width - y, from, y_stride, xs - x < L ? xs - x : L, count - y);
     }
-  } else {
-    for (int64_t x = 0; x < xs; ++x)
-      for (int y = 0; y < width; ++y) dst[x * width + y] = y < count ? element(src[x * x_stride + y * y_stride]) : 0;
+}
+
+// Panels of `width` columns, one after the other: panel[x * width + y] = src[x * x_stride + y * y_stride], where y runs
+// on over the panels; zeros from `count` on.
+template <class T, class S>
+__attribute__((noinline)) void pack_panels(T* dst, int width, const S* src, int64_t x_stride, int64_t y_stride,
+                                           int64_t xs, int64_t count) {
+  const int64_t panels = (count + width - 1) / width, panel = width * xs;
+  if (y_stride == 1) {  // side by side, because they share lines and pages
+    for (int64_t x = 0; x < xs; ++x, dst += width, src += x_stride) {
+      int64_t p = 0;
+      for (; (p + 1) * width <= count; ++p) pack_row(dst + p * panel, width, src + p * width, width);
+      if (p < panels) pack_row(dst + p * panel, width, src + p * width, count - p * width);
+    }
+    return;
+  }
+  for (int64_t p = 0; p < panels; ++p, dst += panel, src += width * y_stride) {
+    const int here = (int)(count - p * width < width ? count - p * width : width);
+    if (x_stride == 1) {
+      pack_turned(dst, width, src, y_stride, xs, here);
+    } else {
+      for (int64_t x = 0; x < xs; ++x)
+        for (int y = 0; y < width; ++y) dst[x * width + y] = y < here ? element(src[x * x_stride + y * y_stride]) : 0;
+    }
   }
 }
 

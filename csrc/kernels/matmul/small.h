@@ -19,11 +19,11 @@ void gemm_direct(const Gemm<T>& g, T* scratch, const Run& run) {
   constexpr int P = kPanel<T>;
   const int64_t tiles = ceil_div(g.m, kRows), panels = ceil_div(g.n, P), whole = g.n / P;
   const int wide = panels_for((int)ceil_div(g.m, tiles));
-  const int64_t wanted = 1 + g.m * g.n * g.k / kPieceWork;
+  const int64_t wanted = smaller(128, 1 + g.m * g.n * g.k / kPieceWork);
   const int64_t row_blocks = tiles > 3 ? smaller(tiles, wanted) : 1;
   const int64_t column_share = ceil_div(ceil_div(panels, ceil_div(wanted, row_blocks)), wide) * wide;
   const int64_t column_blocks = ceil_div(panels, column_share);
-  if (whole < panels) pack_panel(scratch, P, g.b + whole * P, g.b_k, 1, g.k, (int)(g.n - whole * P));
+  if (whole < panels) pack_panels(scratch, P, g.b + whole * P, g.b_k, 1, g.k, g.n - whole * P);
 
   run(row_blocks * column_blocks, [&](int64_t piece, int) {
     const int64_t t0 = part(tiles, row_blocks, piece % row_blocks),
@@ -77,29 +77,26 @@ WEFT_INLINE vec_of<T> dots(const T* const* a, const T* const* b, int64_t k) {
   int64_t at = 0;
   for (; at + L <= k; at += L) step([](const T* p) { return load<V>(p); }, at);
   if (at < k) step([=](const T* p) { return load_n<V>(p, k - at); }, at);
-  transpose<V>(sum);
-#pragma GCC unroll 4
-  for (int half = L / 2; half > 0; half /= 2)
-#pragma GCC unroll 8
-    for (int i = 0; i < half; ++i) sum[i] += sum[i + half];
-  return sum[0];
+  return sums(sum);
 }
 
-// MR rows of C and NR of its columns at a time. Rows and columns past the end repeat the last one and are dropped.
+// MR rows of C and a strip of its columns. Rows and columns past the end repeat the last one and are dropped.
+constexpr int kStrip = 128;
 template <class T, int MR>
-void dots_columns(const Gemm<T>& g, int64_t i0, int64_t j0, int64_t j1) {
+void dots_strip(const Gemm<T>& g, int64_t i0, int64_t j0, int64_t j1) {
   using V = vec_of<T>;
   constexpr int NR = lanes<V> / MR;
   const T *a[MR], *b[NR];
+  T tile[MR][kStrip + NR];
   const int rows = (int)smaller(MR, g.m - i0);
   for (int i = 0; i < MR; ++i) a[i] = g.a + (i0 + (i < rows ? i : rows - 1)) * g.a_row;
   for (int64_t j = j0; j < j1; j += NR) {
-    const int64_t cols = smaller(NR, j1 - j);
-    for (int64_t i = 0; i < NR; ++i) b[i] = g.b + (j + (i < cols ? i : cols - 1)) * g.b_col;
-    alignas(64) T tile[lanes<V>];
-    store<V>(tile, dots<T, MR>(a, b, g.k));
-    finish(tile, NR, rows, cols, g.out.at(i0, j));
+    for (int64_t i = 0; i < NR; ++i) b[i] = g.b + (j + i < j1 ? j + i : j1 - 1) * g.b_col;
+    alignas(64) T sum[lanes<V>];
+    store<V>(sum, dots<T, MR>(a, b, g.k));
+    for (int i = 0; i < MR; ++i) __builtin_memcpy(&tile[i][j - j0], sum + i * NR, NR * sizeof(T));
   }
+  finish(tile[0], kStrip + NR, rows, j1 - j0, g.out.at(i0, j0));
 }
 
 template <class T, class Run>
@@ -109,19 +106,19 @@ void gemm_dots(const Gemm<T>& g, const Run& run) {
   const int64_t share = ceil_div(ceil_div(g.n, pieces), L) * L;
   run(ceil_div(g.n, share), [&](int64_t piece, int) {
     // In strips that stay in L1 while the rows of A pass.
-    const int64_t strip = smaller(share, ceil_div(1 + 24576 / (int64_t)sizeof(T) / (g.k + 1), L) * L);
+    const int64_t strip = smaller(share, ceil_div(smaller(kStrip, 1 + 24576 / (int64_t)sizeof(T) / (g.k + 1)), L) * L);
     for (int64_t j = piece * share, end = smaller(j + share, g.n); j < end; j += strip) {
       const int64_t j1 = smaller(j + strip, end);
       for (int64_t i = 0; i < g.m;) {
         const int64_t left = g.m - i;
         if (left >= 3 && L >= 16) {
-          dots_columns<T, 4>(g, i, j, j1);
+          dots_strip<T, 4>(g, i, j, j1);
           i += 4;
         } else if (left >= 2) {
-          dots_columns<T, 2>(g, i, j, j1);
+          dots_strip<T, 2>(g, i, j, j1);
           i += 2;
         } else {
-          dots_columns<T, 1>(g, i, j, j1);
+          dots_strip<T, 1>(g, i, j, j1);
           i += 1;
         }
       }
