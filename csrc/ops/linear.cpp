@@ -80,7 +80,24 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   return linear_act(x, weight, bias, Activation::None);
 }
 
+static Activation activation_from(const std::string& name) {
+  if (name == "relu") return Activation::Relu;
+  if (name == "gelu") return Activation::Gelu;
+  if (name == "gelu_tanh") return Activation::GeluTanh;
+  if (name == "silu") return Activation::Silu;
+  WEFT_CHECK(name == "none", Value, "[linear_act] expected 'none', 'relu', 'gelu', 'gelu_tanh' or 'silu', got '", name,
+             "'");
+  return Activation::None;
+}
+
 void bind_linear(py::module_& m) {
+  m.def(
+      "linear_act",
+      [](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const std::string& act) {
+        return linear_act(x, weight, bias.value_or(Tensor()), activation_from(act));
+      },
+      py::arg("input"), py::arg("weight"), py::arg("bias"), py::arg("act"),
+      "act(linear(input, weight, bias)) in one pass: 'none', 'relu', 'gelu', 'gelu_tanh' or 'silu'.");
   m.def(
       "linear",
       [](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {

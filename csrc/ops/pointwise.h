@@ -12,6 +12,8 @@ namespace weft {
 // Any function of one operand, with its functor's parameters.
 Tensor unary(PointwiseOp op, const Tensor& x, Params params = {});
 void unary_inplace(PointwiseOp op, const Tensor& x, Params params = {});
+// The gradient of x, given what the derivative reads: x or y. Composed while a tape is being written.
+Tensor unary_grad(PointwiseOp op, const Tensor& dy, const Tensor& saved, const Params& params = {});
 
 // The number protocol of Tensor: any function of WEFT_BINARY on tensors and numbers, of which one is a tensor.
 Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b, double alpha = 1);

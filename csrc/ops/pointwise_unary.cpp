@@ -31,14 +31,6 @@ constexpr Derivative kDerivatives[] = {
 };
 constexpr int kSmooth = sizeof kDerivatives / sizeof kDerivatives[0];
 
-// The gradient of `op`, given dy and what it saved (the function's x or y).
-Tensor unary_grad(PointwiseOp op, const Tensor& dy, const Tensor& saved, const Params& params) {
-  const Derivative& d = kDerivatives[(int)op];
-  if (grad_enabled()) return d.composed(dy, saved, params).tensor;
-  const Arg args[] = {dy, saved};
-  return pointwise(d.op, args, 2, {saved.dtype(), saved.dtype()}, params);
-}
-
 // Of bools, "not" is logical.
 PointwiseOp fitting(PointwiseOp op, const Tensor& x) {
   return op == PointwiseOp::BitwiseNot && x.dtype() == DType::Bool ? PointwiseOp::LogicalNot : op;
@@ -47,6 +39,13 @@ PointwiseOp fitting(PointwiseOp op, const Tensor& x) {
 Tensor zero_grad(const Tensor& dy) { return Tensor::zeros(dy.shape(), dy.dtype(), dy.device()); }
 
 }  // namespace
+
+Tensor unary_grad(PointwiseOp op, const Tensor& dy, const Tensor& saved, const Params& params) {
+  const Derivative& d = kDerivatives[(int)op];
+  if (grad_enabled()) return d.composed(dy, saved, params).tensor;
+  const Arg args[] = {dy, saved};
+  return pointwise(d.op, args, 2, {saved.dtype(), saved.dtype()}, params);
+}
 
 Tensor unary(PointwiseOp op, const Tensor& x, Params params) {
   op = fitting(op, x);

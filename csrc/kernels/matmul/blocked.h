@@ -4,7 +4,7 @@
 #pragma once
 
 #include "base/threads.h"
-#include "kernels/matmul/pack.h"
+#include "kernels/matmul/pairs.h"
 #include "kernels/matmul/tile.h"
 
 namespace weft::WEFT_ISA::mm {
@@ -61,7 +61,7 @@ WEFT_INLINE int64_t whole_lines(int64_t elements) {
 constexpr int64_t kPieceWork = 1 << 18;  // multiply-adds of the smallest piece worth handing to a thread
 
 struct Blocking {
-  int64_t kc, nc, mc;  // nc in panels, mc in tiles of rows
+  int64_t kc, nc, mc;  // kc in packed elements, nc in panels, mc in tiles of rows
   int64_t scratch;     // elements
 };
 template <class T>
@@ -122,28 +122,29 @@ WEFT_INLINE void set_a(TileArgs<T>& args, const Gemm<T, S>& g, const T* packed, 
 
 template <class T, class S, class Run>
 void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
-  constexpr int P = kPanel<T>;
+  using Pack = Packing<T, S>;
+  constexpr int P = kPanel<T>, terms = Pack::terms;
   const bool pack_a = packs_a(g);
-  const Blocking s = blocking<T>(g.m, g.n, g.k, pack_a);
+  const Blocking s = blocking<T>(g.m, g.n, ceil_div(g.k, terms), pack_a);
   const int64_t all_panels = ceil_div(g.n, P), all_tiles = ceil_div(g.m, kRows);
   T* const bp = scratch;
   T* const ap = scratch + s.kc * s.nc * P;
 
   for (int64_t jc = 0; jc < all_panels; jc += s.nc) {
     const int64_t panels = smaller(s.nc, all_panels - jc);
-    for (int64_t pc = 0; pc == 0 || pc < g.k; pc += s.kc) {
-      const int64_t kc = smaller(s.kc, g.k - pc);
-      const Out<T> out = g.out.block(pc == 0, pc + kc >= g.k);
+    for (int64_t pc = 0; pc == 0 || pc < g.k; pc += s.kc * terms) {
+      const int64_t depth = smaller(s.kc * terms, g.k - pc), kc = ceil_div(depth, terms);
+      const Out<T> out = g.out.block(pc == 0, pc + depth >= g.k);
       run(ceil_div(panels, 6), [&](int64_t piece, int) {
         const int64_t p = piece * 6, j = (jc + p) * P, columns = smaller(smaller(6, panels - p) * P, g.n - j);
-        pack_panels(bp + p * P * kc, P, g.b + pc * g.b_k + j * g.b_col, g.b_k, g.b_col, kc, columns);
+        Pack::pack(bp + p * P * kc, P, g.b + pc * g.b_k + j * g.b_col, g.b_k, g.b_col, depth, columns);
       });
       for (int64_t ic = 0; ic < all_tiles; ic += s.mc) {
         const int64_t tiles = smaller(s.mc, all_tiles - ic);
         if (pack_a)
           run(ceil_div(tiles, 8), [&](int64_t piece, int) {
             const int64_t t = piece * 8, i = (ic + t) * kRows, rows = smaller(smaller(8, tiles - t) * kRows, g.m - i);
-            pack_panels(ap + t * kRows * kc, kRows, g.a + i * g.a_row + pc * g.a_k, g.a_k, g.a_row, kc, rows);
+            Pack::pack(ap + t * kRows * kc, kRows, g.a + i * g.a_row + pc * g.a_k, g.a_k, g.a_row, depth, rows);
           });
         const Cut c = cut_block<T>(tiles, panels, kc);
         const int64_t row_blocks = ceil_div(tiles, c.mb), column_blocks = ceil_div(panels, c.nb);
@@ -162,7 +163,7 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
             for (int64_t t = t0; t < t1; ++t) {
               const int64_t i = (ic + t) * kRows, rows = smaller(kRows, g.m - i);
               set_a(args, g, pack_a ? ap + t * kRows * kc : nullptr, i, pc);
-              run_tile<T>(np, (int)rows, args, out.at(i, j));
+              run_tile<T, Pack::pairs>(np, (int)rows, args, out.at(i, j));
             }
             p += np;
           }

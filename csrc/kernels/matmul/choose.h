@@ -55,7 +55,7 @@ int64_t scratch_of(const Gemm<T, S>& g, bool may_split = true) {
       const int64_t parts = split_parts(g.m, g.n, g.k);
       return parts * (whole_lines<T>(g.m * g.n) + scratch_of(split_part(g, parts, 0), false));
     }
-    case Way::Blocked: return blocking<T>(g.m, g.n, g.k, packs_a(g)).scratch;
+    case Way::Blocked: return blocking<T>(g.m, g.n, ceil_div(g.k, Packing<T, S>::terms), packs_a(g)).scratch;
     default: return 0;
   }
 }

@@ -144,4 +144,11 @@ __attribute__((noinline)) void pack_panels(T* dst, int width, const S* src, int6
   }
 }
 
+// One panel: count <= width.
+template <class T, class S>
+WEFT_INLINE void pack_panel(T* dst, int width, const S* src, int64_t x_stride, int64_t y_stride, int64_t xs,
+                            int count) {
+  pack_panels(dst, width, src, x_stride, y_stride, xs, count);
+}
+
 }  // namespace weft::WEFT_ISA::mm

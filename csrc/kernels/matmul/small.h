@@ -23,7 +23,7 @@ void gemm_direct(const Gemm<T>& g, T* scratch, const Run& run) {
   const int64_t row_blocks = tiles > 3 ? smaller(tiles, wanted) : 1;
   const int64_t column_share = ceil_div(ceil_div(panels, ceil_div(wanted, row_blocks)), wide) * wide;
   const int64_t column_blocks = ceil_div(panels, column_share);
-  if (whole < panels) pack_panels(scratch, P, g.b + whole * P, g.b_k, 1, g.k, g.n - whole * P);
+  if (whole < panels) pack_panel(scratch, P, g.b + whole * P, g.b_k, 1, g.k, (int)(g.n - whole * P));
 
   run(row_blocks * column_blocks, [&](int64_t piece, int) {
     const int64_t t0 = part(tiles, row_blocks, piece % row_blocks),

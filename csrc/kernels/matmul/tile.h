@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/matmul/activation.h"
+#include "kernels/matmul/pairs.h"
 
 namespace weft::WEFT_ISA::mm {
 
@@ -110,7 +111,16 @@ struct TileArgs {
   int cols;              // valid columns: a partial last panel must be packed, so that all of it can be read
 };
 
-template <class T, int MR, int NP>
+// Multiply-add; with Pairs, elements are pairs of bfloat16 whose two products are added.
+template <bool Pairs, class V>
+WEFT_INLINE V multiply_add(V sum, V x, V y) {
+#if WEFT_BF16_DOTS
+  if constexpr (Pairs) return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)y);
+#endif
+  return sum + x * y;
+}
+
+template <class T, int MR, int NP, bool Pairs>
 void tile(const TileArgs<T>& t, const Out<T>& o) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>, W = kPanelVectors, NV = NP * W;
@@ -130,7 +140,7 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
     for (int i = 0; i < MR; ++i) {
       V x = splat<V>(a[i * a_row]);
 #pragma GCC unroll 32
-      for (int j = 0; j < NV; ++j) sum[i][j] += x * row[j];
+      for (int j = 0; j < NV; ++j) sum[i][j] = multiply_add<Pairs>(sum[i][j], x, row[j]);
     }
     a += a_k;
     b += b_k;
@@ -160,22 +170,22 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
   finish(spill, NV * L, MR, t.cols, o);
 }
 
-template <class T, int NP>
+template <class T, int NP, bool Pairs>
 WEFT_INLINE void run_rows(int rows, const TileArgs<T>& t, const Out<T>& o) {
-#define ROWS(MR)                                             \
-  case MR:                                                   \
-    if constexpr (MR <= rows_for(NP)) tile<T, MR, NP>(t, o); \
+#define ROWS(MR)                                                    \
+  case MR:                                                          \
+    if constexpr (MR <= rows_for(NP)) tile<T, MR, NP, Pairs>(t, o); \
     break;
   switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) }
 #undef ROWS
 }
 
-// rows <= rows_for(np); np is 1, 2, 3, 4, 6 or 8.
-template <class T>
+// rows <= rows_for(np); np is 1, 2, 3, 4, 6 or 8, for pairs at most kWide.
+template <class T, bool Pairs = false>
 void run_tile(int np, int rows, const TileArgs<T>& t, const Out<T>& o) {
-#define PANELS(NP)                                               \
-  case NP:                                                       \
-    if constexpr (rows_for(NP) > 0) run_rows<T, NP>(rows, t, o); \
+#define PANELS(NP)                                                                                 \
+  case NP:                                                                                         \
+    if constexpr (rows_for(NP) > 0 && (!Pairs || NP <= kWide)) run_rows<T, NP, Pairs>(rows, t, o); \
     break;
   switch (np) { PANELS(1) PANELS(2) PANELS(3) PANELS(4) PANELS(6) PANELS(8) }
 #undef PANELS
