@@ -185,6 +185,7 @@ def test_second_derivatives():
     gradcheck(lambda a, b: (a @ b).tanh(), randn(3, 4), randn(4, 2))
 
     def of_gradient(a, b):
+        a, b = (t if t.requires_grad else t.detach().requires_grad_() for t in (a, b))
         y = (a @ b).square().sum()
         da, db = weft.autograd.grad(y, (a, b), create_graph=True)
         return da, db
@@ -242,8 +243,8 @@ def test_same_bits_in_batches():
         (lambda x: weft.addmm(x(2, 3), x(4, 5), x(5, 6)), Exception, r"addmm.*\[2, 3\]"),
         (lambda x: weft.addmm(x(5, 4, 6), x(4, 5), x(5, 6)), RuntimeError, r"addmm.*\[5, 4, 6\]"),
         (lambda x: weft.baddbmm(x(6), x(2, 4, 5), x(3, 5, 6)), RuntimeError, r"\[baddbmm\].*as many"),
-        (lambda x: x(2, 3) @ 3, TypeError, ""),
-        (lambda x: x(2, 3) @ "x", TypeError, ""),
+        (lambda x: x(2, 3) @ 3, TypeError, None),
+        (lambda x: x(2, 3) @ "x", TypeError, None),
     ],
 )
 def test_bad_input(fn, error, message):

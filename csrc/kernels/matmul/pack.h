@@ -89,9 +89,10 @@ WEFT_INLINE void pack_row(T* dst, int width, const S* src, int64_t count) {
   }
 }
 
-// Where src is contiguous along x: blocks of L x L are turned around. Whole: no block is partial.
+// Where src is contiguous along x: blocks of L x L are turned around. Whole: no block is partial; else it has xs rows
+// and count columns, and the panel has room for `room`.
 template <bool Whole, class T, class S>
-WEFT_INLINE void pack_block(T* dst, int width, const S* src, int64_t y_stride, int64_t xs, int count) {
+WEFT_INLINE void pack_block(T* dst, int width, const S* src, int64_t y_stride, int64_t xs, int count, int room) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
   V v[L];
@@ -103,7 +104,7 @@ WEFT_INLINE void pack_block(T* dst, int width, const S* src, int64_t y_stride, i
     if (Whole)
       store<V>(dst + i * width, v[i]);
     else if (i < xs)
-      store_n<V>(dst + i * width, v[i], width < L ? width : L);
+      store_n<V>(dst + i * width, v[i], room < L ? room : L);
 }
 template <class T, class S>
 WEFT_INLINE void pack_turned(T* dst, int width, const S* src, int64_t y_stride, int64_t xs, int count) {
@@ -113,9 +114,9 @@ WEFT_INLINE void pack_turned(T* dst, int width, const S* src, int64_t y_stride, 
       T* to = dst + x * width + y;
       const S* from = src + x + y * y_stride;
       if (xs - x >= L && count - y >= L)
-        pack_block<true>(to, width, from, y_stride, L, L);
+        pack_block<true>(to, width, from, y_stride, L, L, L);
       else
-        pack_block<false>(to, width - y, from, y_stride, xs - x < L ? xs - x : L, count - y);
+        pack_block<false>(to, width, from, y_stride, xs - x < L ? xs - x : L, count - y, width - y);
     }
 }
 
