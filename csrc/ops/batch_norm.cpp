@@ -42,7 +42,7 @@ struct Layout {
     if (!channels_last) return t;
     Dims axes{0, t.dim() - 1};
     for (int d = 1; d < t.dim() - 1; ++d) axes.push_back(d);
-    return permute(t, axes);
+    return permute(t, axes).detach();
   }
 };
 
