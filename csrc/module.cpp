@@ -8,15 +8,18 @@ namespace weft {
   BIND(arg_reduce)          \
   BIND(batch_norm)          \
   BIND(conv)                \
-  BIND(pool)                \
   BIND(creation)            \
   BIND(copy)                \
   BIND(pointwise)           \
+  BIND(cat)                 \
+  BIND(cross_entropy)       \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(layer_norm)          \
   BIND(linear)              \
   BIND(matmul)              \
+  BIND(losses)              \
+  BIND(pool)                \
   BIND(random)              \
   BIND(optimizer)           \
   BIND(cat)                 \

@@ -5,6 +5,7 @@
 #include "kernels/batch_norm.h"
 #include "kernels/conv.h"
 #include "kernels/copy.h"
+#include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
 #include "kernels/index.h"
@@ -18,22 +19,23 @@
 #include "kernels/reduce.h"
 #include "kernels/softmax.h"
 
-#define WEFT_STEMS(STEM)             \
-  STEM(ArgReduceKernels, arg_reduce) \
-  STEM(BatchNormKernels, batch_norm) \
-  STEM(ConvKernels, conv)            \
-  STEM(CopyKernels, copy)            \
-  STEM(DropoutKernels, dropout)      \
-  STEM(EmbeddingKernels, embedding)  \
-  STEM(IndexKernels, index)          \
-  STEM(LayerNormKernels, layer_norm) \
-  STEM(MatmulKernels, matmul)        \
-  STEM(OptimizerKernels, optimizer)  \
-  STEM(PointwiseKernels, pointwise)  \
-  STEM(PoolKernels, pool)            \
-  STEM(ProbeKernels, probe)          \
-  STEM(RandomKernels, random)        \
-  STEM(ReduceKernels, reduce)        \
+#define WEFT_STEMS(STEM)                   \
+  STEM(ArgReduceKernels, arg_reduce)       \
+  STEM(BatchNormKernels, batch_norm)       \
+  STEM(ConvKernels, conv)                  \
+  STEM(CopyKernels, copy)                  \
+  STEM(CrossEntropyKernels, cross_entropy) \
+  STEM(DropoutKernels, dropout)            \
+  STEM(EmbeddingKernels, embedding)        \
+  STEM(IndexKernels, index)                \
+  STEM(LayerNormKernels, layer_norm)       \
+  STEM(MatmulKernels, matmul)              \
+  STEM(OptimizerKernels, optimizer)        \
+  STEM(PointwiseKernels, pointwise)        \
+  STEM(PoolKernels, pool)                  \
+  STEM(ProbeKernels, probe)                \
+  STEM(RandomKernels, random)              \
+  STEM(ReduceKernels, reduce)              \
   STEM(SoftmaxKernels, softmax)
 
 namespace weft {

@@ -1,0 +1,237 @@
+#include "ops/cross_entropy.h"
+
+#include "ops/copy.h"
+#include "ops/index.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/softmax.h"
+#include "ops/view.h"
+#include "tensor/launch.h"
+#include "tensor/python.h"
+
+namespace weft {
+
+namespace {
+
+constexpr double kWork = 16;  // operations per logit, roughly
+
+const void* data_or_null(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
+DType wide_of(DType t) { return is_half(t) ? DType::Float32 : t; }
+Tensor wide(const Tensor& t, DType dtype) { return t.defined() ? contiguous(to(t.detach(), wide_of(dtype))) : t; }
+
+int class_axis(const Tensor& x) { return x.dim() == 1 ? 0 : 1; }
+
+Dims without_classes(const Tensor& x) {
+  Dims shape = x.shape();
+  shape.erase(class_axis(x));
+  return shape;
+}
+
+// [N, C, ...] to rows of classes.
+Tensor class_rows(const Tensor& x) {
+  int axis = class_axis(x);
+  Dims axes;
+  for (int d = 0; d < x.dim(); ++d)
+    if (d != axis) axes.push_back(d);
+  axes.push_back(axis);
+  return reshape(x.dim() > 2 ? permute(x, axes) : x, {numel_of(without_classes(x)), x.shape()[axis]});
+}
+
+void check_input(const char* op, const Tensor& x, const Tensor& weight) {
+  WEFT_CHECK(is_floating(x.dtype()), NotImplemented, "[", op, "] expected an input of floating dtype, got ",
+             name_of(x.dtype()));
+  WEFT_CHECK(x.dim() >= 1 && x.shape()[class_axis(x)] > 0, Value, "[", op,
+             "] expected an input of shape [C], [N, C] or [N, C, ...] with C > 0, got ", to_string(x.shape()));
+  if (!weight.defined()) return;
+  int64_t classes = x.shape()[class_axis(x)];
+  WEFT_CHECK(weight.shape() == Dims{classes} && is_floating(weight.dtype()) && weight.device() == x.device(), Runtime,
+             "[", op, "] expected a floating weight of shape [", classes, "] on ", to_string(x.device()), ", got ",
+             name_of(weight.dtype()), " ", to_string(weight.shape()), " on ", to_string(weight.device()));
+}
+
+// Labels as contiguous int64, every one of them in [0, C) or ignore_index. On a GPU this waits for them.
+Tensor checked_labels(const char* op, const Tensor& x, const Tensor& target, int64_t ignore_index) {
+  Dims shape = without_classes(x);
+  WEFT_CHECK(target.shape() == shape, Value, "[", op, "] expected labels of shape ", to_string(shape),
+             " for an input of shape ", to_string(x.shape()), ", got ", to_string(target.shape()));
+  WEFT_CHECK(is_integral(target.dtype()), Runtime, "[", op, "] expected integer labels, got ", name_of(target.dtype()));
+  WEFT_CHECK(target.device() == x.device(), Runtime, "[", op, "] expected labels on ", to_string(x.device()), ", got ",
+             to_string(target.device()));
+  Tensor labels = contiguous(to(target, DType::Int64));
+  Tensor host = labels.device().is_cpu() ? labels : to(labels, Device{});
+  const int64_t* t = host.ptr<int64_t>();
+  int64_t classes = x.shape()[class_axis(x)], n = host.numel();
+  for (int64_t i = 0; i < n; ++i)
+    WEFT_CHECK((t[i] >= 0 && t[i] < classes) || t[i] == ignore_index, Index, "[", op, "] expected labels in [0, ",
+               classes, ") or ignore_index ", ignore_index, ", got ", t[i], " at position ", i);
+  return labels;
+}
+
+Tensor reduced(const Tensor& loss, LossReduction reduction) {
+  if (reduction == LossReduction::None) return loss;
+  return reduction == LossReduction::Sum ? sum(loss) : mean(loss);
+}
+
+// What forward leaves for backward.
+struct RowState {
+  Tensor max, log_sum, totals, labels, weight;
+  CrossEntropyOptions options;
+};
+
+Tensor backward_rows(const RowState& s, const Tensor& x, const Tensor& dy, Tensor* row_scale) {
+  Tensor rows = contiguous(x.detach()), dx = Tensor::empty_like(rows), d = wide(dy, x.dtype());
+  if (row_scale) *row_scale = Tensor::zeros(s.max.shape(), s.max.dtype(), x.device());
+  CrossEntropyBackward a{};
+  a.dx = dx.data();
+  a.row_scale = row_scale ? row_scale->data() : nullptr;
+  a.dy = d.data();
+  a.x = rows.data();
+  a.max = s.max.data();
+  a.log_sum = s.log_sum.data();
+  a.totals = s.totals.ptr<double>();
+  a.target = s.labels.ptr<int64_t>();
+  a.weight = data_or_null(s.weight);
+  a.rows = x.shape()[0];
+  a.classes = x.shape()[1];
+  a.ignore_index = s.options.ignore_index;
+  a.smoothing = s.options.label_smoothing;
+  a.dtype = x.dtype();
+  a.reduction = s.options.reduction;
+  launch("cross_entropy_backward", x.device(), kernels(x.device()).cross_entropy.backward, a,
+         kWork * (double)x.numel());
+  return dx;
+}
+
+// On the tape, for second derivatives: dx = dy * (r * softmax(x) - b), where r and b do not depend on x.
+Tensor composed_backward(const RowState& s, const Tensor& x, const Tensor& dy) {
+  Tensor ones = Tensor::full(dy.shape(), 1, dy.dtype(), dy.device()), r, b;
+  {
+    GradMode off(false);
+    Tensor unit = backward_rows(s, x, ones, &r);
+    r = reshape(to(r, x.dtype()), {x.shape()[0], 1});
+    b = sub(mul(softmax(x, 1), r), unit);
+  }
+  Tensor d = dy.dim() ? reshape(dy, {x.shape()[0], 1}) : dy;
+  return mul(sub(mul(softmax(x, 1), r), b), d);
+}
+
+Tensor cross_entropy_rows(const Tensor& x, const Tensor& labels, const CrossEntropyOptions& options) {
+  int64_t rows = x.shape()[0], classes = x.shape()[1];
+  bool none = options.reduction == LossReduction::None;
+  Tensor in = contiguous(x.detach()), y = Tensor::empty(none ? Dims{rows} : Dims(), x.dtype(), x.device());
+  RowState s{Tensor::empty({rows}, wide_of(x.dtype()), x.device()),
+             Tensor::empty({rows}, wide_of(x.dtype()), x.device()),
+             Tensor::empty({2}, DType::Float64, x.device()),
+             labels,
+             wide(options.weight, x.dtype()),
+             options};
+  Workspace room(cross_entropy_pieces(rows, classes) * 16, x.device());
+  CrossEntropyForward a{};
+  a.y = y.data();
+  a.max = s.max.data();
+  a.log_sum = s.log_sum.data();
+  a.totals = s.totals.ptr<double>();
+  a.x = in.data();
+  a.target = labels.ptr<int64_t>();
+  a.weight = data_or_null(s.weight);
+  a.rows = rows;
+  a.classes = classes;
+  a.ignore_index = options.ignore_index;
+  a.smoothing = options.label_smoothing;
+  a.workspace = (double*)room.data();
+  a.dtype = x.dtype();
+  a.reduction = options.reduction;
+  launch("cross_entropy", x.device(), kernels(x.device()).cross_entropy.forward, a, kWork * (double)x.numel());
+  if (needs_grad(x))
+    record("cross_entropy", {x}, {y}, [s, x = Saved(x)](Backward& b) {
+      Tensor v = x.get(b);
+      return b.grads(grad_enabled() ? composed_backward(s, v, b.dy()) : backward_rows(s, v, b.dy(), nullptr));
+    });
+  return y;
+}
+
+Tensor cross_entropy_probabilities(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  WEFT_CHECK(target.device() == x.device(), Runtime, "[cross_entropy] expected probabilities on ",
+             to_string(x.device()), ", got ", to_string(target.device()));
+  int axis = class_axis(x);
+  double s = options.label_smoothing, classes = (double)x.shape()[axis];
+  Tensor p = s > 0 ? add(mul(target, 1 - s), Tensor::full({}, s / classes, target.dtype(), x.device())) : target;
+  Tensor losses = mul(p, log_softmax(x, axis));
+  if (options.weight.defined()) {
+    Dims column = Dims::filled(x.dim(), 1);
+    column[axis] = x.shape()[axis];
+    losses = mul(losses, reshape(options.weight, column));
+  }
+  Tensor loss = neg(sum(losses, {axis}));
+  if (options.reduction != LossReduction::Mean) return reduced(loss, options.reduction);
+  return div(sum(loss), (double)std::max<int64_t>(loss.numel(), 1));
+}
+
+}  // namespace
+
+LossReduction parse_reduction(const char* op, const std::string& name) {
+  if (name == "mean") return LossReduction::Mean;
+  if (name == "sum") return LossReduction::Sum;
+  WEFT_CHECK(name == "none", Value, "[", op, "] expected reduction 'none', 'mean' or 'sum', got '", name, "'");
+  return LossReduction::None;
+}
+
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  check_input("cross_entropy", x, options.weight);
+  WEFT_CHECK(options.label_smoothing >= 0 && options.label_smoothing <= 1, Runtime,
+             "[cross_entropy] expected label_smoothing in [0, 1], got ", options.label_smoothing);
+  if (is_floating(target.dtype()) && target.shape() == x.shape())
+    return cross_entropy_probabilities(x, target, options);
+  Tensor labels = checked_labels("cross_entropy", x, target, options.ignore_index);
+  Tensor y = cross_entropy_rows(class_rows(x), labels, options);
+  return options.reduction == LossReduction::None ? reshape(y, target.shape()) : y;
+}
+
+Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
+  check_input("nll_loss", x, options.weight);
+  Tensor labels = reshape(checked_labels("nll_loss", x, target, options.ignore_index), {-1}), rows = class_rows(x);
+  Tensor ignored = eq(labels, Tensor::full({}, (double)options.ignore_index, DType::Int64, x.device()));
+  Tensor safe = where(ignored, Tensor::zeros({}, DType::Int64, x.device()), labels);
+  Tensor row = Tensor::empty({rows.shape()[0]}, DType::Int64, Device{});
+  for (int64_t i = 0; i < row.numel(); ++i) row.ptr<int64_t>()[i] = i;
+  if (!x.device().is_cpu()) row = to(row, x.device());
+
+  Tensor zero = Tensor::zeros({}, x.dtype(), x.device()), one = Tensor::full({}, 1, x.dtype(), x.device());
+  Tensor weight = options.weight.defined() ? to(index_dims(options.weight, 0, {safe}), x.dtype()) : one;
+  weight = where(ignored, zero, weight);
+  Tensor loss = neg(where(ignored, zero, mul(index_dims(rows, 0, {row, safe}), weight)));
+  if (options.reduction == LossReduction::None) return reshape(loss, target.shape());
+  if (options.reduction == LossReduction::Sum) return sum(loss);
+  Tensor total = sum(weight);
+  return div(sum(loss), where(eq(total, zero), one, total));
+}
+
+void bind_cross_entropy(py::module_& m) {
+  using Maybe = std::optional<Tensor>;
+  m.def(
+      "cross_entropy",
+      [](const Tensor& input, const Tensor& target, const Maybe& weight, int64_t ignore_index,
+         const std::string& reduction, double label_smoothing) {
+        return cross_entropy(
+            input, target,
+            {weight.value_or(Tensor()), ignore_index, parse_reduction("cross_entropy", reduction), label_smoothing});
+      },
+      py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::kw_only(),
+      py::arg("ignore_index") = -100, py::arg("reduction") = "mean", py::arg("label_smoothing") = 0.0,
+      "Cross-entropy between logits [C], [N, C] or [N, C, ...] and class labels (the same shape without C) or class\n"
+      "probabilities (the same shape). The mean is weighted by `weight` [C] of the labels; targets equal to "
+      "ignore_index\n"
+      "do not count, and if none counts the mean is 0. IndexError for other labels outside [0, C).");
+  m.def(
+      "nll_loss",
+      [](const Tensor& input, const Tensor& target, const Maybe& weight, int64_t ignore_index,
+         const std::string& reduction) {
+        return nll_loss(input, target,
+                        {weight.value_or(Tensor()), ignore_index, parse_reduction("nll_loss", reduction), 0});
+      },
+      py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::kw_only(),
+      py::arg("ignore_index") = -100, py::arg("reduction") = "mean",
+      "Negative log-likelihood of class labels under log-probabilities [C], [N, C] or [N, C, ...]. See cross_entropy.");
+}
+
+}  // namespace weft

@@ -1,0 +1,27 @@
+// Classification losses.
+#pragma once
+
+#include <string>
+
+#include "kernels/cross_entropy.h"
+#include "tensor/tensor.h"
+
+namespace weft {
+
+struct CrossEntropyOptions {
+  Tensor weight = {};  // [C]
+  int64_t ignore_index = -100;
+  LossReduction reduction = LossReduction::Mean;
+  double label_smoothing = 0;
+};
+
+// x [C], [N, C] or [N, C, ...] of logits; target: class labels of x's shape without C, or probabilities of x's shape.
+// A mean over nothing (all targets ignored) is 0.
+Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options = {});
+
+// x as above but log-probabilities, target class labels.
+Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options = {});
+
+LossReduction parse_reduction(const char* op, const std::string& name);  // "none", "mean", "sum"; ValueError
+
+}  // namespace weft

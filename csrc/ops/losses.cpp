@@ -1,0 +1,143 @@
+// Losses that are formulas of other operations.
+#include <cmath>
+
+#include "ops/cross_entropy.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "tensor/python.h"
+
+namespace weft {
+
+namespace {
+
+using Maybe = std::optional<Tensor>;
+
+Tensor number(double value, const Tensor& like) { return Tensor::full({}, value, like.dtype(), like.device()); }
+Tensor below(const Tensor& a, double b) { return lt(a, number(b, a)); }
+
+// Broadcasts as PyTorch does; target and weight may be smaller, and dtypes are promoted.
+void check(const char* op, const Tensor& x, const Tensor& target) {
+  WEFT_CHECK(is_floating(x.dtype()) || is_floating(target.dtype()), Runtime, "[", op,
+             "] expected floating input or target, got ", name_of(x.dtype()), " and ", name_of(target.dtype()));
+  broadcast_shapes(op, x.shape(), target.shape());
+}
+// Where PyTorch does not broadcast either.
+void check_same_shape(const char* op, const Tensor& x, const Tensor& target) {
+  check(op, x, target);
+  WEFT_CHECK(x.shape() == target.shape(), Value, "[", op, "] expected a target of the input's shape ",
+             to_string(x.shape()), ", got ", to_string(target.shape()));
+}
+
+Tensor reduced(const char* op, const Tensor& loss, const std::string& reduction) {
+  LossReduction r = parse_reduction(op, reduction);
+  if (r == LossReduction::None) return loss;
+  return r == LossReduction::Sum ? sum(loss) : mean(loss);
+}
+Tensor weighted(const Tensor& loss, const Maybe& weight) { return weight ? mul(loss, *weight) : loss; }
+
+Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction, const Maybe& weight) {
+  check("mse_loss", x, target);
+  return reduced("mse_loss", weighted(square(sub(x, target)), weight), reduction);
+}
+
+Tensor l1_loss(const Tensor& x, const Tensor& target, const std::string& reduction, const Maybe& weight) {
+  check("l1_loss", x, target);
+  return reduced("l1_loss", weighted(abs(sub(x, target)), weight), reduction);
+}
+
+Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, const std::string& reduction, double beta) {
+  check("smooth_l1_loss", x, target);
+  WEFT_CHECK(beta >= 0, Runtime, "[smooth_l1_loss] expected beta >= 0, got ", beta);
+  if (beta == 0) return l1_loss(x, target, reduction, {});
+  Tensor d = sub(x, target), size = abs(d);
+  Tensor loss = where(below(size, beta), mul(square(d), 0.5 / beta), sub(size, number(0.5 * beta, size)));
+  return reduced("smooth_l1_loss", loss, reduction);
+}
+
+Tensor huber_loss(const Tensor& x, const Tensor& target, const std::string& reduction, double delta,
+                  const Maybe& weight) {
+  check("huber_loss", x, target);
+  WEFT_CHECK(delta > 0, Value, "[huber_loss] expected delta > 0, got ", delta);
+  Tensor d = sub(x, target), size = abs(d);
+  Tensor linear = mul(sub(size, number(0.5 * delta, size)), delta);
+  Tensor loss = where(le(size, number(delta, size)), mul(square(d), 0.5), linear);
+  return reduced("huber_loss", weighted(loss, weight), reduction);
+}
+
+// The logarithms are kept above -100, as in PyTorch, so that loss and gradient stay finite at 0 and 1.
+Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Maybe& weight, const std::string& reduction) {
+  check_same_shape("binary_cross_entropy", x, target);
+  WEFT_CHECK(x.dtype() == target.dtype(), Runtime, "[binary_cross_entropy] expected a target of dtype ",
+             name_of(x.dtype()), ", got ", name_of(target.dtype()));
+  Tensor loss, slope;
+  {
+    GradMode off(false);
+    Tensor outside = bitwise_not(ge(mul(x, rsub(x, 1)), number(0, x)));  // x (1 - x) < 0, or NaN
+    WEFT_CHECK(!any_host(outside), Runtime, "[binary_cross_entropy] expected an input between 0 and 1");
+    Tensor floor = number(-100, x), hit = maximum(log(x), floor), miss = maximum(log1p(neg(x)), floor);
+    slope = sub(miss, hit);  // by the target
+    loss = sub(mul(target, slope), miss);
+  }
+  if (needs_grad(x, target))
+    record("binary_cross_entropy", {x, target}, {loss}, [=, x = Saved(x), target = Saved(target)](Backward& b) {
+      Tensor p = x.get(b), dx;
+      if (b.needs(0)) {
+        Tensor spread = maximum(mul(p, rsub(p, 1)), number(1e-12, p));
+        dx = mul(b.dy(), div(sub(p, target.get(b)), spread));
+      }
+      return b.grads(dx, b.needs(1) ? mul(b.dy(), slope) : Tensor());
+    });
+  return reduced("binary_cross_entropy", weighted(loss, weight), reduction);
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& x, const Tensor& target, const Maybe& weight,
+                                        const std::string& reduction, const Maybe& pos_weight) {
+  check_same_shape("binary_cross_entropy_with_logits", x, target);
+  Tensor positive = neg(unary(PointwiseOp::LogSigmoid, x));
+  if (pos_weight) {
+    Tensor one = number(1, x);
+    positive = mul(positive, add(mul(sub(*pos_weight, one), target), one));
+  }
+  Tensor loss = add(mul(rsub(target, 1), x), positive);
+  return reduced("binary_cross_entropy_with_logits", weighted(loss, weight), reduction);
+}
+
+Tensor kl_div(const Tensor& x, const Tensor& target, const std::string& reduction, bool log_target) {
+  check("kl_div", x, target);
+  Tensor loss;
+  if (log_target) {
+    loss = mul(exp(target), sub(target, x));
+  } else {  // target log target is 0 at 0
+    Tensor zero = number(0, target), one = number(1, target), empty = eq(target, zero);
+    Tensor entropy = where(empty, zero, mul(target, log(where(empty, one, target))));
+    loss = sub(entropy, mul(target, x));
+  }
+  if (reduction != "batchmean") return reduced("kl_div", loss, reduction);
+  return div(sum(loss), x.dim() ? (double)x.shape()[0] : 1.0);
+}
+
+}  // namespace
+
+void bind_losses(py::module_& m) {
+  py::arg_v reduction("reduction", "mean"), weight("weight", py::none());
+  py::arg input("input"), target("target");
+  m.def("mse_loss", &mse_loss, input, target, py::kw_only(), reduction, weight,
+        "(input - target)^2, reduced by 'mean', 'sum' or 'none'; shapes broadcast.");
+  m.def("l1_loss", &l1_loss, input, target, py::kw_only(), reduction, weight,
+        "|input - target|, reduced by 'mean', 'sum' or 'none'; shapes broadcast.");
+  m.def("smooth_l1_loss", &smooth_l1_loss, input, target, py::kw_only(), reduction, py::arg("beta") = 1.0,
+        "d^2 / (2 beta) where |d| < beta and |d| - beta / 2 elsewhere, d = input - target.");
+  m.def("huber_loss", &huber_loss, input, target, reduction, py::arg("delta") = 1.0, weight,
+        "d^2 / 2 where |d| <= delta and delta (|d| - delta / 2) elsewhere, d = input - target.");
+  m.def("binary_cross_entropy", &binary_cross_entropy, input, target, weight, py::kw_only(), reduction,
+        "-(target log(input) + (1 - target) log(1 - input)); the logarithms stop at -100. RuntimeError for an input\n"
+        "outside [0, 1].");
+  m.def("binary_cross_entropy_with_logits", &binary_cross_entropy_with_logits, input, target, weight, py::kw_only(),
+        reduction, py::arg("pos_weight") = py::none(),
+        "binary_cross_entropy(sigmoid(input), target) computed without overflow; pos_weight multiplies the positive "
+        "part.");
+  m.def("kl_div", &kl_div, input, target, py::kw_only(), reduction, py::arg("log_target") = false,
+        "target (log(target) - input), input being log-probabilities; 'batchmean' is the divergence per item.");
+}
+
+}  // namespace weft
