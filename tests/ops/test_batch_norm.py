@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+from oracle import FLOATS, check, same_bits, to_weft, torch
+
+import weft
+import weft.nn.functional as F
+from weft.testing import assert_close, gradcheck
+
+TF = torch.nn.functional if torch else None
+SHAPES = (
+    (2, 1),
+    (5, 3),
+    (7, 16),
+    (130, 17),
+    (3, 5, 4),
+    (2, 3, 1),
+    (4, 3, 5, 7),
+    (2, 17, 8, 8),
+    (40, 2, 3, 3),
+    (3, 64, 20, 20),
+)
+
+
+def randn(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def both(make, *arrays, **options):
+    check(lambda *t: make(F, *t), lambda *t: make(TF, *t), *arrays, **options)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("training", (True, False))
+def test_shapes(isa, shape, training):
+    c = shape[1]
+    x, w, b = randn(*shape) + 3, randn(c, seed=1), randn(c, seed=2)
+    mean, var = randn(c, seed=3), np.abs(randn(c, seed=4)) + 0.5
+
+    def run(f, x, w, b):
+        m = (weft if f is F else torch).tensor
+        stats = [m(s).to(x.dtype) for s in (mean, var)]
+        y = f.batch_norm(x, *stats, w, b, training, 0.3, 1e-3)
+        return (y, *stats)
+
+    both(run, x, w, b, dtypes=FLOATS if len(shape) == 4 and c == 3 else ("float32", "float64"))
+
+
+def test_forms():
+    x = randn(6, 3, 4)
+    both(lambda f, x: f.batch_norm(x, None, None, training=True), x)
+    both(lambda f, x, w: f.batch_norm(x, None, None, weight=w, training=True, eps=0.1), x, randn(3))
+    both(lambda f, x, b: f.batch_norm(x.transpose(0, 2), None, None, bias=b, training=True), randn(4, 3, 6), randn(3))
+    empty = F.batch_norm(weft.zeros(0, 3), weft.zeros(3), weft.ones(3), training=True)
+    assert empty.shape == (0, 3)
+
+
+@pytest.mark.parametrize("training", (True, False))
+def test_channels_last(isa, training):
+    x, w, b = randn(3, 5, 6, 17), randn(17, seed=1), randn(17, seed=2)
+    stats = randn(17, seed=3), np.abs(randn(17, seed=4))
+
+    def run(f, x, w, b):
+        m = (weft if f is F else torch).tensor
+        return f.batch_norm(x.permute(0, 3, 1, 2), *(m(s).to(x.dtype) for s in stats), w, b, training)
+
+    both(run, x, w, b)
+    y = run(F, *(weft.tensor(v) for v in (x, w, b)))
+    assert y.stride() == (5 * 6 * 17, 1, 6 * 17, 17)
+
+
+@pytest.mark.parametrize("dtype", ("float16", "bfloat16"))
+def test_half_input_with_float_parameters(dtype):
+    x = to_weft(randn(4, 3, 5), dtype)
+    mean, var = weft.zeros(3), weft.ones(3)
+    y = F.batch_norm(x, mean, var, weft.ones(3), weft.zeros(3), training=True, momentum=1.0)
+    assert y.dtype is x.dtype
+    exact = x.float().numpy().astype(np.float64)
+    assert_close(mean, exact.mean((0, 2)), check_dtype=False, terms=20)
+    assert_close(var, exact.var((0, 2), ddof=1), check_dtype=False, terms=20)
+
+
+def test_running_statistics_change_in_place():
+    mean, var = weft.zeros(3), weft.ones(3)
+    view = mean[:]
+    before = mean._version if hasattr(mean, "_version") else None
+    F.batch_norm(weft.tensor(randn(8, 3)).float(), mean, var, training=True)
+    assert (view.numpy() != 0).all()
+    if before is not None:
+        assert mean._version > before
+    frozen = mean.numpy().copy()
+    F.batch_norm(weft.tensor(randn(8, 3)).float(), mean, var, training=False)
+    assert (mean.numpy() == frozen).all()
+
+
+def test_large_mean(isa):
+    for shape in ((1000, 4), (10, 4, 20, 20)):
+        x = (1e4 + randn(*shape)).astype(np.float32)
+        axes = (0,) if x.ndim == 2 else (0, 2, 3)
+        exact = x.astype(np.float64)
+        exact = (exact - exact.mean(axes, keepdims=True)) / np.sqrt(exact.var(axes, keepdims=True) + 1e-5)
+        y = F.batch_norm(weft.tensor(x), None, None, training=True).numpy()
+        assert np.abs(y - exact).max() < 2e-3
+
+
+@pytest.mark.parametrize("shape", ((5000, 40), (64, 10, 13, 13)), ids=str)
+def test_same_bits(isa, shape):
+    x, dy = weft.tensor(randn(*shape)).float(), weft.tensor(randn(*shape, seed=1)).float()
+
+    def run():
+        v, w, b = x.detach(), weft.ones(shape[1]), weft.zeros(shape[1])
+        mean, var = weft.zeros(shape[1]), weft.ones(shape[1])
+        for t in (v, w, b):
+            t.requires_grad = True
+        y = F.batch_norm(v, mean, var, w, b, training=True)
+        y.backward(dy)
+        return y.detach(), mean, var, v.grad, w.grad, b.grad
+
+    same_bits(run)
+
+
+@pytest.mark.parametrize("training", (True, False))
+def test_second_derivative(training):
+    x, w, b, v = randn(4, 2, 3), randn(2, seed=1), randn(2, seed=2), weft.tensor(randn(4, 2, 3, seed=3))
+
+    def slopes(x, w, b):
+        stats = weft.zeros(2, dtype=weft.float64), weft.ones(2, dtype=weft.float64)
+        y = F.batch_norm(x, *stats, w, b, training)
+        return tuple(weft.autograd.grad((y * y * v).sum(), (x, w, b), create_graph=True))
+
+    gradcheck(slopes, x, w, b, rtol=1e-5, atol=1e-6)
+
+
+def test_bad_input():
+    x, mean, var = weft.ones(2, 3), weft.zeros(3), weft.ones(3)
+    with pytest.raises(ValueError, match="more than one value per channel"):
+        F.batch_norm(weft.ones(1, 3), mean, var, training=True)
+    with pytest.raises(RuntimeError, match="running_mean"):
+        F.batch_norm(x, None, None)
+    with pytest.raises(RuntimeError, match=r"\[3\].*got \[2\]"):
+        F.batch_norm(x, weft.zeros(2), weft.zeros(2))
+    with pytest.raises(ValueError, match=r"\[N, C"):
+        F.batch_norm(weft.ones(3), mean, var)
+    with pytest.raises(RuntimeError, match="int64"):
+        F.batch_norm(weft.arange(6).reshape(2, 3), mean, var)

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from oracle import FLOATS, check, same_bits, torch
+
+import weft
+import weft.nn.functional as F
+from weft.testing import assert_close, gradcheck
+
+TF = torch.nn.functional if torch else None
+
+
+def randn(*shape, seed=0):
+    return np.random.default_rng(seed).standard_normal(shape)
+
+
+def both(make, *arrays, **options):
+    check(lambda *t: make(F, *t), lambda *t: make(TF, *t), *arrays, **options)
+
+
+@pytest.mark.parametrize(
+    "rows,cols", ((1, 1), (3, 2), (2, 15), (5, 16), (5, 17), (4, 63), (4, 65), (300, 33), (3, 1000))
+)
+def test_rows(isa, rows, cols):
+    x, w, b = randn(rows, cols), randn(cols, seed=1), randn(cols, seed=2)
+    if cols == 1:
+        x, atol = np.round(x * 4), 1e-6
+    else:
+        atol = None
+    both(lambda f, x, w, b: f.layer_norm(x, (cols,), w, b), x, w, b, dtypes=("float32", "float64"), atol=atol)
+    both(lambda f, x: f.layer_norm(x, (cols,)), x, atol=atol)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_dtypes(isa, dtype):
+    x, w, b = randn(9, 40), randn(40, seed=1), randn(40, seed=2)
+    both(lambda f, x, w, b: f.layer_norm(x, (40,), w, b), x, w, b, dtypes=(dtype,), terms=64)
+
+
+def test_forms():
+    x, w, b = randn(4, 6, 5), randn(6, 5, seed=1), randn(6, 5, seed=2)
+    both(lambda f, x, w, b: f.layer_norm(x, (6, 5), w, b, eps=1e-3), x, w, b)
+    both(lambda f, x, w: f.layer_norm(x, [6, 5], w), x, w)
+    both(lambda f, x, b: f.layer_norm(x, [6, 5], bias=b), x, b)
+    both(lambda f, x, w: f.layer_norm(x.transpose(1, 2), [5, 6], w.t()), x, w)
+    both(lambda f, x: f.layer_norm(x, (4, 6, 5)), x)
+    both(lambda f, x: f.layer_norm(x, (5,)), randn(0, 5))
+
+
+def test_only_some_gradients():
+    x, w, b = (weft.tensor(v) for v in (randn(4, 6), randn(6, seed=1), randn(6, seed=2)))
+    w.requires_grad = True
+    F.layer_norm(x, (6,), w, b).sum().backward()
+    assert x.grad is None and b.grad is None and w.grad.shape == (6,)
+
+
+def test_large_mean(isa):
+    x = (1e4 + randn(2, 512)).astype(np.float32)
+    y = F.layer_norm(weft.tensor(x), (512,)).numpy()
+    exact = x.astype(np.float64)
+    exact = (exact - exact.mean(1, keepdims=True)) / np.sqrt(exact.var(1, keepdims=True) + 1e-5)
+    assert np.abs(y - exact).max() < 2e-3
+    assert_close(F.layer_norm(weft.zeros(2, 3), (3,)), np.zeros((2, 3), np.float32))
+
+
+@pytest.mark.parametrize("shape", ((1000, 37), (130, 700)))
+def test_same_bits(isa, shape):
+    x, dy = weft.tensor(randn(*shape).astype(np.float32)), weft.tensor(randn(*shape, seed=1).astype(np.float32))
+
+    def run():
+        v, w, b = x.detach(), weft.ones(shape[1]), weft.zeros(shape[1])
+        for t in (v, w, b):
+            t.requires_grad = True
+        y = F.layer_norm(v, shape[1:], w, b)
+        y.backward(dy)
+        return y.detach(), v.grad, w.grad, b.grad
+
+    same_bits(run)
+
+
+def test_second_derivative():
+    x, w, b, v = randn(3, 4), randn(4, seed=1), randn(4, seed=2), weft.tensor(randn(3, 4, seed=3))
+
+    def slopes(x, w, b):
+        y = F.layer_norm(x, (4,), w, b)
+        return tuple(weft.autograd.grad((y * y * v).sum(), (x, w, b), create_graph=True))
+
+    gradcheck(slopes, x, w, b, rtol=1e-5, atol=1e-6)
+
+
+def test_bad_input():
+    x = weft.ones(2, 3)
+    with pytest.raises(RuntimeError, match=r"\[layer_norm\].*\[4\].*\[2, 3\]"):
+        F.layer_norm(x, (4,))
+    with pytest.raises(RuntimeError, match="weight"):
+        F.layer_norm(x, (3,), weft.ones(2))
+    with pytest.raises(RuntimeError):
+        F.layer_norm(x, ())
+    with pytest.raises(RuntimeError, match="int64"):
+        F.layer_norm(weft.arange(3), (3,))
