@@ -1,4 +1,4 @@
-// Walking a row of floating (or, for reading, int64) elements, one vector at a time; half precision becomes float.
+// Walking a row of floating or int64 elements, one vector at a time; half precision becomes float.
 //
 //   each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, vexp(io.load(x + j))); });
 //   V total = sum_over<V>(n, [=](V& sum, int64_t j, auto io) { sum += io.keep(vexp(io.load(x + j))); });
@@ -45,6 +45,7 @@ struct AllLanes {
   WEFT_INLINE f64v load(const double* p) { return weft::WEFT_ISA::load<f64v>(p); }
   WEFT_INLINE i64v load(const int64_t* p) { return weft::WEFT_ISA::load<i64v>(p); }
   WEFT_INLINE void store(double* p, f64v v) { weft::WEFT_ISA::store<f64v>(p, v); }
+  WEFT_INLINE void store(int64_t* p, i64v v) { weft::WEFT_ISA::store<i64v>(p, v); }
   template <class T>
   WEFT_INLINE f32v load(const T* p) {
     return load_f32(p);
@@ -64,6 +65,7 @@ struct FirstLanes {
   __attribute__((always_inline)) f64v load(const double* p) const { return load_n<f64v>(p, n); }
   __attribute__((always_inline)) i64v load(const int64_t* p) const { return load_n<i64v>(p, n); }
   __attribute__((always_inline)) void store(double* p, f64v v) const { store_n<f64v>(p, v, n); }
+  __attribute__((always_inline)) void store(int64_t* p, i64v v) const { store_n<i64v>(p, v, n); }
   template <class T>
   __attribute__((always_inline)) f32v load(const T* p) const {
     return load_f32_n(p, n);

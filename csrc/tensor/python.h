@@ -69,7 +69,7 @@ struct type_caster<weft::Dims> {
   bool load(handle src, bool);
   static handle cast(const weft::Dims& d, return_value_policy, handle) {
     tuple t(d.n);
-    for (int i = 0; i < d.n; ++i) t[i] = int_(d[i]);
+    for (int i = 0; i < d.n; ++i) t[i] = pybind11::int_(d[i]);
     return t.release();
   }
 };

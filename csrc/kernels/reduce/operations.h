@@ -1,0 +1,203 @@
+// The arithmetic of reductions, without their shapes: bringing elements into accumulators, and folding those.
+#pragma once
+
+#include "kernels/reduce.h"
+#include "simd/rows.h"
+
+namespace weft::WEFT_ISA {
+
+namespace {
+
+constexpr int kChains = 4;  // independent vectors of partial results of a row
+
+// ---- elements: brought into a small buffer of accumulators unless they lie there as such already ----
+
+template <class T>
+WEFT_INLINE auto number(T x) {
+  if constexpr (is_half(dtype_of<T>))
+    return to_float(x);
+  else
+    return x;
+}
+
+template <class Acc, class T, bool Nonzero>
+void stage(Acc* WEFT_RESTRICT to, const void* from, int64_t rows, int64_t row, int64_t columns, int64_t column) {
+  for (int64_t i = 0; i < rows; ++i, to += columns) {
+    const T* x = (const T*)from + i * row;
+    int64_t j = 0;
+    if constexpr (is_half(dtype_of<T>) && !Nonzero) {
+      constexpr int w = lanes<f32v>;
+      if (column == 1)
+        for (; j + w <= columns; j += w) store<f32v>(to + j, load_f32(x + j));
+    }
+    for (; j < columns; ++j) to[j] = Nonzero ? (Acc)(number(x[j * column]) != 0) : (Acc)number(x[j * column]);
+  }
+}
+
+template <class Acc>
+using Stage = void (*)(Acc*, const void*, int64_t rows, int64_t row, int64_t columns, int64_t column);
+
+template <class Acc>
+Stage<Acc> stage_of(DType dtype) {
+  if constexpr (dtype_of<Acc> == DType::Float32) {
+    if (dtype == DType::Float16) return stage<float, float16, false>;
+    if (dtype == DType::BFloat16) return stage<float, bfloat16, false>;
+    return stage<float, float, false>;
+  } else if constexpr (dtype_of<Acc> == DType::Float64) {
+    return stage<double, double, false>;
+  } else {
+    switch (dtype) {
+      case DType::Int8: return stage<int64_t, int8_t, false>;
+      case DType::Int16: return stage<int64_t, int16_t, false>;
+      case DType::Int32: return stage<int64_t, int32_t, false>;
+      case DType::Int64: return stage<int64_t, int64_t, false>;
+      default: return stage<int64_t, uint8_t, false>;
+    }
+  }
+}
+Stage<int64_t> stage_nonzero(DType dtype) {
+  switch (dtype) {
+    case DType::Int16: return stage<int64_t, int16_t, true>;
+    case DType::Int32: return stage<int64_t, int32_t, true>;
+    case DType::Int64: return stage<int64_t, int64_t, true>;
+    case DType::Float16: return stage<int64_t, float16, true>;
+    case DType::BFloat16: return stage<int64_t, bfloat16, true>;
+    case DType::Float32: return stage<int64_t, float, true>;
+    case DType::Float64: return stage<int64_t, double, true>;
+    default: return stage<int64_t, uint8_t, true>;
+  }
+}
+
+// ---- operations on vectors: where an accumulator starts, what an element contributes, how two combine ----
+
+template <class A>
+struct Sum {
+  using Acc = A;
+  using V = vec_of<A>;
+  static constexpr A start = 0;
+  static constexpr bool centered = false;
+  WEFT_INLINE V of(V x, V) { return x; }
+  template <class T>
+  WEFT_INLINE T combine(T a, T b) {
+    return a + b;
+  }
+};
+template <class A>
+struct AbsSum : Sum<A> {
+  using typename Sum<A>::V;
+  WEFT_INLINE V of(V x, V) { return vabs(x); }
+};
+template <class A>
+struct SquareSum : Sum<A> {
+  using typename Sum<A>::V;
+  WEFT_INLINE V of(V x, V) { return x * x; }
+};
+template <class A>
+struct CenteredSquareSum : Sum<A> {
+  using typename Sum<A>::V;
+  static constexpr bool centered = true;
+  WEFT_INLINE V of(V x, V center) { return (x - center) * (x - center); }
+};
+template <class A>
+struct Prod : Sum<A> {
+  static constexpr A start = 1;
+  template <class T>
+  WEFT_INLINE T combine(T a, T b) {
+    return a * b;
+  }
+};
+template <class A>
+struct Max : Sum<A> {
+  static constexpr A start = is_floating(dtype_of<A>) ? -(A)__builtin_inf() : (A)((uint64_t)1 << 63);
+  template <class T>
+  WEFT_INLINE T combine(T a, T b) {
+    return vmax(a, b);
+  }
+};
+template <class A>
+struct Min : Sum<A> {
+  static constexpr A start = is_floating(dtype_of<A>) ? (A)__builtin_inf() : (A)(~((uint64_t)1 << 63));
+  template <class T>
+  WEFT_INLINE T combine(T a, T b) {
+    return vmin(a, b);
+  }
+};
+template <class A>
+struct Any : Sum<A> {
+  template <class T>
+  WEFT_INLINE T combine(T a, T b) {
+    return a | b;
+  }
+};
+template <class A>
+struct All : Sum<A> {
+  static constexpr A start = 1;
+  template <class T>
+  WEFT_INLINE T combine(T a, T b) {
+    return a & b;
+  }
+};
+
+template <class Op, class Acc>
+void combine_into(Acc* a, const Acc* b, int64_t n) {
+  each_vector<vec_of<Acc>>(n,
+                           [=](int64_t j, auto io) { io.store(a + j, Op::combine(io.load(a + j), io.load(b + j))); });
+}
+
+// acc[j] = combine over i of x[i * row + j]. Four rows at a time, so that acc is read and written less often.
+template <class Op, class Acc>
+void fold_rows(Acc* acc, const Acc* x, int64_t rows, int64_t row, int64_t columns, const Acc* center) {
+  using V = vec_of<Acc>;
+  int64_t i = 0;
+  for (; i + 4 <= rows; i += 4, x += 4 * row)
+    each_vector<V>(columns, [=](int64_t j, auto io) {
+      V c = Op::centered ? io.load(center + j) : V{};
+      V low = Op::combine(Op::of(io.load(x + j), c), Op::of(io.load(x + row + j), c));
+      V high = Op::combine(Op::of(io.load(x + 2 * row + j), c), Op::of(io.load(x + 3 * row + j), c));
+      io.store(acc + j, Op::combine(io.load(acc + j), Op::combine(low, high)));
+    });
+  for (; i < rows; ++i, x += row)
+    each_vector<V>(columns, [=](int64_t j, auto io) {
+      io.store(acc + j,
+               Op::combine(io.load(acc + j), Op::of(io.load(x + j), Op::centered ? io.load(center + j) : V{})));
+    });
+}
+
+// n elements beside each other to one, in kChains vectors.
+template <class Op, class Acc>
+Acc fold_line(const Acc* x, int64_t n, Acc center) {
+  using V = vec_of<Acc>;
+  constexpr int w = lanes<V>;
+  V c = splat<V>(center), acc[kChains];
+  int64_t i = 0;
+#pragma GCC unroll 8
+  for (int k = 0; k < kChains; ++k) acc[k] = splat<V>(Op::start);
+  for (; i + kChains * w <= n; i += kChains * w) {
+#pragma GCC unroll 8
+    for (int k = 0; k < kChains; ++k) acc[k] = Op::combine(acc[k], Op::of(load<V>(x + i + k * w), c));
+  }
+  for (; i + w <= n; i += w) acc[0] = Op::combine(acc[0], Op::of(load<V>(x + i), c));
+  if (i < n) {
+    mask_of<V> inside = iota<vec_of<scalar_of<mask_of<V>>>>() < (scalar_of<mask_of<V>>)(n - i);
+    acc[1] = Op::combine(acc[1], inside ? Op::of(load_n<V>(x + i, n - i), c) : splat<V>(Op::start));
+  }
+  V total = Op::combine(Op::combine(acc[0], acc[1]), Op::combine(acc[2], acc[3]));
+  return fold<Acc, WEFT_VEC_BYTES>(total, [](auto p, auto q) { return Op::combine(p, q); });
+}
+
+// All that the machinery below has to know of an operation, so that it is compiled once per accumulator.
+template <class Acc>
+struct Operation {
+  Acc start;
+  bool centered;
+  void (*fold_rows)(Acc*, const Acc*, int64_t, int64_t, int64_t, const Acc*);
+  Acc (*fold_line)(const Acc*, int64_t, Acc);
+  void (*combine)(Acc*, const Acc*, int64_t);
+};
+template <class Op, class Acc = typename Op::Acc>
+constexpr Operation<Acc> operation{Op::start, Op::centered, fold_rows<Op, Acc>, fold_line<Op, Acc>,
+                                   combine_into<Op, Acc>};
+
+}  // namespace
+
+}  // namespace weft::WEFT_ISA
