@@ -22,7 +22,6 @@ namespace weft {
   BIND(pool)                \
   BIND(random)              \
   BIND(optimizer)           \
-  BIND(cat)                 \
   BIND(plan)                \
   BIND(probe)               \
   BIND(reduce)              \
