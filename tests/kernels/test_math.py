@@ -1,0 +1,127 @@
+"""Errors of the vector functions in units of the last place, over floats of every exponent, on every instruction set.
+
+Operations flush denormals, so results below the smallest normal number may be zero."""
+
+import math
+
+import numpy as np
+import pytest
+import weft.nn.functional as F
+
+import weft
+from weft.testing import to_numpy
+
+SMALLEST, LARGEST = np.finfo(np.float32).tiny, float(np.finfo(np.float32).max)
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+def log_sigmoid(x):
+    return np.minimum(x, 0) - np.log1p(np.exp(-np.abs(x)))
+
+
+def gelu(x):
+    return x * np.array([0.5 * math.erfc(-v / math.sqrt(2)) for v in x.tolist()])
+
+
+def erf(x):
+    return np.array([math.erf(v) for v in x.tolist()])
+
+
+# name: (function, reference in float64, bound in ulp)
+FUNCTIONS = {
+    "exp": (weft.exp, np.exp, 1.0),
+    "exp2": (weft.exp2, np.exp2, 1.0),
+    "expm1": (weft.expm1, np.expm1, 1.5),
+    "log": (weft.log, np.log, 1.0),
+    "log2": (weft.log2, np.log2, 1.2),
+    "log10": (weft.log10, np.log10, 1.1),
+    "log1p": (weft.log1p, np.log1p, 1.6),
+    "tanh": (weft.tanh, np.tanh, 5.5),
+    "sigmoid": (weft.sigmoid, sigmoid, 2.6),
+    "erf": (weft.erf, erf, 6.5),
+    "sin": (weft.sin, np.sin, 1.6),
+    "cos": (weft.cos, np.cos, 1.6),
+    "sqrt": (weft.sqrt, np.sqrt, 0.5001),
+    "rsqrt": (weft.rsqrt, lambda x: 1 / np.sqrt(x), 1.1),
+    "gelu": (F.gelu, gelu, 7.0),
+    "silu": (F.silu, lambda x: x * sigmoid(x), 3.0),
+    "logsigmoid": (F.logsigmoid, log_sigmoid, 3.5),
+    "cube root of a power": (lambda x: weft.pow(x, 1 / 3), lambda x: np.power(x, 1 / 3), 0.5001),
+    "power of x": (lambda x: weft.pow(0.75, x), lambda x: np.power(0.75, x), 0.5001),
+}
+
+
+def worst(function, reference, x):
+    """The largest error over the floats x, in units of the last place of the true value."""
+    x = x[(np.abs(x) >= SMALLEST) | ~np.isfinite(x) | (x == 0)]
+    with np.errstate(all="ignore"):
+        want = reference(x.astype(np.float64))
+    got = to_numpy(function(weft.tensor(x)))
+    rounded = want.astype(np.float32)
+    nan = np.isnan(rounded)
+    assert (np.isnan(got) == nan).all(), x[np.isnan(got) != nan][:5]
+    infinite = np.abs(want) > LARGEST * (1 + 2.0**-23)
+    assert (np.isinf(got[infinite]) & (np.sign(got[infinite]) == np.sign(want[infinite]))).all(), x[infinite][:5]
+    tiny = np.abs(want) < SMALLEST
+    assert (np.abs(got[tiny]) <= SMALLEST).all(), x[tiny][:5]
+    normal = ~(nan | infinite | tiny) & np.isfinite(got)
+    w, g = want[normal], got[normal].astype(np.float64)
+    ulp = np.exp2(np.floor(np.log2(np.abs(w))) - 23)
+    error = np.abs(g - w) / ulp
+    return float(error.max(initial=0.0))
+
+
+def every(step, first=0):
+    bits = np.arange(first, 2**32, step, dtype=np.uint64).astype(np.uint32)
+    return bits.view(np.float32)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_errors_in_ulp(isa, name):
+    function, reference, bound = FUNCTIONS[name]
+    step = 40009 if reference in (erf, gelu) else 10007
+    near = np.linspace(-20, 20, 20001, dtype=np.float32)
+    special = np.array([0, -0.0, np.inf, -np.inf, np.nan, 88.72, 88.73, 89, 104, -87.3, 128, -126, 1], np.float32)
+    x = np.concatenate([every(step), near, special])
+    assert worst(function, reference, x) <= bound
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [n for n in FUNCTIONS if FUNCTIONS[n][1] not in (erf, gelu)])
+def test_all_floats(isa, name):
+    function, reference, bound = FUNCTIONS[name]
+    block = 2**24
+    for first in range(0, 2**32, block):
+        x = np.arange(first, first + block, dtype=np.uint64).astype(np.uint32).view(np.float32)
+        assert worst(function, reference, x) <= bound, first
+
+
+@pytest.mark.parametrize("name", ["exp", "exp2", "expm1", "log", "log1p", "tanh", "sigmoid", "sin", "cos", "sqrt"])
+def test_float64(isa, name):
+    """Against the same in extended precision where the machine has it."""
+    if np.finfo(np.longdouble).eps > 1e-18:
+        pytest.skip("no extended precision")
+    function, reference, _ = FUNCTIONS[name]
+    random = np.random.default_rng(0)
+    x = np.concatenate([random.standard_normal(20000) * 10.0 ** random.integers(-8, 3, 20000), [0.0, 1.0, -1.0]])
+    with np.errstate(all="ignore"):
+        want = reference(x.astype(np.longdouble))
+    got = to_numpy(function(weft.tensor(x)))
+    ok = np.isfinite(want) & (np.abs(want) > 1e-300) & (np.abs(want) < 1e300)
+    assert (np.isnan(got) == np.isnan(want)).all()
+    ulp = np.exp2(np.floor(np.log2(np.abs(want[ok]).astype(np.float64))) - 52)
+    assert float((np.abs(got[ok] - want[ok]) / ulp).max()) <= 3.0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_lanes_are_alike(isa, dtype):
+    """A value's result does not depend on where in a vector, or in its tail, it stands."""
+    x = np.random.default_rng(0).standard_normal(100).astype(dtype)
+    for name in ["exp", "log1p", "tanh", "sin", "erf"]:
+        y = to_numpy(getattr(weft, name)(weft.tensor(np.abs(x))))
+        for i in (0, 1, 7, 15, 16, 63, 64, 99):
+            one = to_numpy(getattr(weft, name)(weft.tensor(np.abs(x[i : i + 1]))))
+            assert one[0] == y[i], (name, i)
