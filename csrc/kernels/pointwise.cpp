@@ -85,7 +85,17 @@ static void long_row(const Pointwise& a, Row<T> row, Buffers<T>& b, int64_t out_
   }
 }
 
-// `count` whole short rows from row `first` on, packed into one chunk.
+// Rows that follow each other without gaps.
+static bool is_dense(const Pointwise& a, const int64_t* strides) {
+  int64_t step = 1;
+  for (int d = a.ndim - 1; d >= 0; --d) {
+    if (strides[d] != step) return false;
+    step *= a.shape[d];
+  }
+  return true;
+}
+
+// `count` whole short rows from row `first` on, as one chunk: what is not dense is packed row by row.
 template <class T>
 static void short_rows(const Pointwise& a, Row<T> row, Buffers<T>& b, int64_t first, int64_t count) {
   int last = a.ndim - 1;
@@ -98,17 +108,29 @@ static void short_rows(const Pointwise& a, Row<T> row, Buffers<T>& b, int64_t fi
     in[k] = x.data ? b.in[k] : b.repeated[k];
     if (!x.data) continue;
     int64_t size = size_of(x.dtype);
-    char* raw = x.dtype == dtype_of<T> ? (char*)b.in[k] : b.raw;
-    Walk<1> w{last, a.shape, {x.strides}, {}, {}};
-    w.seek(first);
-    for (int64_t r = 0; r < count; ++r, w.next())
-      gather(raw + r * inner * size, (const char*)x.data + w.offset[0] * size, x.strides[last], inner, size);
-    if (x.dtype != dtype_of<T>) converter(dtype_of<T>, x.dtype)(b.in[k], raw, n);
+    bool same = x.dtype == dtype_of<T>;
+    const char* packed = (const char*)x.data + first * inner * size;
+    if (!is_dense(a, x.strides)) {
+      char* to = same ? (char*)b.in[k] : b.raw;
+      Walk<1> w{last, a.shape, {x.strides}, {}, {}};
+      w.seek(first);
+      for (int64_t r = 0; r < count; ++r, w.next())
+        gather(to + r * inner * size, (const char*)x.data + w.offset[0] * size, x.strides[last], inner, size);
+      packed = to;
+    }
+    if (same)
+      in[k] = reinterpret_cast<const T*>(packed);
+    else
+      converter(dtype_of<T>, x.dtype)(b.in[k], packed, n);
   }
-  row(b.out, in, mask, n, a.params);
   int64_t size = size_of(a.out_dtype);
+  bool dense = is_dense(a, a.out_strides), same = a.out_dtype == dtype_of<T>;
+  char* out = (char*)a.out + first * inner * size;
+  row(dense && same ? reinterpret_cast<T*>(out) : b.out, in, mask, n, a.params);
+  if (dense && same) return;
+  if (dense) return converter(a.out_dtype, dtype_of<T>)(out, b.out, n);
   const char* raw = (const char*)b.out;
-  if (a.out_dtype != dtype_of<T>) {
+  if (!same) {
     converter(a.out_dtype, dtype_of<T>)(b.raw, b.out, n);
     raw = b.raw;
   }

@@ -25,7 +25,7 @@ Tensor derivative(PointwiseOp op, const Operand& dy, const Operand& a, const Ope
 
 Tensor op2(PointwiseOp op, const Operand& a, const Operand& b) { return binary_operand(op, a, b); }
 
-// Gradients before broadcasting is undone. `y` is the result, for those that need it.
+// Gradients before broadcasting is undone, of all but sums. `y` is the result, for those that need it.
 Tensor grad_of_first(PointwiseOp op, const Tensor& dy, const Operand& a, const Operand& b) {
   Operand g = as_operand(dy);
   switch (op) {
@@ -37,15 +37,12 @@ Tensor grad_of_first(PointwiseOp op, const Tensor& dy, const Operand& a, const O
     case PointwiseOp::Atan2: return DERIVATIVE(Atan2Grad, g, a, b);
     case PointwiseOp::DivTrunc:
     case PointwiseOp::DivFloor: return mul(dy, 0.0);
-    default: return dy;  // add, sub, remainder, fmod
+    default: return dy;  // remainder, fmod
   }
 }
-Tensor grad_of_second(PointwiseOp op, const Tensor& dy, const Operand& a, const Operand& b, const Tensor& y,
-                      double alpha) {
+Tensor grad_of_second(PointwiseOp op, const Tensor& dy, const Operand& a, const Operand& b, const Tensor& y) {
   Operand g = as_operand(dy);
   switch (op) {
-    case PointwiseOp::Add: return alpha == 1 ? dy : mul(dy, alpha);
-    case PointwiseOp::Sub: return mul(dy, -alpha);
     case PointwiseOp::Mul: return op2(PointwiseOp::Mul, g, a);
     case PointwiseOp::Div: return DERIVATIVE(DivGradOther, g, as_operand(y), b);
     case PointwiseOp::Pow: return DERIVATIVE(PowGradExponent, g, a, as_operand(y));
@@ -59,13 +56,28 @@ Tensor grad_of_second(PointwiseOp op, const Tensor& dy, const Operand& a, const 
 }
 #undef DERIVATIVE
 
-bool reads_operands(PointwiseOp op) { return op != PointwiseOp::Add && op != PointwiseOp::Sub; }
-bool reads_result(PointwiseOp op) { return op == PointwiseOp::Div || op == PointwiseOp::Pow; }
+// What the gradients that are wanted read: the operands, the result.
+struct Needs {
+  bool a, b, y;
+};
+Needs needs_of(PointwiseOp op, bool da, bool db) {
+  switch (op) {
+    case PointwiseOp::Mul: return {db, da, false};
+    case PointwiseOp::Div: return {false, true, db};
+    case PointwiseOp::Pow: return {true, da, db};
+    case PointwiseOp::Maximum:
+    case PointwiseOp::Minimum:
+    case PointwiseOp::Atan2: return {true, true, false};
+    case PointwiseOp::Remainder:
+    case PointwiseOp::Fmod: return {db, db, false};
+    default: return {false, false, false};
+  }
+}
+bool is_sum(PointwiseOp op) { return op == PointwiseOp::Add || op == PointwiseOp::Sub; }
 
 // What goes back through y = op(a, b); kept values of an in-place change are copies made before it.
 struct BinaryBackward {
   PointwiseOp op;
-  double alpha;
   Origin first, second;
   Kept a, b;
   Saved y;
@@ -75,7 +87,7 @@ struct BinaryBackward {
     Operand va = a.get(ctx), vb = b.get(ctx);
     Tensor da = wants_a ? first.back(grad_of_first(op, dy, va, vb)) : Tensor();
     Tensor result = wants_b && y.defined() ? y.get(ctx) : Tensor();
-    Tensor db = wants_b ? second.back(grad_of_second(op, dy, va, vb, result, alpha)) : Tensor();
+    Tensor db = wants_b ? second.back(grad_of_second(op, dy, va, vb, result)) : Tensor();
     return ctx.grads(std::move(da), std::move(db));
   }
 };
@@ -141,13 +153,14 @@ Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b, double
   check_integers(op, common, a, b);
   Tensor y = pointwise(op, args, 2, typing_of(op, common), params_of(alpha));
   if (!is_floating(y.dtype()) || (!takes_gradient(a) && !takes_gradient(b))) return y;
-  if (!reads_operands(op)) {
+  if (is_sum(op)) {
     double slope = op == PointwiseOp::Sub ? -alpha : alpha;
     record(name_of(op), {a.tensor, b.tensor}, {y}, SumBackward{slope, Origin(a), Origin(b)});
   } else {
-    Saved result = reads_result(op) && takes_gradient(b) ? Saved::output(y) : Saved();
+    Needs needs = needs_of(op, takes_gradient(a), takes_gradient(b));
     record(name_of(op), {a.tensor, b.tensor}, {y},
-           BinaryBackward{op, alpha, Origin(a), Origin(b), Kept(a), Kept(b), std::move(result)});
+           BinaryBackward{op, Origin(a), Origin(b), Kept(a, needs.a), Kept(b, needs.b),
+                          needs.y ? Saved::output(y) : Saved()});
   }
   return y;
 }
@@ -162,20 +175,20 @@ void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, double al
   check_castable(op, typing.result, x.dtype());
   bool records = is_floating(x.dtype()) && (needs_grad(x) || takes_gradient(b));
   Operand before = a, other = b;
-  if (records && reads_operands(op)) {
-    before.tensor = clone(x);
-    if (!b.is_number() && b.tensor.get()->storage.get() == x.get()->storage.get()) other.tensor = clone(b.tensor);
-  }
+  Needs needs = needs_of(op, needs_grad(x), takes_gradient(b));
+  if (records && needs.a) before.tensor = clone(x);
+  if (records && needs.b && !b.is_number() && b.tensor.get()->storage.get() == x.get()->storage.get())
+    other.tensor = clone(b.tensor);
   pointwise_into(op, x, args, 2, typing.computed, params_of(alpha));
   change.done();
   if (!records) return;
-  if (!reads_operands(op)) {
+  if (is_sum(op)) {
     double slope = op == PointwiseOp::Sub ? -alpha : alpha;
     record_inplace(name_of(op), x, {x, b.tensor}, SumBackward{slope, Origin(a), Origin(b)});
   } else {
-    Saved result = reads_result(op) && takes_gradient(b) ? Saved::output(x) : Saved();
     record_inplace(name_of(op), x, {x, b.tensor},
-                   BinaryBackward{op, alpha, Origin(a), Origin(b), Kept(before), Kept(other), std::move(result)});
+                   BinaryBackward{op, Origin(a), Origin(b), Kept(before, needs.a), Kept(other, needs.b),
+                                  needs.y ? Saved::output(x) : Saved()});
   }
 }
 

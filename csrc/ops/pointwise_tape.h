@@ -20,12 +20,13 @@ struct Origin {
   Tensor back(const Tensor& g) const { return to(g.shape() == shape ? g : sum_to(g, shape), dtype); }
 };
 
-// An operand kept for backward.
+// An operand kept for backward, if that will read it.
 struct Kept {
   Saved saved;
   Operand plain;
-  explicit Kept(const Operand& o) : plain(o) {
-    if (!o.is_number()) saved = Saved(o.tensor), plain.tensor = {};
+  Kept(const Operand& o, bool needed) : plain(o) {
+    plain.tensor = {};
+    if (needed && !o.is_number()) saved = Saved(o.tensor);
   }
   Operand get(Backward& b) const {
     Operand o = plain;

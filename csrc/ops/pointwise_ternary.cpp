@@ -25,6 +25,26 @@ Expr ternary_grad(PointwiseOp op, int k, const Expr& dy, const Expr& a, const Ex
   }
 }
 
+// Whether the gradient of operand k reads operand j.
+bool reads(PointwiseOp op, int k, int j) {
+  switch (op) {
+    case PointwiseOp::Where: return j == 0;
+    case PointwiseOp::Lerp: return (k == 2) != (j == 2);
+    case PointwiseOp::Addcmul: return k + j == 3 && k > 0 && j > 0;
+    case PointwiseOp::Addcdiv: return k > 0 && (j == 2 || (k == 2 && j == 1));
+    default: return true;
+  }
+}
+struct Needs {
+  bool operand[3] = {};
+};
+Needs needs_of(PointwiseOp op, const Operand (&v)[3]) {
+  Needs n;
+  for (int k = 0; k < 3; ++k)
+    for (int j = 0; j < 3; ++j) n.operand[j] |= takes_gradient(v[k]) && reads(op, k, j);
+  return n;
+}
+
 struct TernaryBackward {
   PointwiseOp op;
   Params params;
@@ -53,9 +73,14 @@ Typing ternary_typing(PointwiseOp op, const Arg* args) {
 Tensor ternary(PointwiseOp op, const Operand& a, const Operand& b, const Operand& c, Params params) {
   const Arg args[] = {a, b, c};
   Tensor y = pointwise(op, args, 3, ternary_typing(op, args), params);
-  if (is_floating(y.dtype()) && (takes_gradient(a) || takes_gradient(b) || takes_gradient(c)))
-    record(name_of(op), {a.tensor, b.tensor, c.tensor}, {y},
-           TernaryBackward{op, params, {Origin(a), Origin(b), Origin(c)}, {Kept(a), Kept(b), Kept(c)}});
+  if (!is_floating(y.dtype()) || (!takes_gradient(a) && !takes_gradient(b) && !takes_gradient(c))) return y;
+  const Operand v[] = {a, b, c};
+  Needs needs = needs_of(op, v);
+  record(name_of(op), {a.tensor, b.tensor, c.tensor}, {y},
+         TernaryBackward{op,
+                         params,
+                         {Origin(a), Origin(b), Origin(c)},
+                         {Kept(a, needs.operand[0]), Kept(b, needs.operand[1]), Kept(c, needs.operand[2])}});
   return y;
 }
 
@@ -70,17 +95,19 @@ void ternary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, const Op
   check_castable(op, typing.result, x.dtype());
   bool records = is_floating(x.dtype()) && (takes_gradient(v[0]) || takes_gradient(v[1]) || takes_gradient(v[2]));
   Operand before[3] = {v[0], v[1], v[2]};
-  if (records)
-    for (Operand& o : before)
-      if (!o.is_number() && o.tensor.get()->storage.get() == x.get()->storage.get()) o.tensor = clone(o.tensor);
+  Needs needs = needs_of(op, v);
+  for (int k = 0; k < 3; ++k)
+    if (records && needs.operand[k] && !v[k].is_number() && v[k].tensor.get()->storage.get() == x.get()->storage.get())
+      before[k].tensor = clone(v[k].tensor);
   pointwise_into(op, x, args, 3, typing.computed, params);
   change.done();
   if (!records) return;
   // x comes first on the tape, as in every change in place.
-  TernaryBackward backward{op,
-                           params,
-                           {Origin(before[0]), Origin(before[1]), Origin(before[2])},
-                           {Kept(before[0]), Kept(before[1]), Kept(before[2])}};
+  TernaryBackward backward{
+      op,
+      params,
+      {Origin(before[0]), Origin(before[1]), Origin(before[2])},
+      {Kept(before[0], needs.operand[0]), Kept(before[1], needs.operand[1]), Kept(before[2], needs.operand[2])}};
   if (!last) {
     record_inplace(name_of(op), x, {x, b.tensor, c.tensor}, std::move(backward));
     return;

@@ -54,6 +54,9 @@ Tensor unary(PointwiseOp op, const Tensor& x, Params params) {
   if (!needs_grad(x) || !is_floating(y.dtype())) return y;
   if ((int)op >= kSmooth) {
     record(name_of(op), {x}, {y}, [](Backward& b) { return b.grads(zero_grad(b.dy())); });
+  } else if (kDerivatives[(int)op].reads == Reads::Nothing) {
+    record(name_of(op), {x}, {y},
+           [op, params](Backward& b) { return b.grads(unary_grad(op, b.dy(), b.dy(), params)); });
   } else if (kDerivatives[(int)op].reads == Reads::Output) {
     record(name_of(op), {x}, {y}, [op, params, y = Saved::output(y)](Backward& b) {
       return b.grads(unary_grad(op, b.dy(), y.get(b), params));
@@ -71,15 +74,18 @@ void unary_inplace(PointwiseOp op, const Tensor& x, Params params) {
   Typing typing = typing_of(op, x.dtype());
   check_castable(op, typing.result, x.dtype());
   bool records = needs_grad(x);
-  bool reads_input = (int)op < kSmooth && kDerivatives[(int)op].reads == Reads::Input;
-  Tensor before = records && reads_input ? clone(x) : Tensor();
+  Reads reads = (int)op < kSmooth ? kDerivatives[(int)op].reads : Reads::Nothing;
+  Tensor before = records && reads == Reads::Input ? clone(x) : Tensor();
   const Arg arg(x);
   pointwise_into(op, x, &arg, 1, typing.computed, params);
   change.done();
   if (!records) return;
   if ((int)op >= kSmooth) {
     record_inplace(name_of(op), x, {x}, [](Backward& b) { return b.grads(zero_grad(b.dy())); });
-  } else if (reads_input) {
+  } else if (reads == Reads::Nothing) {
+    record_inplace(name_of(op), x, {x},
+                   [op, params](Backward& b) { return b.grads(unary_grad(op, b.dy(), b.dy(), params)); });
+  } else if (reads == Reads::Input) {
     record_inplace(name_of(op), x, {x}, [op, params, x = Saved(before)](Backward& b) {
       return b.grads(unary_grad(op, b.dy(), x.get(b), params));
     });
