@@ -13,7 +13,16 @@ struct Expr : Operand {
   explicit Expr(double x) { number = x, integer = (int64_t)x; }
 };
 
-inline Expr apply(PointwiseOp op, const Expr& a, const Expr& b) { return binary_operand(op, a, b); }
+inline Expr apply(PointwiseOp op, const Expr& a, const Expr& b) {
+  if (a.is_number() && b.is_number()) switch (op) {
+      case PointwiseOp::Add: return Expr(a.number + b.number);
+      case PointwiseOp::Sub: return Expr(a.number - b.number);
+      case PointwiseOp::Mul: return Expr(a.number * b.number);
+      case PointwiseOp::Div: return Expr(a.number / b.number);
+      default: break;
+    }
+  return binary_operand(op, a, b);
+}
 inline Expr operator+(const Expr& a, const Expr& b) { return apply(PointwiseOp::Add, a, b); }
 inline Expr operator-(const Expr& a, const Expr& b) { return apply(PointwiseOp::Sub, a, b); }
 inline Expr operator*(const Expr& a, const Expr& b) { return apply(PointwiseOp::Mul, a, b); }
