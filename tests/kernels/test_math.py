@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 import pytest
-import weft.nn.functional as F
 
 import weft
+import weft.nn.functional as F
 from weft.testing import to_numpy
 
 SMALLEST, LARGEST = np.finfo(np.float32).tiny, float(np.finfo(np.float32).max)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import weft.nn.functional as F
 
 import weft
+import weft.nn.functional as F
 from oracle import check, check_same, same_bits, torch
 from weft.testing import assert_close, gradcheck, to_numpy
 
