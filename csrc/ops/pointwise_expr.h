@@ -45,8 +45,12 @@ inline constexpr bool is_integer = false;
 
 inline Expr vselect(const Expr& mask, const Expr& a, const Expr& b) { return where_operand(mask.tensor, a, b); }
 inline Expr vpow(const Expr& a, const Expr& b) { return apply(PointwiseOp::Pow, a, b); }
+inline Expr apply(PointwiseOp op, const Expr& x) {
+  if (x.is_number()) return Expr(unary(op, Tensor::full({}, x.number, DType::Float64)).item());
+  return unary(op, x.tensor);
+}
 #define WEFT_UNARY(name, F) \
-  inline Expr name(const Expr& x) { return unary(PointwiseOp::F, x.tensor); }
+  inline Expr name(const Expr& x) { return apply(PointwiseOp::F, x); }
 WEFT_UNARY(vabs, Abs)
 WEFT_UNARY(vsqrt, Sqrt)
 WEFT_UNARY(vexp, Exp)
