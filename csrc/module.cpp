@@ -21,6 +21,9 @@ namespace weft {
   BIND(losses)              \
   BIND(pool)                \
   BIND(random)              \
+  BIND(gather)              \
+  BIND(sort)                \
+  BIND(scan)                \
   BIND(optimizer)           \
   BIND(plan)                \
   BIND(probe)               \

@@ -8,6 +8,7 @@
 #include "kernels/cross_entropy.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
+#include "kernels/gather.h"
 #include "kernels/index.h"
 #include "kernels/layer_norm.h"
 #include "kernels/matmul.h"
@@ -17,7 +18,9 @@
 #include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/scan.h"
 #include "kernels/softmax.h"
+#include "kernels/sort.h"
 
 #define WEFT_STEMS(STEM)                   \
   STEM(ArgReduceKernels, arg_reduce)       \
@@ -37,6 +40,20 @@
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
   STEM(SoftmaxKernels, softmax)
+#define WEFT_STEMS(STEM)            \
+  STEM(CopyKernels, copy)           \
+  STEM(DropoutKernels, dropout)     \
+  STEM(EmbeddingKernels, embedding) \
+  STEM(GatherKernels, gather)       \
+  STEM(IndexKernels, index)         \
+  STEM(OptimizerKernels, optimizer) \
+  STEM(PointwiseKernels, pointwise) \
+  STEM(ProbeKernels, probe)         \
+  STEM(RandomKernels, random)       \
+  STEM(ReduceKernels, reduce)       \
+  STEM(ScanKernels, scan)           \
+  STEM(SoftmaxKernels, softmax)     \
+  STEM(SortKernels, sort)
 
 namespace weft {
 

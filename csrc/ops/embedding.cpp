@@ -54,7 +54,7 @@ Tensor lookup(const Tensor& ids, const Tensor& weight, const Table& table) {
   launch("embedding", device, kernels(device).embedding.forward, args, (double)y.numel());
   int64_t where_bad = bad.item_int();
   if (where_bad != INT64_MAX) {
-    int64_t id = ids.as_view({}, {}, where_bad).item_int();
+    int64_t id = ids.as_view({}, {}, ids.get()->offset + where_bad).item_int();
     fail(ErrorKind::Index, cat("[embedding] id ", id, " at position ", where_bad,
                                " of the input is out of range: the table has ", table.rows, " rows"));
   }

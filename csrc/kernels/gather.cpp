@@ -1,0 +1,120 @@
+#include "kernels/gather.h"
+
+#include "base/threads.h"
+#include "simd/vec.h"
+
+namespace weft::WEFT_ISA {
+namespace {
+
+constexpr int64_t kGrain = 16 * 1024;  // elements a piece
+
+void check(const IndexCheck& a) {
+  *a.bad = INT64_MAX;
+  parallel_ranges(a.n, kGrain, [&](int64_t begin, int64_t end) {
+    int64_t wrong = 0;
+    for (int64_t i = begin; i < end; ++i) wrong |= (uint64_t)a.index[i] >= (uint64_t)a.size;
+    if (!wrong) return;
+    int64_t first = begin;
+    while ((uint64_t)a.index[first] < (uint64_t)a.size) ++first;
+    int64_t seen = __atomic_load_n(a.bad, __ATOMIC_RELAXED);
+    while (first < seen &&
+           !__atomic_compare_exchange_n(a.bad, &seen, first, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+  });
+}
+
+// body(o, begin, end): columns begin to end of one outer block; no two calls share a place of x.
+template <class F>
+WEFT_INLINE void over_columns(int64_t outer, int64_t count, int64_t inner, const F& body) {
+  if (outer * count * inner == 0) return;
+  int64_t width = kGrain / count + 1, tiles = (inner + width - 1) / width, group = kGrain / (count * inner) + 1;
+  if (tiles > 1)
+    return parallel(outer * tiles, [&](int64_t piece, int) {
+      int64_t begin = piece % tiles * width;
+      body(piece / tiles, begin, begin + width < inner ? begin + width : inner);
+    });
+  parallel_ranges(outer, group, [&](int64_t begin, int64_t end) {
+    for (int64_t o = begin; o < end; ++o) body(o, (int64_t)0, inner);
+  });
+}
+
+template <class T>
+void gather_elements(const Gather& a) {
+  over_columns(a.outer, a.count, a.inner, [&](int64_t o, int64_t begin, int64_t end) {
+    const T* x = static_cast<const T*>(a.x) + o * a.size * a.inner;
+    T* y = static_cast<T*>(a.y) + o * a.count * a.inner;
+    const int64_t* index = a.index + o * a.count * a.inner;
+    if (a.inner == 1) {
+      for (int64_t k = 0; k < a.count; ++k) y[k] = x[index[k]];
+      return;
+    }
+    for (int64_t k = 0; k < a.count; ++k)
+      for (int64_t j = begin; j < end; ++j) y[k * a.inner + j] = x[index[k * a.inner + j] * a.inner + j];
+  });
+}
+
+void gather(const Gather& a) {
+  switch (size_of(a.dtype)) {
+    case 1: return gather_elements<uint8_t>(a);
+    case 2: return gather_elements<uint16_t>(a);
+    case 4: return gather_elements<uint32_t>(a);
+    default: return gather_elements<uint64_t>(a);
+  }
+}
+
+template <class T, class Put>
+WEFT_INLINE void scatter_elements(const Scatter& a, const Put& put) {
+  over_columns(a.outer, a.count, a.inner, [&](int64_t o, int64_t begin, int64_t end) {
+    T* x = static_cast<T*>(a.x) + o * a.size * a.inner;
+    const T* src = static_cast<const T*>(a.src) + o * a.count * a.inner * a.src_step;
+    const int64_t* index = a.index + o * a.count * a.inner;
+    for (int64_t k = 0; k < a.count; ++k)
+      for (int64_t j = begin; j < end; ++j) {
+        int64_t i = k * a.inner + j;
+        put(x[index[i] * a.inner + j], src[i * a.src_step]);
+      }
+  });
+}
+
+template <class T>
+void set(const Scatter& a) {
+  scatter_elements<T>(a, [](T& x, T v) { x = v; });
+}
+template <class T>
+void add(const Scatter& a) {
+  scatter_elements<T>(a, [](T& x, T v) { x = (T)(x + v); });
+}
+template <class T>
+void add_half(const Scatter& a) {
+  scatter_elements<T>(a, [](T& x, T v) { from_float(&x, to_float(x) + to_float(v)); });
+}
+
+void scatter(const Scatter& a) {
+  if (!a.add) switch (size_of(a.dtype)) {
+      case 1: return set<uint8_t>(a);
+      case 2: return set<uint16_t>(a);
+      case 4: return set<uint32_t>(a);
+      default: return set<uint64_t>(a);
+    }
+  switch (a.dtype) {
+    case DType::Bool: return scatter_elements<uint8_t>(a, [](uint8_t& x, uint8_t v) { x |= v; });
+    case DType::UInt8:
+    case DType::Int8: return add<uint8_t>(a);
+    case DType::Int16: return add<uint16_t>(a);
+    case DType::Int32: return add<uint32_t>(a);
+    case DType::Int64: return add<uint64_t>(a);
+    case DType::Float16: return add_half<float16>(a);
+    case DType::BFloat16: return add_half<bfloat16>(a);
+    case DType::Float32: return add<float>(a);
+    case DType::Float64: return add<double>(a);
+  }
+}
+
+}  // namespace
+
+void fill(GatherKernels& k) {
+  k.check = check;
+  k.gather = gather;
+  k.scatter = scatter;
+}
+
+}  // namespace weft::WEFT_ISA

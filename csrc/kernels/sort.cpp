@@ -1,0 +1,169 @@
+#include "kernels/sort.h"
+
+#include <cstddef>
+
+#include "base/threads.h"
+#include "simd/vec.h"
+
+namespace weft::WEFT_ISA {
+namespace {
+
+// Unsigned keys in the order of the values.
+WEFT_INLINE uint32_t key_of(float x) {
+  if (x != x) return UINT32_MAX;
+  uint32_t bits = __builtin_bit_cast(uint32_t, x == 0 ? 0.0f : x);
+  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
+}
+WEFT_INLINE uint64_t key_of(double x) {
+  if (x != x) return UINT64_MAX;
+  uint64_t bits = __builtin_bit_cast(uint64_t, x == 0 ? 0.0 : x);
+  return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
+}
+WEFT_INLINE uint32_t key_of(float16 x) { return key_of(to_float(x)); }
+WEFT_INLINE uint32_t key_of(bfloat16 x) { return key_of(to_float(x)); }
+WEFT_INLINE uint32_t key_of(uint8_t x) { return x; }
+WEFT_INLINE uint32_t key_of(int8_t x) { return (uint32_t)x ^ 0x80000000u; }
+WEFT_INLINE uint32_t key_of(int16_t x) { return (uint32_t)x ^ 0x80000000u; }
+WEFT_INLINE uint32_t key_of(int32_t x) { return (uint32_t)x ^ 0x80000000u; }
+WEFT_INLINE uint64_t key_of(int64_t x) { return (uint64_t)x ^ (uint64_t)1 << 63; }
+
+// A key and where it was. No two are equal, so any sort of them is stable.
+struct Item32 {
+  uint64_t packed;
+  Item32() = default;
+  Item32(uint32_t key, uint64_t index) : packed((uint64_t)key << 32 | index) {}
+  bool operator<(Item32 o) const { return packed < o.packed; }
+  int64_t index() const { return (int64_t)(packed & 0xffffffffu); }
+  uint8_t digit(int pass) const { return (uint8_t)(packed >> (32 + 8 * pass)); }
+  static constexpr int passes = 4;
+};
+struct Item64 {
+  uint64_t key, at;
+  Item64() = default;
+  Item64(uint64_t key, uint64_t index) : key(key), at(index) {}
+  bool operator<(const Item64& o) const { return key < o.key || (key == o.key && at < o.at); }
+  int64_t index() const { return (int64_t)at; }
+  uint8_t digit(int pass) const { return (uint8_t)(key >> (8 * pass)); }
+  static constexpr int passes = 8;
+};
+
+template <int KeyBytes>
+struct ItemOf {
+  using type = Item64;
+};
+template <>
+struct ItemOf<4> {
+  using type = Item32;
+};
+
+template <class Item>
+void insertion_sort(Item* a, int64_t n) {
+  for (int64_t i = 1; i < n; ++i) {
+    Item x = a[i];
+    int64_t j = i;
+    for (; j > 0 && x < a[j - 1]; --j) a[j] = a[j - 1];
+    a[j] = x;
+  }
+}
+
+// Least significant digit first; passes whose digit is the same everywhere are left out. Returns where the result is.
+template <class Item>
+Item* radix_sort(Item* a, Item* b, int64_t n) {
+  int64_t counts[Item::passes][256] = {};
+  for (int64_t i = 0; i < n; ++i)
+    for (int p = 0; p < Item::passes; ++p) ++counts[p][a[i].digit(p)];
+  for (int p = 0; p < Item::passes; ++p) {
+    int64_t* count = counts[p];
+    if (count[a[0].digit(p)] == n) continue;
+    for (int64_t d = 0, sum = 0; d < 256; ++d) {
+      int64_t c = count[d];
+      count[d] = sum;
+      sum += c;
+    }
+    for (int64_t i = 0; i < n; ++i) b[count[a[i].digit(p)]++] = a[i];
+    Item* t = a;
+    a = b;
+    b = t;
+  }
+  return a;
+}
+
+// The k least items, in order, in the first places: a heap with the greatest of them on top.
+template <class Item>
+void sift_down(Item* heap, int64_t n, int64_t i) {
+  Item x = heap[i];
+  for (int64_t child; (child = 2 * i + 1) < n; i = child) {
+    child += child + 1 < n && heap[child] < heap[child + 1];
+    if (!(x < heap[child])) break;
+    heap[i] = heap[child];
+  }
+  heap[i] = x;
+}
+template <class Item>
+void select_least(Item* a, int64_t n, int64_t k) {
+  for (int64_t i = k / 2 - 1; i >= 0; --i) sift_down(a, k, i);
+  for (int64_t i = k; i < n; ++i)
+    if (a[i] < a[0]) {
+      a[0] = a[i];
+      sift_down(a, k, (int64_t)0);
+    }
+  for (int64_t m = k - 1; m > 0; --m) {
+    Item t = a[0];
+    a[0] = a[m];
+    a[m] = t;
+    sift_down(a, m, (int64_t)0);
+  }
+}
+
+template <class T>
+void sort_rows(const Sort& a) {
+  using Key = decltype(key_of(T{}));
+  using Item = typename ItemOf<sizeof(Key)>::type;
+  int64_t n = a.cols, k = a.k, stride = sort_scratch(n, a.dtype);
+  Key flip = a.descending ? (Key) ~(Key)0 : 0;
+  Pieces p = cut(a.rows, 8 * 1024 / (n + 1) + 1);
+  parallel(
+      p.count,
+      [&](int64_t piece, int worker) {
+        Item* items = reinterpret_cast<Item*>(static_cast<char*>(a.workspace) + worker * stride);
+        int64_t end = (piece + 1) * p.size < a.rows ? (piece + 1) * p.size : a.rows;
+        for (int64_t r = piece * p.size; r < end; ++r) {
+          const T* x = static_cast<const T*>(a.x) + r * n;
+          for (int64_t i = 0; i < n; ++i) items[i] = Item(key_of(x[i]) ^ flip, (uint64_t)i);
+          Item* sorted = items;
+          if (n <= 32)
+            insertion_sort(items, n);
+          else if (k <= n / 8)
+            select_least(items, n, k);
+          else
+            sorted = radix_sort(items, items + n, n);
+          for (int64_t i = 0; i < k; ++i) {
+            a.indices[r * k + i] = sorted[i].index();
+            static_cast<T*>(a.values)[r * k + i] = x[sorted[i].index()];
+          }
+        }
+      },
+      a.workers);
+}
+
+void sort(const Sort& a) {
+  if (a.cols == 0 || a.k == 0) return;
+  switch (a.dtype) {
+    case DType::Bool:
+    case DType::UInt8: return sort_rows<uint8_t>(a);
+    case DType::Int8: return sort_rows<int8_t>(a);
+    case DType::Int16: return sort_rows<int16_t>(a);
+    case DType::Int32: return sort_rows<int32_t>(a);
+    case DType::Int64: return sort_rows<int64_t>(a);
+    case DType::Float16: return sort_rows<float16>(a);
+    case DType::BFloat16: return sort_rows<bfloat16>(a);
+    case DType::Float32: return sort_rows<float>(a);
+    case DType::Float64: return sort_rows<double>(a);
+  }
+}
+
+}  // namespace
+
+void fill(SortKernels& k) { k.sort = sort; }
+
+}  // namespace weft::WEFT_ISA
