@@ -103,13 +103,6 @@ WEFT_INLINE uint64_t scale64(uint64_t w, uint64_t range) {
 }
 
 template <class T>
-WEFT_INLINE void put(T* y, double v) {
-  if constexpr (sizeof(T) == 2 && is_half(dtype_of<T>))
-    from_float(y, (float)v);
-  else
-    *y = (T)v;
-}
-template <class T>
 WEFT_INLINE void put_int(T* y, int64_t v) {
   if constexpr (is_half(dtype_of<T>))
     from_float(y, (float)v);
@@ -181,6 +174,26 @@ void fill_random(const RandomFill& a) {
   }
 }
 
+void choice(const RandomChoice& a) {
+  uint64_t offset = offset_of(a.stream);
+  parallel_ranges(a.rows * a.samples, kGrain / 16, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const double* cdf = a.cdf + i / a.samples * a.cols;
+      double total = cdf[a.cols - 1], t = unit53(word64(a.stream.seed, offset, i)) * total;
+      t = t < total ? t : __builtin_nextafter(total, 0);  // the product may round up
+      int64_t low = 0, high = a.cols - 1;
+      while (low < high) {
+        int64_t middle = (low + high) / 2;
+        if (cdf[middle] > t)
+          high = middle;
+        else
+          low = middle + 1;
+      }
+      a.y[i] = low;
+    }
+  });
+}
+
 void permutation(const RandomPermutation& a) {
   uint64_t offset = offset_of(a.stream);
   for (int64_t i = 0; i < a.n; ++i) a.y[i] = i;
@@ -195,6 +208,7 @@ void permutation(const RandomPermutation& a) {
 
 void fill(RandomKernels& k) {
   k.fill = fill_random;
+  k.choice = choice;
   k.permutation = permutation;
 }
 

@@ -8,6 +8,7 @@
 //               v are words 2k and 2k + 1 (float64: two words each)
 //   Integer:    low + floor(range * w / 2^64), w from words 2i and 2i + 1; range 0 means 2^64
 //   Bernoulli:  u < p[i] (p null: u < a) as 0 or 1, u of 24 bits from word i
+//   choice:  the first c with cdf[r, c] > u * cdf[r, cols - 1], u of 53 bits from words 2i and 2i + 1
 //   permutation:  0 .. n-1 shuffled by Fisher and Yates, last place first, place i by words 2i and 2i + 1
 #pragma once
 
@@ -43,8 +44,16 @@ struct RandomPermutation {
   RandomStream stream;
 };
 
+struct RandomChoice {
+  int64_t* y;         // [rows, samples]
+  const double* cdf;  // [rows, cols], never falling, the last positive
+  int64_t rows, cols, samples;
+  RandomStream stream;
+};
+
 struct RandomKernels {
   void (*fill)(const RandomFill&) = nullptr;
+  void (*choice)(const RandomChoice&) = nullptr;
   void (*permutation)(const RandomPermutation&) = nullptr;
 };
 

@@ -3,6 +3,9 @@
 #include <cmath>
 
 #include "ops/copy.h"
+#include "ops/pointwise.h"
+#include "ops/scan.h"
+#include "ops/sort.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
@@ -105,6 +108,48 @@ Tensor bernoulli(const Tensor& p, Generator* generator) {
   return y;
 }
 
+Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, Generator* generator) {
+  WEFT_CHECK(is_floating(weights.dtype()), Runtime, "[multinomial] expected weights of a floating dtype, got ",
+             name_of(weights.dtype()));
+  WEFT_CHECK(weights.dim() == 1 || weights.dim() == 2, Runtime,
+             "[multinomial] expected weights of 1 or 2 dimensions, got ", to_string(weights.shape()));
+  WEFT_CHECK(samples > 0, Runtime, "[multinomial] expected num_samples > 0, got ", samples);
+  GradMode off(false);
+  Tensor w = contiguous(to(to(weights.detach(), Device{}), DType::Float64));
+  int64_t cols = w.shape().back(), rows = cols ? w.numel() / cols : 0;
+  WEFT_CHECK(cols > 0, Runtime, "[multinomial] expected at least one weight, got ", to_string(weights.shape()));
+  for (int64_t r = 0; r < rows; ++r) {
+    int64_t positive = 0;
+    for (int64_t c = 0; c < cols; ++c) {
+      double v = w.ptr<double>()[r * cols + c];
+      WEFT_CHECK(v >= 0 && std::isfinite(v), Runtime, "[multinomial] expected finite weights >= 0, got ", v, " in row ",
+                 r, " at ", c);
+      positive += v > 0;
+    }
+    WEFT_CHECK(positive >= (replacement ? 1 : samples), Runtime, "[multinomial] expected at least ",
+               replacement ? 1 : samples, " weights above 0 in row ", r, ", got ", positive);
+  }
+  Dims shape = w.shape();
+  shape[shape.n - 1] = samples;
+  Tensor y;
+  if (replacement) {
+    y = Tensor::empty(shape, DType::Int64);
+    Tensor cdf = cumsum(w, -1);
+    if (y.numel() > 0)
+      launch(
+          "multinomial", Device{}, kernels(Device{}).random.choice,
+          RandomChoice{y.ptr<int64_t>(), cdf.ptr<double>(), rows, cols, samples, draw_stream(generator, 2 * y.numel())},
+          (double)y.numel() * 64);
+  } else {
+    // A race: the k first of independent exponential times with these rates (Efraimidis and Spirakis 2006).
+    Tensor u = Tensor::empty(w.shape(), DType::Float64);
+    fill_random("multinomial", u, floats("multinomial", DType::Float64, RandomKind::Uniform, 0, 1), generator);
+    Tensor times = div(neg(log(rsub(u, 1))), w), never = Tensor::full({}, INFINITY, DType::Float64);
+    y = topk(where(gt(w, 0.0), times, never), samples, -1, false).indices;
+  }
+  return to(y, weights.device());
+}
+
 // x.normal_() and the like: no gradient flows through.
 template <class Make>
 Tensor fill_inplace(const char* name, const Tensor& x, Generator* generator, const Make& make) {
@@ -196,6 +241,10 @@ void bind_random(py::module_& m) {
 
   def_both(m, "bernoulli", bernoulli, py::kw_only(), py::arg("generator") = py::none(),
            "1 with the probability that the element states, else 0.");
+
+  def_both(m, "multinomial", multinomial, py::arg("num_samples"), py::arg("replacement") = false, py::kw_only(),
+           py::arg("generator") = py::none(),
+           "Indices drawn with probabilities proportional to the weights, a vector or rows of them.");
 
   def_method(
       "normal_",

@@ -1,4 +1,4 @@
-#include "kernels/scan.h"
+#include "ops/scan.h"
 
 #include "ops/copy.h"
 #include "ops/view.h"
@@ -22,12 +22,6 @@ Tensor cumsum_along(const Tensor& input, int dim, bool reverse) {
   return y;
 }
 
-Tensor cumsum(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
-  DType d = dtype.value_or(is_floating(x.dtype()) ? x.dtype() : DType::Int64);
-  WEFT_CHECK(d != DType::Bool, Type, "[cumsum] expected a dtype that holds numbers, got bool");
-  return cumsum_along(to(x, d), wrap_dim("cumsum", dim, x.dim() ? x.dim() : 1), false);
-}
-
 Tensor triangle(const char* op, const Tensor& input, int64_t diagonal, bool upper) {
   WEFT_CHECK(input.dim() >= 2, Runtime, "[", op, "] expected at least 2 dimensions, got ", to_string(input.shape()));
   Tensor x = contiguous(input.detach()), y = Tensor::empty_like(x);
@@ -43,6 +37,12 @@ Tensor triangle(const char* op, const Tensor& input, int64_t diagonal, bool uppe
 }
 
 }  // namespace
+
+Tensor cumsum(const Tensor& x, int64_t dim, std::optional<DType> dtype) {
+  DType d = dtype.value_or(is_floating(x.dtype()) ? x.dtype() : DType::Int64);
+  WEFT_CHECK(d != DType::Bool, Type, "[cumsum] expected a dtype that holds numbers, got bool");
+  return cumsum_along(to(x, d), wrap_dim("cumsum", dim, x.dim() ? x.dim() : 1), false);
+}
 
 void bind_scan(py::module_& m) {
   def_both(m, "cumsum", cumsum, py::arg("dim"), py::kw_only(), py::arg("dtype") = py::none(),

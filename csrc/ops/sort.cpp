@@ -1,4 +1,4 @@
-#include "kernels/sort.h"
+#include "ops/sort.h"
 
 #include <algorithm>
 
@@ -12,12 +12,8 @@
 namespace weft {
 namespace {
 
-struct Sorted {
-  Tensor values, indices;
-};
-
 // The first k along dim, in order.
-Sorted sort(const char* op, const Tensor& x, int64_t dim, int64_t k, bool descending) {
+Sorted first_along(const char* op, const Tensor& x, int64_t dim, int64_t k, bool descending) {
   Sorted result;
   {
     GradMode off(false);
@@ -56,6 +52,18 @@ py::object pair(const char* type, const Sorted& s) {
 
 }  // namespace
 
+Sorted sort(const Tensor& x, int64_t dim, bool descending) {
+  int d = wrap_dim("sort", dim, std::max(x.dim(), 1));
+  return first_along("sort", x, d, length(x, d), descending);
+}
+
+Sorted topk(const Tensor& x, int64_t k, int64_t dim, bool largest) {
+  int d = wrap_dim("topk", dim, std::max(x.dim(), 1));
+  WEFT_CHECK(k >= 0 && k <= length(x, d), Runtime, "[topk] expected k between 0 and ", length(x, d),
+             ", the size of dimension ", d, ", got ", k);
+  return first_along("topk", x, d, k, largest);
+}
+
 void bind_sort(py::module_& m) {
   py::object named = py::module_::import("collections").attr("namedtuple");
   for (const char* type : {"sort_result", "topk_result"}) {
@@ -65,27 +73,18 @@ void bind_sort(py::module_& m) {
   }
   def_both(
       m, "sort",
-      [](const Tensor& x, int64_t dim, bool descending, bool) {
-        int d = wrap_dim("sort", dim, std::max(x.dim(), 1));
-        return pair("sort_result", sort("sort", x, d, length(x, d), descending));
-      },
+      [](const Tensor& x, int64_t dim, bool descending, bool) { return pair("sort_result", sort(x, dim, descending)); },
       py::arg("dim") = -1, py::arg("descending") = false, py::arg("stable") = true,
       "(values, indices) in order along dim. Always stable; NaN counts as greatest.");
   def_both(
       m, "argsort",
-      [](const Tensor& x, int64_t dim, bool descending, bool) {
-        int d = wrap_dim("argsort", dim, std::max(x.dim(), 1));
-        return sort("argsort", x.detach(), d, length(x, d), descending).indices;
-      },
+      [](const Tensor& x, int64_t dim, bool descending, bool) { return sort(x.detach(), dim, descending).indices; },
       py::arg("dim") = -1, py::arg("descending") = false, py::arg("stable") = true,
       "Where the elements in order are, along dim. Always stable.");
   def_both(
       m, "topk",
       [](const Tensor& x, int64_t k, int64_t dim, bool largest, bool) {
-        int d = wrap_dim("topk", dim, std::max(x.dim(), 1));
-        WEFT_CHECK(k >= 0 && k <= length(x, d), Runtime, "[topk] expected k between 0 and ", length(x, d),
-                   ", the size of dimension ", d, ", got ", k);
-        return pair("topk_result", sort("topk", x, d, k, largest));
+        return pair("topk_result", topk(x, k, dim, largest));
       },
       py::arg("k"), py::arg("dim") = -1, py::arg("largest") = true, py::arg("sorted") = true,
       "(values, indices) of the k largest or smallest along dim, in order; of equal ones the first.");

@@ -1,0 +1,12 @@
+// Running sums.
+#pragma once
+
+#include <optional>
+
+#include "tensor/tensor.h"
+
+namespace weft {
+
+Tensor cumsum(const Tensor& x, int64_t dim, std::optional<DType> dtype = {});
+
+}  // namespace weft
