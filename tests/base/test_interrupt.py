@@ -5,7 +5,6 @@ import signal
 import time
 
 import pytest
-
 from script import finish, start
 
 CHILD = """
