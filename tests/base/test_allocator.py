@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from script import run
 
 import weft
+from script import run
 from weft import _core
 
 MEGA = 1 << 20

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from script import run
 
 import weft
+from script import run
 
 
 @pytest.fixture(autouse=True)

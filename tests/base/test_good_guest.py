@@ -4,6 +4,7 @@ import json
 import statistics
 
 import pytest
+
 from script import run
 
 # Everything that an import could disturb, before and after.

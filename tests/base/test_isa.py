@@ -1,7 +1,7 @@
 import pytest
-from script import fails, run
 
 import weft
+from script import fails, run
 from weft import _core
 
 

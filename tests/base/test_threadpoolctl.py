@@ -1,7 +1,7 @@
 import pytest
-from script import run
 
 import weft
+from script import run
 
 threadpoolctl = pytest.importorskip("threadpoolctl", minversion="3.2")
 

@@ -6,9 +6,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from script import fails, run
 
 import weft
+from script import fails, run
 from weft import _core
 
 pytestmark = pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # fork with threads, on purpose

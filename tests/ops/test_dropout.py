@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from oracle import same_bits
 
 import weft
 import weft.nn.functional as F
+from oracle import same_bits
 from weft.testing import assert_close, to_numpy
 
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from oracle import check, check_same, same_bits, torch
 
 import weft
 import weft.nn.functional as F
+from oracle import check, check_same, same_bits, torch
 from weft.testing import assert_close, gradcheck, to_numpy
 
 ALL = ("float16", "bfloat16", "float32", "float64")

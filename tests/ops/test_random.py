@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from oracle import same_bits
 
 import weft
+from oracle import same_bits
 from weft.testing import assert_close, to_numpy
 
 N = 200_001
