@@ -30,6 +30,7 @@
   STEM(CrossEntropyKernels, cross_entropy) \
   STEM(DropoutKernels, dropout)            \
   STEM(EmbeddingKernels, embedding)        \
+  STEM(GatherKernels, gather)              \
   STEM(IndexKernels, index)                \
   STEM(LayerNormKernels, layer_norm)       \
   STEM(MatmulKernels, matmul)              \
@@ -39,39 +40,8 @@
   STEM(ProbeKernels, probe)                \
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
-  STEM(SoftmaxKernels, softmax)
-#define WEFT_STEMS(STEM)            \
-  STEM(CopyKernels, copy)           \
-  STEM(DropoutKernels, dropout)     \
-  STEM(EmbeddingKernels, embedding) \
-  STEM(GatherKernels, gather)       \
-  STEM(IndexKernels, index)         \
-  STEM(OptimizerKernels, optimizer) \
-  STEM(PointwiseKernels, pointwise) \
-  STEM(ProbeKernels, probe)         \
-  STEM(RandomKernels, random)       \
-  STEM(ReduceKernels, reduce)       \
-  STEM(ScanKernels, scan)           \
-  STEM(SoftmaxKernels, softmax)     \
-#define WEFT_STEMS(STEM)             \
-  STEM(ArgReduceKernels, arg_reduce) \
-  STEM(BatchNormKernels, batch_norm) \
-  STEM(ConvKernels, conv)            \
-  STEM(CopyKernels, copy)            \
-  STEM(DropoutKernels, dropout)      \
-  STEM(EmbeddingKernels, embedding)  \
-  STEM(GatherKernels, gather)        \
-  STEM(IndexKernels, index)          \
-  STEM(LayerNormKernels, layer_norm) \
-  STEM(MatmulKernels, matmul)        \
-  STEM(OptimizerKernels, optimizer)  \
-  STEM(PointwiseKernels, pointwise)  \
-  STEM(PoolKernels, pool)            \
-  STEM(ProbeKernels, probe)          \
-  STEM(RandomKernels, random)        \
-  STEM(ReduceKernels, reduce)        \
-  STEM(ScanKernels, scan)            \
-  STEM(SoftmaxKernels, softmax)      \
+  STEM(ScanKernels, scan)                  \
+  STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
 
 namespace weft {
