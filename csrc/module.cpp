@@ -9,16 +9,23 @@ namespace weft {
   BIND(batch_norm)          \
   BIND(cat)                 \
   BIND(conv)                \
-  BIND(copy)                \
   BIND(creation)            \
+  BIND(copy)                \
+  BIND(pointwise)           \
+  BIND(cat)                 \
   BIND(cross_entropy)       \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
   BIND(layer_norm)          \
   BIND(linear)              \
-  BIND(losses)              \
   BIND(matmul)              \
+  BIND(losses)              \
+  BIND(pool)                \
+  BIND(random)              \
+  BIND(gather)              \
+  BIND(sort)                \
+  BIND(scan)                \
   BIND(optimizer)           \
   BIND(plan)                \
   BIND(pointwise)           \

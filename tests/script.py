@@ -9,8 +9,8 @@ import textwrap
 def start(code, *, env=None, **options):
     # Of this test run's Weft: the child finds modules where this process does.
     full = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    full.pop("WEFT_NUM_THREADS", None)
-    full.pop("WEFT_CPU_ISA", None)
+    for name in ("WEFT_NUM_THREADS", "WEFT_CPU_ISA", "PYTHONDONTWRITEBYTECODE"):
+        full.pop(name, None)
     full.update(env or {})
     return subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],

@@ -1,8 +1,7 @@
 """Elementwise operations: in cache the arithmetic counts, beyond it the memory, below it the overhead."""
 
-import weft.nn.functional as F
-
 import weft
+import weft.nn.functional as F
 from benchmarks.harness import Case, bench, randn, torch
 
 SIZES = [16, 16_384, 4_194_304]

@@ -184,14 +184,30 @@ struct Silu {
     return dy * (s * (lit<V>(1) + x * (lit<V>(1) - s)));
   }
 };
-struct Mish {  // x tanh(log(1 + e^x)), arXiv:1908.08681; tanh(log(1 + e)) = e (e + 2) / (e (e + 2) + 2)
+struct Mish {  // x tanh(log(1 + e^x)), arXiv:1908.08681
   static constexpr Reads reads = Reads::Input;
-  WEFT_FN value(V x, const Params&) { return x * vtanh(softplus(x)); }
-  WEFT_FN grad(V dy, V x, V, const Params&) {
-    V t = vtanh(softplus(x));
-    return dy * (t + x * vsigmoid(x) * (lit<V>(1) - t * t));
+  // tanh(...) = a / b, both without overflow or cancellation; 1 - tanh^2 = gap (a + b) / b^2
+  template <class V>
+  struct Parts {
+    V u, a, b, gap;
+  };
+  template <class V>
+  WEFT_HD WEFT_INLINE Parts<V> parts(V x) {
+    V u = vexp(-vabs(x)), twice = u + u;
+    auto positive = x > lit<V>(0);
+    V a = vselect(positive, lit<V>(1) + twice, u * (u + lit<V>(2)));
+    V gap = vselect(positive, twice * u, lit<V>(2));
+    return {u, a, a + gap, gap};
   }
-  WEFT_FN softplus(V x) { return vselect(x > lit<V>(0), x, lit<V>(0)) + vlog1p(vexp(-vabs(x))); }
+  WEFT_FN value(V x, const Params&) {
+    Parts<V> p = parts(x);
+    return x * (p.a / p.b);
+  }
+  WEFT_FN grad(V dy, V x, V, const Params&) {
+    Parts<V> p = parts(x);
+    V s = vselect(x > lit<V>(0), lit<V>(1), p.u) / (lit<V>(1) + p.u);
+    return dy * (p.a / p.b + x * s * (p.gap * (p.a + p.b) / (p.b * p.b)));
+  }
 };
 struct Selu {  // arXiv:1706.02515
   static constexpr Reads reads = Reads::Output;
@@ -200,7 +216,7 @@ struct Selu {  // arXiv:1706.02515
     return vselect(x < lit<V>(0), lit<V>(scale * alpha) * vexpm1(x), lit<V>(scale) * x);
   }
   WEFT_FN grad(V dy, V, V y, const Params&) {
-    return dy * vselect(y < lit<V>(0), y + lit<V>(scale * alpha), lit<V>(scale));
+    return dy * vselect(y > lit<V>(0), lit<V>(scale), y + lit<V>(scale * alpha));
   }
 };
 struct HardSigmoid {

@@ -100,7 +100,7 @@ Tensor source(const char* op, const Tensor& x, const Tensor& index, Tensor src) 
              ", got ", name_of(src.dtype()));
   WEFT_CHECK(src.device() == x.device(), Runtime, "[", op, "] expected src on ", to_string(x.device()), ", got ",
              to_string(src.device()));
-  if (index.numel() == 0) return Tensor::empty(index.shape(), x.dtype(), x.device());
+  if (index.numel() == 0 && src.dim() != index.dim()) return Tensor::empty(index.shape(), x.dtype(), x.device());
   WEFT_CHECK(src.dim() == index.dim(), Runtime, "[", op, "] expected src of ", index.dim(),
              " dimensions, as the index, got ", to_string(src.shape()));
   for (int d = 0; d < src.dim(); ++d) {

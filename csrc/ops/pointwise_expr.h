@@ -13,7 +13,16 @@ struct Expr : Operand {
   explicit Expr(double x) { number = x, integer = (int64_t)x; }
 };
 
-inline Expr apply(PointwiseOp op, const Expr& a, const Expr& b) { return binary_operand(op, a, b); }
+inline Expr apply(PointwiseOp op, const Expr& a, const Expr& b) {
+  if (a.is_number() && b.is_number()) switch (op) {
+      case PointwiseOp::Add: return Expr(a.number + b.number);
+      case PointwiseOp::Sub: return Expr(a.number - b.number);
+      case PointwiseOp::Mul: return Expr(a.number * b.number);
+      case PointwiseOp::Div: return Expr(a.number / b.number);
+      default: break;
+    }
+  return binary_operand(op, a, b);
+}
 inline Expr operator+(const Expr& a, const Expr& b) { return apply(PointwiseOp::Add, a, b); }
 inline Expr operator-(const Expr& a, const Expr& b) { return apply(PointwiseOp::Sub, a, b); }
 inline Expr operator*(const Expr& a, const Expr& b) { return apply(PointwiseOp::Mul, a, b); }
@@ -36,8 +45,12 @@ inline constexpr bool is_integer = false;
 
 inline Expr vselect(const Expr& mask, const Expr& a, const Expr& b) { return where_operand(mask.tensor, a, b); }
 inline Expr vpow(const Expr& a, const Expr& b) { return apply(PointwiseOp::Pow, a, b); }
+inline Expr apply(PointwiseOp op, const Expr& x) {
+  if (x.is_number()) return Expr(unary(op, Tensor::full({}, x.number, DType::Float64)).item());
+  return unary(op, x.tensor);
+}
 #define WEFT_UNARY(name, F) \
-  inline Expr name(const Expr& x) { return unary(PointwiseOp::F, x.tensor); }
+  inline Expr name(const Expr& x) { return apply(PointwiseOp::F, x); }
 WEFT_UNARY(vabs, Abs)
 WEFT_UNARY(vsqrt, Sqrt)
 WEFT_UNARY(vexp, Exp)

@@ -48,8 +48,8 @@ WEFT_INLINE f32v vexpm1(f32v x) {
   p = p * r + 0.16666666368835598f;
   p = p * r + 0.5000000044401726f;
   p = r + r * r * p;
-  f32v t = pow2_whole(n - 1.0f);  // half of 2^n: 2^128 would overflow
-  return 2.0f * (p * t + (t - 0.5f));
+  f32v t = pow2_whole(n - 1.0f);                       // half of 2^n: 2^128 would overflow
+  return n == 0.0f ? p : 2.0f * (p * t + (t - 0.5f));  // p itself: halving could flush it
 }
 
 struct Log32 {

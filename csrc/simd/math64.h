@@ -58,7 +58,8 @@ WEFT_INLINE f64v vexpm1(f64v x) {
   f64v n = vrint(x * kLog2e);
   f64v r = x - n * kLn2High - n * kLn2Low;
   f64v t = pow2_whole(n - 1.0);  // half of 2^n: 2^1024 would overflow
-  return 2.0 * (expm1_reduced(r) * t + (t - 0.5));
+  f64v p = expm1_reduced(r);
+  return n == 0.0 ? p : 2.0 * (p * t + (t - 0.5));  // p itself: halving could flush it
 }
 
 struct Log64 {

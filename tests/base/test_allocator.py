@@ -1,4 +1,5 @@
 import threading
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -9,6 +10,12 @@ from script import run
 from weft import _core
 
 MEGA = 1 << 20
+
+
+weft.empty(1000)
+caching = pytest.mark.skipif(
+    not _core.memory_stats()["cached"], reason="built with the address sanitizer, which wants memory used once"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +37,7 @@ def test_aligned(n):
     assert all(a[1] <= b[0] for a, b in pairwise(places))
 
 
+@caching
 @pytest.mark.parametrize("n", [1, 1000, 100_000, 10_000_000])
 def test_reuse(n):
     del_me = weft.empty(n)
@@ -40,6 +48,7 @@ def test_reuse(n):
     assert stats()["cache_hits"] > hits
 
 
+@caching
 def test_counts():
     before = stats()
     x = weft.empty(MEGA, dtype=weft.float32)
@@ -56,6 +65,7 @@ def test_counts():
     assert stats()["peak"] == stats()["in_use"]
 
 
+@caching
 def test_empty_cache():
     del_me = [weft.empty(n) for n in (10, 1000, MEGA)]
     del del_me
@@ -64,6 +74,7 @@ def test_empty_cache():
     assert stats()["cached"] == 0
 
 
+@caching
 def test_cache_limit():
     with pytest.raises(ValueError, match=r"\[set_cache_limit\]"):
         _core.set_cache_limit(-1)
@@ -83,15 +94,16 @@ def test_cache_limit():
     assert run(code) == "True True True"
 
 
+@caching
 def test_memory_stays_flat_over_changing_shapes():
     code = """
     import resource
     import numpy as np
     import weft
     from weft import _core
-    limit = 64 << 20
+    limit = 32 << 20
     _core.set_cache_limit(limit)
-    sizes = np.random.default_rng(0).integers(1, 4_000_000, 10_000).tolist()
+    sizes = np.random.default_rng(0).integers(1, 1_000_000, 10_000).tolist()
     def resident():
         with open("/proc/self/statm") as f: return int(f.read().split()[1]) * resource.getpagesize()
     start = highest = None
@@ -103,7 +115,7 @@ def test_memory_stays_flat_over_changing_shapes():
     assert _core.memory_stats()["cached"] <= limit + (4 << 20)
     print(start is not None and highest - start)
     """
-    assert int(run(code)) < 96 * MEGA
+    assert int(run(code)) < 48 * MEGA
 
 
 def test_threads_hand_memory_to_each_other():
@@ -133,8 +145,12 @@ def test_threads_hand_memory_to_each_other():
     boxes.clear()
     box = t = None
     assert stats()["in_use"] == before
-    weft.empty_cache()
-    assert stats()["cached"] == 0  # what ended threads had kept is there too
+    # What a thread keeps comes back when the system's thread ends, shortly after Python's.
+    end = time.monotonic() + 10
+    while stats()["cached"] and time.monotonic() < end:
+        weft.empty_cache()
+        time.sleep(0.01)
+    assert stats()["cached"] == 0
 
 
 def test_too_much():
@@ -147,6 +163,7 @@ def test_too_much():
     assert weft.ones(3).sum().item() == 3
 
 
+@caching
 def test_out_of_memory_empties_the_cache_first():
     code = """
     import resource

@@ -22,7 +22,7 @@ ROWS = {
 TABLE = {name: row.split() for name, row in ROWS.items()}
 
 
-@pytest.mark.parametrize("a, b", itertools.product(NAMES, NAMES))
+@pytest.mark.parametrize("a, b", list(itertools.product(NAMES, NAMES)))
 def test_promotion(a, b):
     expected = getattr(weft, TABLE[a][NAMES.index(b)])
     assert weft.promote_types(getattr(weft, a), getattr(weft, b)) == expected

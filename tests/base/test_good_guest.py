@@ -96,20 +96,20 @@ def test_light_import():
 
 
 def test_import_time():
-    def seconds(before):
-        code = f"""
+    """At most 0.1 s beyond NumPy; processor time, because other processes would count in the time of day."""
+
+    def seconds():
+        code = """
         import time
-        {before}
-        start = time.perf_counter()
+        import numpy
+        start = time.process_time()
         import weft
-        print(time.perf_counter() - start)
+        print(time.process_time() - start)
         """
         return float(run(code))
 
-    seconds("import numpy")  # writes the bytecode
-    # The median of the best half: other processes only ever add.
-    times = sorted(seconds("import numpy") for _ in range(9))
-    assert statistics.median(times[:5]) <= 0.1, times
+    seconds()  # writes the bytecode
+    assert statistics.median(seconds() for _ in range(7)) <= 0.1
 
 
 @pytest.mark.parametrize("before", ["", "import numpy", "import weft"])

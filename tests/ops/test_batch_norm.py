@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from oracle import FLOATS, check, same_bits, to_weft, torch
 
 import weft
 import weft.nn.functional as F
+from oracle import FLOATS, check, same_bits, to_weft, torch
 from weft.testing import assert_close, gradcheck
 
 TF = torch.nn.functional if torch else None

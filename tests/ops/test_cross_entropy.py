@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from oracle import FLOATS, check, same_bits, torch
 
 import weft
 import weft.nn.functional as F
+from oracle import FLOATS, check, same_bits, torch
 from weft.testing import gradcheck
 
 TF = torch.nn.functional if torch else None

@@ -37,7 +37,7 @@ def index(shape, size, seed=1):
 def test_gather_and_scatter_add(shape, index_shape, dim):
     size = shape[dim] if shape else 1
     i = index(index_shape, size)
-    check_same(lambda m, x, j: m.gather(x, dim, j), values(*shape), i, terms=1)
+    check_same(lambda m, x, j: m.gather(x, dim, j), values(*shape), i)
     check_same(lambda m, x, j, s: m.scatter_add(x, dim, j, s), values(*shape), i, values(*index_shape))
 
 
@@ -47,7 +47,7 @@ def test_scatter_without_duplicates(dim):
     i = np.argsort(values(6, 8, seed=3), axis=dim)
     check_same(lambda m, a, j, s: m.scatter(a, dim, j, s), x, i, src, terms=1)
     check_same(lambda m, a, j: m.scatter(a, dim, j[:3, :3], 2.5), x, i, terms=1)
-    check_same(lambda m, a, j, s: m.scatter(a, dim, j[:3, :3], s), x, i, src, terms=1)
+    check_same(lambda m, a, j, s: m.scatter(a, dim, j[:3, :3], s), x, i, src, terms=1, grad=False)  # PyTorch cannot
 
 
 def test_scatter_in_place_into_a_view():

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from oracle import FLOATS, check, torch
 
 import weft
 import weft.nn.functional as F
+from oracle import FLOATS, check, torch
 from weft.testing import gradcheck
 
 TF = torch.nn.functional if torch else None

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-import weft.nn.functional as F
 
 import weft
+import weft.nn.functional as F
 from oracle import check, check_same, same_bits, torch
 from weft.testing import assert_close, gradcheck, to_numpy
 
@@ -123,7 +123,12 @@ def test_gelu_keeps_its_tail(isa, dtype):
 
     x = np.linspace(-12, 6, 1001)
     want = np.array([0.5 * v * erfc(-v / sqrt(2)) for v in x.astype(dtype).astype(np.float64)])
-    assert_close(F.gelu(weft.tensor(x.astype(dtype))), want, rtol=16 * float(np.finfo(dtype).eps), check_dtype=False)
+    assert_close(
+        F.gelu(weft.tensor(x.astype(dtype))),
+        want,
+        rtol=(16 if dtype == "float32" else 300) * float(np.finfo(dtype).eps),
+        check_dtype=False,
+    )
 
 
 def test_special_values(isa):
@@ -308,7 +313,7 @@ def test_floor_division_and_remainder_follow_python():
 def strided(x):
     """The same numbers behind other memory."""
     t = weft.tensor(x)
-    yield t.t().contiguous().t() if t.dim() == 2 else t
+    yield t.t().contiguous().t() if t.dim() == 2 else t.clone()
     wide = weft.zeros(*[2 * n for n in x.shape])
     view = wide[tuple(slice(0, None, 2) for _ in x.shape)]
     view.copy_(t)
@@ -386,7 +391,6 @@ def test_in_place_errors():
         lambda x, y: x.add_(y, alpha=2),
         lambda x, y: x.sub_(y),
         lambda x, y: x.div_(y),
-        lambda x, y: x.mul_(x),
         lambda x, y: x.exp_(),
         lambda x, y: x.sin_(),
         lambda x, y: x.relu_(),
@@ -404,6 +408,30 @@ def test_in_place_gradients(change):
         return x * x
 
     check(f, f, normal(6), positive(6), dtypes=("float64",))
+
+
+def test_in_place_with_itself():
+    gradcheck(lambda x: (x * 1).mul_(x), normal(5))
+    x = weft.tensor(normal(5), requires_grad=True)
+    y = x * 1
+    y.mul_(y)
+    y.sum().backward()
+    assert_close(x.grad, 2 * to_numpy(x))
+
+
+def test_backward_keeps_only_what_it_reads():
+    """A change of what no gradient needs is no error."""
+    for f in (
+        lambda a, b: a + b,
+        lambda a, b: a / b,
+        lambda a, b: -a + 0 * b.detach(),
+        lambda a, b: weft.where(b > 0, a, b),
+    ):
+        a, b = (weft.ones(3, requires_grad=True) for _ in range(2))
+        inner = a * 2
+        y = f(inner, b)
+        inner.add_(1)
+        y.sum().backward()
 
 
 def test_ternary(isa):
@@ -445,6 +473,7 @@ def test_second_derivatives():
     ]:
 
         def slope(x, f=f):
+            x = x if x.requires_grad else x.detach().requires_grad_()
             (g,) = weft.autograd.grad(f(x).sum(), x, create_graph=True)
             return g
 

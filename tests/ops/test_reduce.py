@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from oracle import FLOATS, check, check_same, same_bits
 
 import weft
+from oracle import FLOATS, check, check_same, same_bits
 from weft.testing import assert_close, gradcheck
 
 INTEGERS = (np.bool_, np.uint8, np.int8, np.int16, np.int32, np.int64)

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from oracle import FLOATS, check_same, same_bits
 
 import weft
+from oracle import FLOATS, check_same, same_bits
 from weft.testing import assert_close, gradcheck, tolerance
 
 COLS = (0, 1, 2, 7, 8, 15, 16, 17, 63, 64, 65, 1000)

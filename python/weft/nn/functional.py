@@ -15,6 +15,7 @@ from weft._core import (
     avg_pool1d,
     avg_pool2d,
     batch_norm,
+    binary_cross_entropy,
     binary_cross_entropy_with_logits,
     conv1d,
     conv2d,
@@ -22,6 +23,9 @@ from weft._core import (
     cross_entropy,
     embedding,
     gelu,
+    huber_loss,
+    kl_div,
+    l1_loss,
     layer_norm,
     linear,
     logsigmoid,
@@ -31,6 +35,7 @@ from weft._core import (
     nll_loss,
     scaled_dot_product_attention,
     sigmoid,
+    smooth_l1_loss,
     softplus,
     tanh,
 )
@@ -135,12 +140,12 @@ def _dim_needed(name: str, dim: int | None) -> int:
 
 def softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """exp(x) / sum(exp(x)) along `dim`, which must be given."""
-    return _core.softmax(input if dtype is None else input.to(dtype), _dim_needed("softmax", dim))
+    return _core.softmax(input, _dim_needed("softmax", dim), dtype)
 
 
 def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """log(softmax(x)) along `dim`, which must be given."""
-    return _core.log_softmax(input if dtype is None else input.to(dtype), _dim_needed("log_softmax", dim))
+    return _core.log_softmax(input, _dim_needed("log_softmax", dim), dtype)
 
 
 def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
@@ -151,72 +156,6 @@ def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
 def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
     """In training, zeroes each element with probability p and scales the others by 1/(1-p)."""
     return _in_place(input, _core.dropout(input, p, training), inplace)
-
-
-# Losses
-
-
-def _reduce(name: str, loss: Tensor, reduction: str) -> Tensor:
-    if reduction == "mean":
-        return loss.mean()
-    if reduction == "sum":
-        return loss.sum()
-    if reduction != "none":
-        raise ValueError(f"[{name}] reduction is 'none', 'mean' or 'sum', got {reduction!r}")
-    return loss
-
-
-def l1_loss(input: Tensor, target: Tensor, reduction: str = "mean") -> Tensor:
-    """|input - target|"""
-    return _reduce("l1_loss", (input - target).abs(), reduction)
-
-
-def smooth_l1_loss(input: Tensor, target: Tensor, reduction: str = "mean", beta: float = 1.0) -> Tensor:
-    """d^2 / (2 beta) where d = |input - target| is below beta, else d - beta / 2."""
-    if beta < 0:
-        raise ValueError(f"[smooth_l1_loss] beta must not be negative, got {beta}")
-    if beta == 0:
-        return l1_loss(input, target, reduction)
-    return _reduce("smooth_l1_loss", _huber(input, target, beta) / beta, reduction)
-
-
-def huber_loss(input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0) -> Tensor:
-    """d^2 / 2 where d = |input - target| is below delta, else delta * (d - delta / 2)."""
-    if delta <= 0:
-        raise ValueError(f"[huber_loss] delta must be positive, got {delta}")
-    return _reduce("huber_loss", _huber(input, target, delta), reduction)
-
-
-def _huber(input: Tensor, target: Tensor, delta: float) -> Tensor:
-    d = (input - target).abs()
-    return _core.where(d < delta, d * d * 0.5, (d - 0.5 * delta) * delta)
-
-
-def binary_cross_entropy(
-    input: Tensor, target: Tensor, weight: Tensor | None = None, reduction: str = "mean"
-) -> Tensor:
-    """-(t log p + (1 - t) log(1 - p)) for probabilities p; logarithms are kept above -100, as in PyTorch."""
-    if tuple(input.shape) != tuple(target.shape):
-        raise ValueError(
-            f"[binary_cross_entropy] expected target of shape {tuple(input.shape)}, got {tuple(target.shape)}"
-        )
-    p = input.detach()
-    if bool(((p < 0) | (p > 1)).any()):
-        raise ValueError("[binary_cross_entropy] expected probabilities from 0 to 1; see ..._with_logits for logits")
-    loss = -(target * input.log().clamp(min=-100) + (1 - target) * (1 - input).log().clamp(min=-100))
-    return _reduce("binary_cross_entropy", loss if weight is None else loss * weight, reduction)
-
-
-def kl_div(input: Tensor, target: Tensor, reduction: str = "mean", log_target: bool = False) -> Tensor:
-    """t (log t - input) for log-probabilities `input`; 0 where t is 0. "batchmean" divides the sum by the batch."""
-    if log_target:
-        loss = target.exp() * (target - input)
-    else:
-        safe = _core.where(target > 0, target, _core.ones_like(target))
-        loss = target * (safe.log() - input)
-    if reduction == "batchmean":
-        return loss.sum() / input.shape[0]
-    return _reduce("kl_div", loss, reduction)
 
 
 # Shapes and distances
