@@ -9,23 +9,16 @@ namespace weft {
   BIND(batch_norm)          \
   BIND(cat)                 \
   BIND(conv)                \
-  BIND(creation)            \
   BIND(copy)                \
-  BIND(pointwise)           \
-  BIND(cat)                 \
+  BIND(creation)            \
   BIND(cross_entropy)       \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
   BIND(layer_norm)          \
   BIND(linear)              \
-  BIND(matmul)              \
   BIND(losses)              \
-  BIND(pool)                \
-  BIND(random)              \
-  BIND(gather)              \
-  BIND(sort)                \
-  BIND(scan)                \
+  BIND(matmul)              \
   BIND(optimizer)           \
   BIND(plan)                \
   BIND(pointwise)           \

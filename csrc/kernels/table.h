@@ -25,6 +25,7 @@
 
 #define WEFT_STEMS(STEM)                   \
   STEM(ArgReduceKernels, arg_reduce)       \
+  STEM(AttentionKernels, attention)        \
   STEM(BatchNormKernels, batch_norm)       \
   STEM(ConvKernels, conv)                  \
   STEM(CopyKernels, copy)                  \
