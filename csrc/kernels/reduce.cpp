@@ -175,9 +175,9 @@ WEFT_INLINE void write(const Reduce& a, int64_t k, const Acc* acc, int64_t n) {
   T* y = (T*)a.y + offset_of(a.size, a.y_stride, 0, a.kept, k);
   for (int64_t j = 0; j < n; ++j, y += stride) {
     if constexpr (is_half(dtype_of<T>))
-      from_float(y, acc[j] * (float)a.scale);
+      from_float(y, (float)((double)acc[j] * a.scale));
     else if constexpr (is_floating(dtype_of<T>))
-      *y = acc[j] * (T)a.scale;
+      *y = (T)((double)acc[j] * a.scale);  // in double: the mean of equal numbers is that number
     else
       *y = (T)acc[j];
   }

@@ -62,9 +62,14 @@ Tensor linear_act(const Tensor& x, const Tensor& weight, const Tensor& bias, Act
 
   Saved kept = act == Activation::None ? Saved() : keeps_argument ? Saved(e.pre) : Saved::output(y);
   record("linear", {x, weight, bias}, {y},
-         [act, kept = std::move(kept), x = needs_grad(weight) ? Saved(x) : Saved(),
-          weight = needs_grad(x) ? Saved(weight) : Saved()](Backward& b) {
-           Tensor dy = kept.defined() ? before_act(b.dy(), kept.get(b), act) : b.dy();
+         [act, keeps_argument, kept = std::move(kept), x = needs_grad(weight) || keeps_argument ? Saved(x) : Saved(),
+          weight = needs_grad(x) || keeps_argument ? Saved(weight) : Saved(),
+          bias = keeps_argument ? Saved(bias) : Saved()](Backward& b) {
+           Tensor dy = b.dy();
+           if (keeps_argument && grad_enabled())  // the argument is kept off the tape
+             dy = before_act(dy, linear(x.get(b), weight.get(b), bias.get(b)), act);
+           else if (kept.defined())
+             dy = before_act(dy, kept.get(b), act);
            return b.grads(b.needs(0) ? times(dy, false, weight.get(b), false) : Tensor(),
                           b.needs(1) ? times(rows_of(dy), true, rows_of(x.get(b)), false) : Tensor(),
                           b.needs(2) ? bias_grad(dy) : Tensor());

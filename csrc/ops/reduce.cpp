@@ -196,7 +196,7 @@ void bind_reduce(py::module_& m) {
   def_both(
       m, "sum",
       [](const Tensor& x, const Axes& dim, bool keepdim, std::optional<DType> dtype) {
-        return sum(cast(x, dtype), axes_or_all(dim), keepdim);
+        return cast(sum(cast(x, dtype), axes_or_all(dim), keepdim), dtype);
       },
       dim, keepdim, py::kw_only(), dtype,
       "Sum over `dim` (an axis, several, or None for all). Integers and bool add up in int64; `dtype` converts first.");
@@ -209,7 +209,7 @@ void bind_reduce(py::module_& m) {
   def_both(
       m, "prod",
       [](const Tensor& x, std::optional<int64_t> dim, bool keepdim, std::optional<DType> dtype) {
-        return prod(cast(x, dtype), dim ? Dims{*dim} : Dims(), keepdim);
+        return cast(prod(cast(x, dtype), dim ? Dims{*dim} : Dims(), keepdim), dtype);
       },
       dim, keepdim, py::kw_only(), dtype, "Product over one axis, or over all. Integers and bool multiply in int64.");
   def_both(

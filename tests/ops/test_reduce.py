@@ -10,7 +10,7 @@ SHAPES = ((), (1,), (15,), (16,), (17,), (64,), (65,), (1023,), (2, 3), (7, 130)
 
 
 def randn(*shape, seed=0):
-    return np.random.default_rng(seed).standard_normal(shape)
+    return np.random.default_rng(seed + 100).standard_normal(shape)
 
 
 def axes_of(ndim):
@@ -70,7 +70,7 @@ def test_strided(isa):
         for dim in axes_of(3):
             check_same(lambda m, x: view(x).sum(dim), x, dtypes=FLOATS)  # noqa: B023
             check_same(lambda m, x: view(x).amax(() if dim is None else dim), x, dtypes=("float32", "bfloat16"))  # noqa: B023
-            check_same(lambda m, x: view(x).var(dim, correction=0), x, dtypes=("float32", "float64"))  # noqa: B023
+            check_same(lambda m, x: view(x).var(dim, correction=0), x, atol=1e-5)  # noqa: B023
 
 
 def test_dtype_argument():
@@ -129,7 +129,7 @@ def test_max_with_positions(isa, name, shape):
             check_same(lambda m, x: tuple(getattr(m, name)(x, dim)), np.abs(x).astype(dtype))  # noqa: B023
     check_same(lambda m, x: getattr(m, name)(x), x)
     check_same(lambda m, x: getattr(m, "arg" + name)(x), x, grad=False)
-    check_same(lambda m, x: getattr(m, name)(x, x.flip(0) if hasattr(x, "flip") else x), x, grad=False)
+    check_same(lambda m, x: getattr(m, name)(x, -x), x)
 
 
 def test_named_tuple():
@@ -195,7 +195,12 @@ def test_ties_share_the_gradient():
 )
 def test_second_derivative(fn):
     x = randn(3, 4)
-    gradcheck(lambda x: weft.autograd.grad(fn(x), x, create_graph=True)[0] * 1.5, x)
+
+    def slope(x):
+        x.requires_grad = True
+        return weft.autograd.grad(fn(x), x, create_graph=True)[0] * 1.5
+
+    gradcheck(slope, x)
 
 
 def test_truth():
