@@ -1,0 +1,45 @@
+#include "kernels/attention.h"
+
+#include "kernels/attention/backward.h"
+#include "kernels/attention/forward.h"
+
+namespace weft::WEFT_ISA {
+
+namespace {
+
+using namespace attention;
+
+template <class T>
+void factors(const AttentionFactors& a) {
+  const AttentionShape& s = a.shape;
+  parallel_ranges(s.batch * s.heads * s.queries, 8192 / (s.keys + 1) + 1, [&](int64_t begin, int64_t end) {
+    alignas(64) T row[kKeys + kPhiloxWords];
+    for (int64_t r = begin; r < end; ++r)
+      for (int64_t j0 = 0; j0 < s.keys; j0 += kKeys) {
+        const int64_t n = smaller(kKeys, s.keys - j0);
+        dropout_factors(s, r, j0, n, row);
+        for (int64_t j = 0; j < n; ++j) ((T*)a.y)[r * s.keys + j0 + j] = row[j];
+      }
+  });
+}
+
+#define WEFT_BY_DTYPE(result, name, Args) \
+  result name##_any(const Args& a) { return a.shape.dtype == DType::Float32 ? name<float>(a) : name<double>(a); }
+WEFT_BY_DTYPE(void, forward, AttentionForward)
+WEFT_BY_DTYPE(void, backward, AttentionBackward)
+WEFT_BY_DTYPE(void, factors, AttentionFactors)
+WEFT_BY_DTYPE(int64_t, forward_room, AttentionForward)
+WEFT_BY_DTYPE(int64_t, backward_room, AttentionBackward)
+#undef WEFT_BY_DTYPE
+
+}  // namespace
+
+void fill(AttentionKernels& k) {
+  k.forward = forward_any;
+  k.backward = backward_any;
+  k.factors = factors_any;
+  k.forward_workspace = forward_room_any;
+  k.backward_workspace = backward_room_any;
+}
+
+}  // namespace weft::WEFT_ISA
