@@ -4,6 +4,7 @@
 namespace weft {
 
 #define WEFT_BINDINGS(BIND) \
+  BIND(attention)           \
   BIND(view)                \
   BIND(arg_reduce)          \
   BIND(batch_norm)          \

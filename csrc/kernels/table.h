@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/arg_reduce.h"
+#include "kernels/attention.h"
 #include "kernels/batch_norm.h"
 #include "kernels/conv.h"
 #include "kernels/copy.h"
@@ -43,6 +44,24 @@
   STEM(ScanKernels, scan)                  \
   STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
+#define WEFT_STEMS(STEM)             \
+  STEM(ArgReduceKernels, arg_reduce) \
+  STEM(BatchNormKernels, batch_norm) \
+  STEM(ConvKernels, conv)            \
+  STEM(CopyKernels, copy)            \
+  STEM(DropoutKernels, dropout)      \
+  STEM(EmbeddingKernels, embedding)  \
+  STEM(IndexKernels, index)          \
+  STEM(LayerNormKernels, layer_norm) \
+  STEM(MatmulKernels, matmul)        \
+  STEM(OptimizerKernels, optimizer)  \
+  STEM(PointwiseKernels, pointwise)  \
+  STEM(PoolKernels, pool)            \
+  STEM(ProbeKernels, probe)          \
+  STEM(RandomKernels, random)        \
+  STEM(ReduceKernels, reduce)        \
+  STEM(AttentionKernels, attention)  \
+  STEM(SoftmaxKernels, softmax)
 
 namespace weft {
 
