@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from oracle import check_same, same_bits, torch
 
 import weft
+from oracle import check_same, same_bits, torch
 from weft import _core as F
 from weft.testing import assert_close, gradcheck
 
@@ -25,7 +25,7 @@ def check_conv(x, w, b=None, dtypes=("float32", "float64"), **options):
 def naive(x, w, stride, padding, dilation, groups):
     """The definition, in float64."""
     x = np.pad(x, ((0, 0), (0, 0), (padding[0],) * 2, (padding[1],) * 2))
-    n, channels, height, width = x.shape
+    n, _, height, width = x.shape
     out, per_group, kh, kw = w.shape
     oh = (height - dilation[0] * (kh - 1) - 1) // stride[0] + 1
     ow = (width - dilation[1] * (kw - 1) - 1) // stride[1] + 1

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from oracle import check_same, same_bits, torch
 
 import weft
+from oracle import check_same, same_bits, torch
 from weft import _core as F
 from weft.testing import assert_close, gradcheck
 
