@@ -65,7 +65,7 @@ TensorList composed_backward(const Tensor& dout, const Tensor& q, const Tensor& 
 
 // ---- by blocks
 
-Tensor rows_of(const Tensor& x) { return x.strides()[3] == 1 || x.shape()[3] == 1 ? x : contiguous(x); }
+Tensor with_rows(const Tensor& x) { return x.strides()[3] == 1 || x.shape()[3] == 1 ? x : contiguous(x); }
 
 void set_strides(AttentionShape& s, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
   auto three = [](const Tensor& t, int64_t* batch, int64_t* head, int64_t* row) {
@@ -85,7 +85,7 @@ double work_of(const AttentionShape& s) { return (double)s.batch * s.heads * s.q
 
 TensorList blocked_backward(const Tensor& dout, const Tensor& out, const Tensor& lse, const Tensor& query,
                             const Tensor& key, const Tensor& value, const Tensor& mask, AttentionShape s) {
-  Tensor q = rows_of(query), k = rows_of(key), v = rows_of(value), dy = contiguous(dout);
+  Tensor q = with_rows(query), k = with_rows(key), v = with_rows(value), dy = contiguous(dout);
   Tensor dq = Tensor::empty(q.shape(), q.dtype(), q.device()), dk = Tensor::empty(k.shape(), k.dtype(), k.device());
   Tensor dv = Tensor::empty(v.shape(), v.dtype(), v.device());
   set_strides(s, q, k, v, mask);
@@ -101,7 +101,7 @@ TensorList blocked_backward(const Tensor& dout, const Tensor& out, const Tensor&
 
 // query [B, H, L, E], key [B, Hk, S, E], value [B, Hk, S, Ev], mask [B, H, L, S] or undefined; nothing empty
 Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, AttentionShape s) {
-  Tensor q = rows_of(query), k = rows_of(key), v = rows_of(value);
+  Tensor q = with_rows(query), k = with_rows(key), v = with_rows(value);
   Tensor out = Tensor::empty({s.batch, s.heads, s.queries, s.v_dim}, q.dtype(), q.device());
   Tensor lse = Tensor::empty({s.batch, s.heads, s.queries}, q.dtype(), q.device());
   set_strides(s, q, k, v, mask);

@@ -4,7 +4,7 @@ import pytest
 import weft
 from oracle import check, same_bits, torch
 from weft import _core as F
-from weft.testing import assert_close, gradcheck
+from weft.testing import assert_close, gradcheck, tolerance
 
 rng = np.random.default_rng(3)
 attention = F.scaled_dot_product_attention
@@ -30,13 +30,15 @@ def reference(q, k, v, mask=None, is_causal=False, scale=None, factors=None):
 
 
 def check_attention(*arrays, dtypes=("float32", "float64"), **options):
-    """Arrays: query, key, value and possibly a mask, which torch's own formula does not spoil."""
-    keys = arrays[1].shape[-2]
+    """Arrays: query, key, value and possibly a mask. Values are of the order of 1, and some gradients are exactly 0."""
+    terms = 64 * (arrays[0].shape[-2] + arrays[1].shape[-2])
 
     def oracle(*a):
         return torch.nn.functional.scaled_dot_product_attention(*a, **options)
 
-    check(lambda *a: attention(*a, **options), oracle, *arrays, dtypes=dtypes, terms=64 * keys)
+    for dtype in dtypes:
+        atol = tolerance(dtype, 64)
+        check(lambda *a: attention(*a, **options), oracle, *arrays, dtypes=(dtype,), terms=terms, atol=atol)
 
 
 # leading dimensions, queries, keys, dim, value dim
@@ -60,7 +62,7 @@ def test_against_torch(isa, shape):
     q, k, v = randn(*lead, queries, dim), randn(*lead, keys, dim), randn(*lead, keys, v_dim)
     check_attention(q, k, v)
     check_attention(q, k, v, is_causal=True)
-    check_attention(q, k, v, scale=0.5)
+    check_attention(q, k, v, scale=0.2)
 
 
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
@@ -69,7 +71,7 @@ def test_masks(isa, shape):
     q, k, v = randn(*lead, queries, dim), randn(*lead, keys, dim), randn(*lead, keys, v_dim)
     allowed = rng.random((*lead, queries, keys)) > 0.4
     allowed[..., 0] = True
-    for mask in (allowed, randn(*lead, queries, keys), randn(queries, keys), randn(keys), randn(queries, 1)):
+    for mask in (allowed, randn(*lead, queries, keys), randn(queries, keys), randn(1, keys), randn(queries, 1)):
         check_attention(q, k, v, mask)
     check_attention(q, k, v, np.where(allowed, randn(*allowed.shape), -np.inf))
     if len(lead) > 1:
@@ -80,7 +82,7 @@ def test_against_the_definition(isa):
     q, k, v = randn(2, 2, 70, 24), randn(2, 2, 300, 24), randn(2, 2, 300, 24)
     for options in ({}, {"is_causal": True}, {"scale": 2.0}):
         y = attention(*(weft.tensor(a) for a in (q, k, v)), **options)
-        assert_close(y, reference(q, k, v, **options), terms=300)
+        assert_close(y, reference(q, k, v, **options), rtol=1e-11, atol=1e-12)
 
 
 def test_rows_that_attend_to_nothing(isa):

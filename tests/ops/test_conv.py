@@ -94,6 +94,7 @@ def test_outputs(isa, outputs):
     check_conv(randn(2, 3, 6, 10), randn(outputs, 3, 3, 3), randn(outputs), padding=1, stride=2)
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same'")  # PyTorch copies; we do not
 @pytest.mark.parametrize("kernel", [(1, 1), (2, 2), (3, 4), (5, 5)])
 @pytest.mark.parametrize("dilation", [1, 2])
 def test_same_and_valid(kernel, dilation):
