@@ -42,26 +42,9 @@
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
   STEM(ScanKernels, scan)                  \
+  STEM(AttentionKernels, attention)        \
   STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
-#define WEFT_STEMS(STEM)             \
-  STEM(ArgReduceKernels, arg_reduce) \
-  STEM(BatchNormKernels, batch_norm) \
-  STEM(ConvKernels, conv)            \
-  STEM(CopyKernels, copy)            \
-  STEM(DropoutKernels, dropout)      \
-  STEM(EmbeddingKernels, embedding)  \
-  STEM(IndexKernels, index)          \
-  STEM(LayerNormKernels, layer_norm) \
-  STEM(MatmulKernels, matmul)        \
-  STEM(OptimizerKernels, optimizer)  \
-  STEM(PointwiseKernels, pointwise)  \
-  STEM(PoolKernels, pool)            \
-  STEM(ProbeKernels, probe)          \
-  STEM(RandomKernels, random)        \
-  STEM(ReduceKernels, reduce)        \
-  STEM(AttentionKernels, attention)  \
-  STEM(SoftmaxKernels, softmax)
 
 namespace weft {
 
