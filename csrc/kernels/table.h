@@ -43,6 +43,7 @@
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
   STEM(ScanKernels, scan)                  \
+  STEM(AttentionKernels, attention)        \
   STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
 
