@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -35,6 +37,9 @@ def _plain_errors(command: Callable) -> Callable:
             command(*args, **kwargs)
         except KeyboardInterrupt:
             _stop("interrupted", 130)
+        except BrokenPipeError:  # the reader, `head` for one, has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
         except (OSError, ValueError, MemoryError) as error:
             text = str(error) or type(error).__name__
             _stop("error: " + " ".join(text.split()), 2)
