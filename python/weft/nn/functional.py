@@ -34,6 +34,7 @@ from weft._core import (
     max_pool2d,
     mse_loss,
     nll_loss,
+    one_hot,
     scaled_dot_product_attention,
     sigmoid,
     smooth_l1_loss,
@@ -228,18 +229,6 @@ def _norm(x: Tensor, p: float, dim: int) -> Tensor:
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`."""
     return (x1 / _norm(x1, 2, dim).clamp(min=eps) * (x2 / _norm(x2, 2, dim).clamp(min=eps))).sum(dim)
-
-
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """(*) of int64 -> (*, num_classes) of int64 with a 1 at each class; -1: one more than the largest."""
-    if _core.is_floating_point(tensor):
-        raise TypeError(f"[one_hot] expected integers, got {tensor.dtype}")
-    low, high = (int(tensor.min()), int(tensor.max())) if tensor.numel() else (0, -1)
-    if num_classes == -1:
-        num_classes = high + 1
-    if low < 0 or high >= num_classes:
-        raise ValueError(f"[one_hot] expected classes from 0 to {num_classes - 1}, got {low} to {high}")
-    return (tensor.unsqueeze(-1) == _core.arange(num_classes, device=tensor.device)).to(_core.int64)
 
 
 __all__ = [
