@@ -37,6 +37,7 @@ WEFT_BINDINGS(BIND)
 
 void bind_runtime(py::module_& m);  // csrc/tensor/runtime.cpp: errors, threads, memory, instruction sets
 void bind_tensor(py::module_& m);   // csrc/tensor/python.cpp: the Tensor type, dtypes, devices
+void bind_devices(py::module_& m);  // csrc/tensor/devices.cpp: CUDA arrays, the tables that weft._cuda fills
 
 }  // namespace weft
 
@@ -44,6 +45,7 @@ PYBIND11_MODULE(_core, m) {
   using namespace weft;
   bind_runtime(m);
   bind_tensor(m);
+  bind_devices(m);
 #define BIND(name) bind_##name(m);
   WEFT_BINDINGS(BIND)
 #undef BIND

@@ -32,7 +32,8 @@ struct DeviceRuntime {
   bool (*copy_to_host)(void* host, const void* src, size_t bytes, int index) = nullptr;
   bool (*copy_within)(void* dst, const void* src, size_t bytes, int index) = nullptr;
   bool (*synchronize)(int index) = nullptr;
-  bool (*after_launch)(int index) = nullptr;  // polled after every launch: false on a launch error
+  bool (*before_launch)(int index) = nullptr;  // makes the device current
+  bool (*after_launch)(int index) = nullptr;   // undoes that; false on a launch error
   void* (*stream)(int index) = nullptr;       // current stream, for interop
   int (*device_count)() = nullptr;
   const char* (*error)() = nullptr;  // last failure on this thread

@@ -75,6 +75,7 @@ TensorList Plan::replay(const TensorList& inputs) {
   std::lock_guard lock(mutex_);
   for (size_t i = 0; i < inputs.size(); ++i) copy_into(inputs_[i], inputs[i].detach());
   for (const Launch& l : launches_) {
+    before_launch(l.name, l.device, true);
     {
       FlushDenormals flush;
       l.kernel(&arguments_[l.args]);

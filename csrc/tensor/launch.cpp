@@ -126,17 +126,25 @@ WithoutGil::~WithoutGil() {
   if (state) gil_restore(state);
 }
 
+namespace {
+
+[[noreturn]] void launch_failed(const char* name, Device device) {
+  fail(ErrorKind::Runtime, cat("[", name, "] failed on ", to_string(device), ": ", device_runtime(device.kind).error()));
+}
+
+}  // namespace
+
 void before_launch(const char* name, Device device, bool has_kernel) {
   WEFT_CHECK(has_kernel, NotImplemented, "[", name, "] has no kernel for ", to_string(device),
              device.is_cpu() ? "" : ": move the inputs to the CPU with .to('cpu')");
+  if (device.is_cpu()) return;
+  if (!device_runtime(device.kind).before_launch(device.index)) launch_failed(name, device);
 }
 
 void after_launch(const char* name, Device device) {
   if (take_interrupted() && raise_interrupted) raise_interrupted();
   if (device.is_cpu()) return;
-  const DeviceRuntime& runtime = device_runtime(device.kind);
-  WEFT_CHECK(!runtime.after_launch || runtime.after_launch(device.index), Runtime, "[", name, "] failed on ",
-             to_string(device), ": ", runtime.error ? runtime.error() : "unknown error");
+  if (!device_runtime(device.kind).after_launch(device.index)) launch_failed(name, device);
 }
 
 }  // namespace weft

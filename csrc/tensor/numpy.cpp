@@ -73,6 +73,12 @@ py::object numpy_dtype(DType d) {
 }
 
 Tensor tensor_from_python(py::object data, std::optional<DType> dtype, DType float_dtype, bool copy) {
+  if (py::hasattr(data, "__cuda_array_interface__")) {  // CuPy and its kin: stays on its GPU
+    py::object found = py::module_::import("weft.cuda").attr("from_cupy")(data);
+    const Tensor& t = tensor_of(found.ptr());
+    Tensor y = dtype ? to(t, *dtype) : t;
+    return copy && y.get()->storage == t.get()->storage ? clone(y) : y;
+  }
   bool has_dtype = py::hasattr(data, "dtype");
   py::array a;
   try {

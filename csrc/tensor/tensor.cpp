@@ -3,6 +3,7 @@
 #include "base/allocator.h"
 #include "ops/copy.h"
 #include "tensor/autograd.h"
+#include "tensor/devices.h"
 
 namespace weft {
 
@@ -10,16 +11,15 @@ namespace {
 
 void* allocate_on(Device d, size_t bytes) {
   if (d.is_cpu()) return allocate_cpu(bytes);
-  auto& runtime = device_runtime(d.kind);
-  WEFT_CHECK(runtime.allocate, Runtime, "[", to_string(d), "] no GPU can be used here; see weft.cuda.why_not()");
-  return runtime.allocate(bytes, d.index);
+  return use_device(d).allocate(bytes, d.index);
 }
 
 }  // namespace
 
 Storage::Storage(size_t bytes, Device device) : bytes(bytes), device(device) {
   data = allocate_on(device, bytes);
-  WEFT_CHECK(data, Memory, "cannot allocate ", bytes, " bytes on ", to_string(device));
+  WEFT_CHECK(data, Memory, "cannot allocate ", bytes, " bytes on ", to_string(device),
+             device.is_cpu() ? "" : cat(": ", device_runtime(device.kind).error()));
   if (anybody_records()) note_use(*this);
 }
 

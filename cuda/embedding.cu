@@ -1,0 +1,77 @@
+// Rows of a table by id. Backward: the block of the first token with an id sums the gradients of all tokens that have it.
+#include "kernels/embedding.h"
+
+#include "same.cuh"
+
+namespace weft::cuda {
+namespace {
+
+constexpr int kThreads = 256;
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) embedding_rows(EmbeddingForward a) {
+  int64_t n = a.n * a.cols;
+  for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
+    int64_t token = i / a.cols, col = i - token * a.cols, id = a.ids[token];
+    if (id < 0 || id >= a.rows)
+      atomicMin(reinterpret_cast<long long*>(a.bad), (long long)token);
+    else
+      static_cast<T*>(a.y)[i] = static_cast<const T*>(a.weight)[id * a.cols + col];
+  }
+}
+__global__ void clear_bad(int64_t* bad) { *bad = INT64_MAX; }
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) clear_rows(T* p, int64_t n) {
+  for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) p[i] = T{};
+}
+
+// A thread owns a column at a time, so that its sum stays in a register; the columns of a wide table go round the block.
+template <class T>
+__global__ void __launch_bounds__(kThreads) embedding_sums(EmbeddingBackward a) {
+  using C = Wide<T>;
+  int64_t token = blockIdx.x, id = a.ids[token];
+  if (id == a.padding_row) return;
+  auto key = [&](int64_t i) { return a.ids[i]; };
+  if (!first_of_its_key(token, key)) return;
+  for (int64_t first = 0; first < a.cols; first += kThreads) {
+    int64_t c = first + threadIdx.x, count = 1;
+    bool inside = c < a.cols;
+    const T* dy = static_cast<const T*>(a.dy) + c;
+    C sum = inside ? (C)widen(dy[token * a.cols]) : (C)0;
+    for_each_later(token, a.n, key, [&](int64_t i) {
+      if (inside) sum += widen(dy[i * a.cols]);
+      ++count;
+    });
+    if (a.by_frequency) sum *= (C)(1.0 / (double)count);
+    if (inside) static_cast<T*>(a.dweight)[id * a.cols + c] = narrow<T>(sum);
+  }
+}
+
+void forward(const EmbeddingForward& a) {
+  WEFT_LAUNCH(clear_bad, 1, 1, 0, a.bad);
+  if (a.n * a.cols == 0) return;
+  dispatch_size(size_of(a.dtype), [&](auto type) {
+    using T = typename decltype(type)::type;
+    WEFT_LAUNCH((embedding_rows<T>), grid_for(a.n * a.cols, kThreads), kThreads, 0, a);
+  });
+}
+
+void backward(const EmbeddingBackward& a) {
+  int64_t elements = a.rows * a.cols;
+  if (elements == 0) return;
+  dispatch_floating(a.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    WEFT_LAUNCH((clear_rows<T>), grid_for(elements, kThreads), kThreads, 0, static_cast<T*>(a.dweight), elements);
+    if (a.n) WEFT_LAUNCH((embedding_sums<T>), (unsigned)a.n, kThreads, 0, a);
+  });
+}
+
+}  // namespace
+
+void fill(EmbeddingKernels& k) {
+  k.forward = forward;
+  k.backward = backward;
+}
+
+}  // namespace weft::cuda

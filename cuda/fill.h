@@ -1,0 +1,36 @@
+// The stems that have CUDA kernels: one line per .cu file that defines fill() for its stem. An operation whose table
+// stays empty raises NotImplementedError on "cuda".
+#pragma once
+
+#include "kernels/table.h"
+
+#define WEFT_CUDA_STEMS(STEM) \
+  STEM(arg_reduce) \
+  STEM(batch_norm) \
+  STEM(conv) \
+  STEM(copy) \
+  STEM(dropout) \
+  STEM(embedding) \
+  STEM(index) \
+  STEM(layer_norm) \
+  STEM(matmul) \
+  STEM(optimizer) \
+  STEM(pointwise) \
+  STEM(pool) \
+  STEM(random) \
+  STEM(reduce) \
+  STEM(softmax)
+
+namespace weft::cuda {
+
+#define STEM(name) void fill(decltype(Kernels::name)& k);
+WEFT_CUDA_STEMS(STEM)
+#undef STEM
+
+inline void fill_table(Kernels& k) {
+#define STEM(name) fill(k.name);
+  WEFT_CUDA_STEMS(STEM)
+#undef STEM
+}
+
+}  // namespace weft::cuda

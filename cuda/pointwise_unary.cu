@@ -1,0 +1,13 @@
+#include "pointwise.cuh"
+
+namespace weft::cuda {
+
+void fill_unary(PointwiseKernels& k) {
+#define OP(F, name, domain) add<math::F, 1, Domain::domain>(k, PointwiseOp::F);
+  WEFT_UNARY_SMOOTH(OP)
+  WEFT_UNARY_PARAMETRIC(OP)
+  WEFT_UNARY_STEP(OP)
+#undef OP
+}
+
+}  // namespace weft::cuda
