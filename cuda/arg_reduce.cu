@@ -45,8 +45,7 @@ __global__ void __launch_bounds__(kThreads) arg_columns(ArgReduce a) {
   if (k >= a.outer * a.inner) return;
   int64_t outer = k / a.inner, at = outer * a.n * a.inner + k - outer * a.inner;
   Best<V> best{0, -1};
-  for (int64_t i = 0; i < a.n; ++i)
-    best = better(a.max, best, {load_scalar<V>(a.x, a.dtype, at + i * a.inner), i});
+  for (int64_t i = 0; i < a.n; ++i) best = better(a.max, best, {load_scalar<V>(a.x, a.dtype, at + i * a.inner), i});
   a.indices[k] = best.index;
 }
 

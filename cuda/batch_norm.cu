@@ -107,7 +107,8 @@ __global__ void __launch_bounds__(kThreads) batch_norm_backward(BatchNormBackwar
   }
   if (!a.dx) return;
   C scale = at_channel<C>(a.weight, c, 1) * rstd;
-  C m = a.training ? (C)(sum / (double)channel.count) : (C)0, p = a.training ? (C)(product / (double)channel.count) : (C)0;
+  C m = a.training ? (C)(sum / (double)channel.count) : (C)0,
+    p = a.training ? (C)(product / (double)channel.count) : (C)0;
   channel.each([&](int64_t i) {
     static_cast<T*>(a.dx)[i] = narrow<T>(scale * (widen(dy[i]) - m - (widen(x[i]) - mean) * rstd * p));
   });

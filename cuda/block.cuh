@@ -48,6 +48,8 @@ WEFT_DEVICE T block_sum(T v) {
 }
 
 // Threads for one row per block: enough that each takes a few vectors.
-inline int threads_per_row(int64_t vectors) { return vectors <= 512 ? 128 : vectors <= 2048 ? 256 : vectors <= 8192 ? 512 : 1024; }
+inline int threads_per_row(int64_t vectors) {
+  return vectors <= 512 ? 128 : vectors <= 2048 ? 256 : vectors <= 8192 ? 512 : 1024;
+}
 
 }  // namespace weft::cuda

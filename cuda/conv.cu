@@ -12,8 +12,8 @@ namespace weft::cuda {
 namespace {
 
 constexpr int kTile = 64, kSlice = 16, kThreads = 256;
-constexpr int64_t kBlocks = 512;  // a sum is split until there are about so many; a constant, so that bits do not depend
-                                  // on the GPU
+constexpr int64_t kBlocks = 512;  // a sum is split until there are about so many; a constant, so that bits do not
+                                  // depend on the GPU
 
 struct Tap {
   int64_t channel, k, l;
@@ -188,9 +188,9 @@ void launch_conv(const ConvArgs& g) {
   Split split = split_of<P>(s);
   int64_t tiles = divide_up(P::m(s), kTile) * divide_up(P::n(s), kTile), results = s.groups * P::m(s) * P::n(s);
   if (tiles == 0) return;
-  WEFT_LAUNCH((conv_tiles<T, P>), dim3((unsigned)tiles, (unsigned)split.parts, (unsigned)s.groups), kThreads, 0, g, split);
-  if (split.parts > 1)
-    WEFT_LAUNCH((conv_combine<T, P>), (unsigned)divide_up(results, kThreads), kThreads, 0, g, split);
+  WEFT_LAUNCH((conv_tiles<T, P>), dim3((unsigned)tiles, (unsigned)split.parts, (unsigned)s.groups), kThreads, 0, g,
+              split);
+  if (split.parts > 1) WEFT_LAUNCH((conv_combine<T, P>), (unsigned)divide_up(results, kThreads), kThreads, 0, g, split);
 }
 
 template <template <class> class P>

@@ -20,16 +20,16 @@ WEFT_DEVICE D convert_to(V v) {
 template <class V>
 __device__ __noinline__ V load_one(const void* p, DType dtype, int64_t i) {
   switch (dtype) {
-    case DType::Bool: return (V)static_cast<const bool*>(p)[i];
-    case DType::UInt8: return (V)static_cast<const uint8_t*>(p)[i];
-    case DType::Int8: return (V)static_cast<const int8_t*>(p)[i];
-    case DType::Int16: return (V)static_cast<const int16_t*>(p)[i];
-    case DType::Int32: return (V)static_cast<const int32_t*>(p)[i];
-    case DType::Int64: return (V)static_cast<const int64_t*>(p)[i];
+    case DType::Bool: return (V) static_cast<const bool*>(p)[i];
+    case DType::UInt8: return (V) static_cast<const uint8_t*>(p)[i];
+    case DType::Int8: return (V) static_cast<const int8_t*>(p)[i];
+    case DType::Int16: return (V) static_cast<const int16_t*>(p)[i];
+    case DType::Int32: return (V) static_cast<const int32_t*>(p)[i];
+    case DType::Int64: return (V) static_cast<const int64_t*>(p)[i];
     case DType::Float16: return (V)widen(static_cast<const float16*>(p)[i]);
     case DType::BFloat16: return (V)widen(static_cast<const bfloat16*>(p)[i]);
-    case DType::Float32: return (V)static_cast<const float*>(p)[i];
-    default: return (V)static_cast<const double*>(p)[i];
+    case DType::Float32: return (V) static_cast<const float*>(p)[i];
+    default: return (V) static_cast<const double*>(p)[i];
   }
 }
 template <class V>

@@ -23,7 +23,7 @@
 #define WEFT_LAUNCH(kernel, grid, block, shared_bytes, ...) \
   kernel<<<grid, block, shared_bytes, ::weft::cuda::current_stream()>>>(__VA_ARGS__)
 #define WEFT_SHARED(T, name, ...) __shared__ T name __VA_ARGS__
-#define WEFT_DYNAMIC_SHARED(T, name)                           \
+#define WEFT_DYNAMIC_SHARED(T, name)                            \
   extern __shared__ __align__(128) unsigned char weft_shared[]; \
   T* name = reinterpret_cast<T*>(weft_shared)
 #endif

@@ -1,4 +1,5 @@
-// Rows of a table by id. Backward: the block of the first token with an id sums the gradients of all tokens that have it.
+// Rows of a table by id. Backward: the block of the first token with an id sums the gradients of all tokens that have
+// it.
 #include "kernels/embedding.h"
 
 #include "same.cuh"
@@ -26,7 +27,8 @@ __global__ void __launch_bounds__(kThreads) clear_rows(T* p, int64_t n) {
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) p[i] = T{};
 }
 
-// A thread owns a column at a time, so that its sum stays in a register; the columns of a wide table go round the block.
+// A thread owns a column at a time, so that its sum stays in a register; the columns of a wide table go round the
+// block.
 template <class T>
 __global__ void __launch_bounds__(kThreads) embedding_sums(EmbeddingBackward a) {
   using C = Wide<T>;

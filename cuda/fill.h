@@ -5,20 +5,22 @@
 #include "kernels/table.h"
 
 #define WEFT_CUDA_STEMS(STEM) \
-  STEM(arg_reduce) \
-  STEM(batch_norm) \
-  STEM(conv) \
-  STEM(copy) \
-  STEM(dropout) \
-  STEM(embedding) \
-  STEM(index) \
-  STEM(layer_norm) \
-  STEM(matmul) \
-  STEM(optimizer) \
-  STEM(pointwise) \
-  STEM(pool) \
-  STEM(random) \
-  STEM(reduce) \
+  STEM(arg_reduce)            \
+  STEM(batch_norm)            \
+  STEM(conv)                  \
+  STEM(copy)                  \
+  STEM(cross_entropy)         \
+  STEM(dropout)               \
+  STEM(embedding)             \
+  STEM(gather)                \
+  STEM(index)                 \
+  STEM(layer_norm)            \
+  STEM(matmul)                \
+  STEM(optimizer)             \
+  STEM(pointwise)             \
+  STEM(pool)                  \
+  STEM(random)                \
+  STEM(reduce)                \
   STEM(softmax)
 
 namespace weft::cuda {

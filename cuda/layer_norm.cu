@@ -1,6 +1,6 @@
-// Layer normalisation. Rows of up to 32 numbers per lane stay in the registers of one warp; its backward then makes dx and
-// the partial sums of dweight and dbias in one pass over dy and x. Longer rows take a block and are read again from the
-// cache.
+// Layer normalisation. Rows of up to 32 numbers per lane stay in the registers of one warp; its backward then makes dx
+// and the partial sums of dweight and dbias in one pass over dy and x. Longer rows take a block and are read again from
+// the cache.
 #include "kernels/layer_norm.h"
 
 #include "block.cuh"
@@ -255,8 +255,7 @@ void backward_rows(const LayerNormBackward& a) {
     if (a.dweight)
       WEFT_LAUNCH((layer_norm_parameters<T>), dim3(pieces, (unsigned)divide_up(a.cols, 256)), 256, 0, a, per_piece);
   }
-  if (a.dweight)
-    WEFT_LAUNCH((layer_norm_combine<C>), (unsigned)divide_up(2 * a.cols, 256), 256, 0, a, (int64_t)pieces);
+  if (a.dweight) WEFT_LAUNCH((layer_norm_combine<C>), (unsigned)divide_up(2 * a.cols, 256), 256, 0, a, (int64_t)pieces);
 }
 
 void layer_norm_forward(const LayerNormForward& a) {
@@ -274,7 +273,8 @@ void layer_norm_backward(const LayerNormBackward& a) {
   dispatch_floating(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     if (a.rows == 0) {  // sums over no rows
-      if (a.dweight) WEFT_LAUNCH((layer_norm_combine<Wide<T>>), (unsigned)divide_up(2 * a.cols, 256), 256, 0, a, (int64_t)0);
+      if (a.dweight)
+        WEFT_LAUNCH((layer_norm_combine<Wide<T>>), (unsigned)divide_up(2 * a.cols, 256), 256, 0, a, (int64_t)0);
     } else if (vectorizable<T>(a.cols, a.dx, a.dy, a.x)) {
       backward_rows<T, kVector<T>>(a);
     } else {

@@ -36,11 +36,11 @@ WEFT_FN V vmax(V a, V b) {
   return a > b || a != a ? a : b;
 }
 
-#define WEFT_MATH(name, function)                                  \
-  WEFT_FN float v##name(float x) { return ::function##f(x); }      \
+#define WEFT_MATH(name, function)                             \
+  WEFT_FN float v##name(float x) { return ::function##f(x); } \
   WEFT_FN double v##name(double x) { return ::function(x); }
-#define WEFT_MATH_BINARY(name, function)                                            \
-  WEFT_FN float v##name(float a, float b) { return ::function##f(a, b); }           \
+#define WEFT_MATH_BINARY(name, function)                                  \
+  WEFT_FN float v##name(float a, float b) { return ::function##f(a, b); } \
   WEFT_FN double v##name(double a, double b) { return ::function(a, b); }
 WEFT_MATH(abs, fabs)
 WEFT_MATH(sqrt, sqrt)

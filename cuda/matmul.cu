@@ -1,5 +1,5 @@
-// Matrix product with multiply-adds in registers: float32, float64 and integers. A block computes a tile of C; slices of
-// A and B pass through shared memory, the next one fetched into registers while the present one is used.
+// Matrix product with multiply-adds in registers: float32, float64 and integers. A block computes a tile of C; slices
+// of A and B pass through shared memory, the next one fetched into registers while the present one is used.
 #include "kernels/matmul.h"
 
 #include "matmul/common.cuh"
@@ -33,8 +33,8 @@ struct Slice {
   WEFT_DEVICE void fetch(int64_t k_left) {
 #pragma unroll
     for (int e = 0; e < kEach; ++e) {
-      bool inside = along_k ? e * (kThreads / K) < rows_left && k < k_left
-                            : rows_left > 0 && k + e * (kThreads / R) < k_left;
+      bool inside =
+          along_k ? e * (kThreads / K) < rows_left && k < k_left : rows_left > 0 && k + e * (kThreads / R) < k_left;
       held[e] = inside ? p[e * step] : (T)0;
     }
     p += k_step;

@@ -32,7 +32,9 @@ int64_t count_pieces(const OptimizerList& list, int64_t size) {
 }
 WEFT_DEVICE bool aligned(const OptimizerTensor& t) {
   return (reinterpret_cast<uintptr_t>(t.p) | reinterpret_cast<uintptr_t>(t.g) | reinterpret_cast<uintptr_t>(t.m) |
-          reinterpret_cast<uintptr_t>(t.v) | reinterpret_cast<uintptr_t>(t.x)) % 16 == 0;
+          reinterpret_cast<uintptr_t>(t.v) | reinterpret_cast<uintptr_t>(t.x)) %
+             16 ==
+         0;
 }
 
 // A rule updates one element. has_g, m, v, x: which buffers it uses beside the parameter.
@@ -107,7 +109,8 @@ struct ScaleRule {
 };
 
 template <int N, class T, class Rule>
-WEFT_DEVICE void update_at(const Rule& rule, const typename Rule::Scalars& scalars, const OptimizerTensor& t, int64_t i) {
+WEFT_DEVICE void update_at(const Rule& rule, const typename Rule::Scalars& scalars, const OptimizerTensor& t,
+                           int64_t i) {
   using C = Wide<T>;
   T *p = static_cast<T*>(t.p) + i, *m = static_cast<T*>(t.m) + i, *v = static_cast<T*>(t.v) + i,
     *x = static_cast<T*>(t.x) + i;
@@ -184,8 +187,17 @@ void sgd(const SgdStep& a) {
   dispatch_floating(a.list.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     using C = Wide<T>;
-    SgdRule<T> rule{(C)a.momentum, (C)a.dampening, (C)a.weight_decay, a.lr,    a.scale, a.lr_at,
-                    a.scale_at,    a.nesterov,     a.maximize,        a.first, a.list.count > 0 && a.list.t[0].m};
+    SgdRule<T> rule{(C)a.momentum,
+                    (C)a.dampening,
+                    (C)a.weight_decay,
+                    a.lr,
+                    a.scale,
+                    a.lr_at,
+                    a.scale_at,
+                    a.nesterov,
+                    a.maximize,
+                    a.first,
+                    a.list.count > 0 && a.list.t[0].m};
     launch_update<T>(rule, a.list);
   });
 }
@@ -195,8 +207,8 @@ void adam(const AdamStep& a) {
   dispatch_floating(a.list.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     using C = Wide<T>;
-    AdamRule<T> rule{(C)a.beta1, (C)a.beta2, (C)a.eps,       (C)a.weight_decay, a.lr,        a.beta1,    a.beta2,
-                     a.weight_decay, a.scale,    a.lr_at, a.scale_at,   a.decoupled,       a.maximize, a.amsgrad};
+    AdamRule<T> rule{(C)a.beta1,     (C)a.beta2, (C)a.eps, (C)a.weight_decay, a.lr,        a.beta1,    a.beta2,
+                     a.weight_decay, a.scale,    a.lr_at,  a.scale_at,        a.decoupled, a.maximize, a.amsgrad};
     launch_update<T>(rule, a.list);
   });
 }

@@ -42,8 +42,7 @@ __global__ void __launch_bounds__(kPointwiseThreads) pointwise(const __grid_cons
 #pragma unroll
   for (int k = 0; k < N; ++k)
 #pragma unroll
-    for (int e = 0; e < kGroup; ++e)
-      in[k][e] = std::is_same_v<V, int64_t> ? (V)a.in[k].integer : (V)a.in[k].number;
+    for (int e = 0; e < kGroup; ++e) in[k][e] = std::is_same_v<V, int64_t> ? (V)a.in[k].integer : (V)a.in[k].number;
 
   int64_t step = (int64_t)gridDim.x * kPointwiseThreads;
   for (int64_t g = (int64_t)blockIdx.x * kPointwiseThreads + threadIdx.x; g < job.walk.groups; g += step) {

@@ -93,11 +93,8 @@ void fill_random(const RandomFill& a) {
       else
         WEFT_LAUNCH((random_numbers<RandomKind::Normal, float, 4>), grid, 256, 0, a);
       break;
-    case RandomKind::Integer:
-      WEFT_LAUNCH((random_numbers<RandomKind::Integer, int64_t, 2>), grid, 256, 0, a);
-      break;
-    case RandomKind::Bernoulli:
-      WEFT_LAUNCH((random_numbers<RandomKind::Bernoulli, int64_t, 4>), grid, 256, 0, a);
+    case RandomKind::Integer: WEFT_LAUNCH((random_numbers<RandomKind::Integer, int64_t, 2>), grid, 256, 0, a); break;
+    case RandomKind::Bernoulli: WEFT_LAUNCH((random_numbers<RandomKind::Bernoulli, int64_t, 4>), grid, 256, 0, a);
   }
 }
 

@@ -1,6 +1,6 @@
 // Reductions. Where the reduced elements are neighbours in memory, a warp or a block takes one result; where neighbours
-// belong to different results, a block takes 32 of them side by side. Long reductions are cut into chunks, whose partial
-// results a second kernel combines in order.
+// belong to different results, a block takes 32 of them side by side. Long reductions are cut into chunks, whose
+// partial results a second kernel combines in order.
 #include "kernels/reduce.h"
 
 #include "block.cuh"
@@ -182,8 +182,7 @@ void launch_reduce(const Reduce& a) {
     int width = job.chunk <= kThreads ? 32 : kThreads;
     WEFT_LAUNCH((reduce_rows<V, op>), (unsigned)divide_up(units, kThreads / width), kThreads, 0, job, width);
   }
-  if (a.chunks > 1)
-    WEFT_LAUNCH((combine_chunks<V, op>), (unsigned)divide_up(a.kept_numel, kThreads), kThreads, 0, job);
+  if (a.chunks > 1) WEFT_LAUNCH((combine_chunks<V, op>), (unsigned)divide_up(a.kept_numel, kThreads), kThreads, 0, job);
 }
 
 template <class V>

@@ -172,7 +172,7 @@ __global__ void __launch_bounds__(1024) softmax_backward_block(SoftmaxBackward a
   }
 }
 
-#define LAUNCH_ROWS(direction, K)                                                                           \
+#define LAUNCH_ROWS(direction, K)                                                                                      \
   WEFT_LAUNCH((softmax_##direction##_warp<T, N, K>), (unsigned)divide_up(a.rows, kWarpsPerBlock), kWarpsPerBlock * 32, \
               0, a)
 

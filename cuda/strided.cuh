@@ -24,7 +24,8 @@ inline Walk walk_over(int ndim, const int64_t* shape) {
 }
 
 // Whether an operand's groups are vectors: its last stride is 1, and every group starts on a multiple of four elements.
-inline bool groups_are_vectors(const void* p, int64_t itemsize, int ndim, const int64_t* shape, const int64_t* strides) {
+inline bool groups_are_vectors(const void* p, int64_t itemsize, int ndim, const int64_t* shape,
+                               const int64_t* strides) {
   if (ndim == 0 || !p || strides[ndim - 1] != 1) return false;
   for (int d = 0; d + 1 < ndim; ++d)
     if (shape[d] > 1 && strides[d] % kGroup) return false;

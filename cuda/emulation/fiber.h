@@ -44,8 +44,8 @@ weft_emulation_switch:
 
 inline void start_fiber(Fiber& f, void* stack, size_t size, void (*entry)()) {
   auto** top = reinterpret_cast<void**>((reinterpret_cast<uintptr_t>(stack) + size) & ~uintptr_t(63));
-  *--top = nullptr;                           // entry() never returns; keeps the stack aligned as after a call
-  *--top = reinterpret_cast<void*>(entry);    // where `ret` goes
+  *--top = nullptr;                         // entry() never returns; keeps the stack aligned as after a call
+  *--top = reinterpret_cast<void*>(entry);  // where `ret` goes
   for (int i = 0; i < 6; ++i) *--top = nullptr;
   f.sp = top;
 }

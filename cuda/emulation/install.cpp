@@ -24,7 +24,8 @@ bool refuse(const char* why) {
 }
 bool copy(void* dst, const void* src, size_t bytes, bool to_device, bool from_device) {
   if (bytes == 0) return true;
-  if (contains(dst) != to_device || contains(src) != from_device) return refuse("a copy between the wrong kinds of memory");
+  if (contains(dst) != to_device || contains(src) != from_device)
+    return refuse("a copy between the wrong kinds of memory");
   DeviceMemoryOpen open;
   std::memcpy(dst, src, bytes);
   return true;

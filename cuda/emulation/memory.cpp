@@ -34,8 +34,7 @@ size_t block_size(size_t bytes) {
 DeviceMemoryOpen::DeviceMemoryOpen() {
   mutex.lock();
   if (!arena)
-    arena = static_cast<char*>(
-        mmap(nullptr, kArena, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+    arena = static_cast<char*>(mmap(nullptr, kArena, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
   if (open_count++ == 0 || open_bytes < top) {
     open_bytes = top;
     if (top) mprotect(arena, top, PROT_READ | PROT_WRITE);

@@ -29,8 +29,8 @@ struct Thread {
   int source;  // -1: ballot
 };
 
-// An asynchronous copy may land at any time before its wait: under some schedules it lands at once, under others as late
-// as it can.
+// An asynchronous copy may land at any time before its wait: under some schedules it lands at once, under others as
+// late as it can.
 struct Copy {
   void* to;
   const void* from;
@@ -166,7 +166,8 @@ void run_block() {
     t.state = State::New;
     block.copies[i].pending.clear();
     block.copies[i].committed = 0;
-    t.index = {(unsigned)i % blockDim.x, (unsigned)i / blockDim.x % blockDim.y, (unsigned)i / (blockDim.x * blockDim.y)};
+    t.index = {(unsigned)i % blockDim.x, (unsigned)i / blockDim.x % blockDim.y,
+               (unsigned)i / (blockDim.x * blockDim.y)};
   }
   while (block.done < block.count && failed.empty()) {
     int i = pick();

@@ -28,7 +28,8 @@ constexpr size_t kSharedLimit = 48 * 1024;  // what a block gets on every GPU wi
 enum Schedule { kRoundRobin, kReversed, kWarpGreedy, kRandom, kSchedules };
 void set_schedule(int schedule, uint64_t seed);
 
-// The first failure of a launch (deadlock, divergent barrier, misaligned access, write past a buffer…) stays until taken.
+// The first failure of a launch (deadlock, divergent barrier, misaligned access, write past a buffer…) stays until
+// taken.
 void fail(const char* what);
 const char* failure();
 void clear_failure();

@@ -4,8 +4,8 @@
 #include "kernels/matmul.h"
 
 #include "block.cuh"
-#include "math.cuh"
 #include "kernels/pointwise_functors.h"
+#include "math.cuh"
 
 namespace weft::cuda {
 

@@ -35,7 +35,8 @@ struct Slice {
   static WEFT_DEVICE T* at(T* tile, int row, int k) { return tile + (kAlongK ? row * kStride + k : k * kStride + row); }
 
   // Pieces of 16 bytes. Rows beyond the end repeat row 0 and are never stored; k beyond the end must be zero.
-  static WEFT_DEVICE void copy(T* tile, const T* p, int64_t row, int64_t rows, int64_t stride, int64_t k, int64_t k_end) {
+  static WEFT_DEVICE void copy(T* tile, const T* p, int64_t row, int64_t rows, int64_t stride, int64_t k,
+                               int64_t k_end) {
     constexpr int kPieces = (kAlongK ? kK : R) / 8;
 #pragma unroll 1
     for (int i = (int)threadIdx.x; i < R * kK / 8; i += kThreads) {

@@ -57,10 +57,13 @@ PYBIND11_MODULE(_cuda, m) {
     return d;
   });
   m.def("synchronize", [](int device) { check(device_functions().synchronize(device)); }, release_gil());
-  m.def("synchronize_stream", [](int device, uintptr_t stream) {
-    OnDevice on(device);
-    check((bool)on && succeeded(cudaStreamSynchronize(stream_at(stream)), "cudaStreamSynchronize", device));
-  }, release_gil());
+  m.def(
+      "synchronize_stream",
+      [](int device, uintptr_t stream) {
+        OnDevice on(device);
+        check((bool)on && succeeded(cudaStreamSynchronize(stream_at(stream)), "cudaStreamSynchronize", device));
+      },
+      release_gil());
   m.def("stream", [](int device) { return reinterpret_cast<uintptr_t>(stream_of(device)); });
   m.def("set_stream", [](int device, uintptr_t stream) { set_stream(device, stream_at(stream)); });
   m.def("order", [](int device, uintptr_t before, uintptr_t after) {

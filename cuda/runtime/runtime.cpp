@@ -28,7 +28,8 @@ thread_local int device_before = -1;
 // A process that was forked after CUDA was used has a context that belongs to its parent.
 std::atomic<bool> used{false}, forked{false};
 constexpr const char* kForked =
-    "CUDA was in use when this process was forked, and a forked child cannot use it; start workers with the 'spawn' method";
+    "CUDA was in use when this process was forked, and a forked child cannot use it; start workers with the 'spawn' "
+    "method";
 
 void remember_use() {
   if (!used.exchange(true)) pthread_atfork(nullptr, nullptr, [] { forked = true; });
@@ -70,8 +71,7 @@ void* allocate(size_t bytes, int device) {
     return nullptr;
   }
   int64_t now = s.in_use += (int64_t)bytes, peak = s.peak;
-  while (now > peak && !s.peak.compare_exchange_weak(peak, now)) {
-  }
+  while (now > peak && !s.peak.compare_exchange_weak(peak, now)) {}
   return p;
 }
 
@@ -92,8 +92,8 @@ bool copy_from_host(void* dst, const void* host, size_t bytes, int device) {
   if (!succeeded(cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync", device))
     return false;
   cudaPointerAttributes attributes{};
-  bool pageable = cudaPointerGetAttributes(&attributes, host) == cudaSuccess &&
-                  attributes.type == cudaMemoryTypeUnregistered;
+  bool pageable =
+      cudaPointerGetAttributes(&attributes, host) == cudaSuccess && attributes.type == cudaMemoryTypeUnregistered;
   return pageable || succeeded(cudaStreamSynchronize(stream), "cudaStreamSynchronize", device);
 }
 bool copy_to_host(void* host, const void* src, size_t bytes, int device) {
@@ -146,8 +146,8 @@ OnDevice::~OnDevice() {
 bool succeeded(cudaError_t result, const char* call, int device) {
   if (result == cudaSuccess) return true;
   cudaGetLastError();  // so that it is not reported again by the next call
-  return refuse(device, std::string(call) + " failed: " + cudaGetErrorString(result) + " (" + cudaGetErrorName(result) +
-                            ")");
+  return refuse(device,
+                std::string(call) + " failed: " + cudaGetErrorString(result) + " (" + cudaGetErrorName(result) + ")");
 }
 const char* error() { return last_error.c_str(); }
 

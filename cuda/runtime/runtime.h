@@ -17,10 +17,11 @@ std::string why_not();
 int device_count();  // 0 when why_not() has something to say
 
 // The calling thread's stream on a device: the default stream, as CuPy's and PyTorch's, until it is set.
-cudaStream_t current_stream();           // on the device of the launch that is under way
+cudaStream_t current_stream();  // on the device of the launch that is under way
 cudaStream_t stream_of(int device);
 void set_stream(int device, cudaStream_t stream);
-bool order(int device, cudaStream_t before, cudaStream_t after);  // work on `after` waits for that on `before`, not the host
+bool order(int device, cudaStream_t before,
+           cudaStream_t after);  // work on `after` waits for that on `before`, not the host
 
 int multiprocessors();  // of the current device
 

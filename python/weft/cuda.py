@@ -1,13 +1,15 @@
 """NVIDIA GPUs. Importing this module touches no driver; `is_available()` and `why_not()` ask.
 
-The module that holds the CUDA kernels, `weft._cuda`, is loaded on the first use of a CUDA tensor. Work runs on the calling
-thread's current stream, which is the default stream until `stream()` sets another: CuPy's and PyTorch's is the same one.
+The module that holds the CUDA kernels, `weft._cuda`, is loaded on the first use of a CUDA tensor. Work runs on the
+calling thread's current stream, which is the default stream until `stream()` sets another: CuPy's and PyTorch's is the
+same one.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import threading
 
 from weft import _core
@@ -21,10 +23,9 @@ _installed = False
 def _module():
     """weft._cuda, or None where this build has none."""
     try:
-        from weft import _cuda
+        return importlib.import_module("weft._cuda")
     except ModuleNotFoundError:
         return None
-    return _cuda
 
 
 def why_not() -> str:
@@ -161,7 +162,9 @@ def _pointer(stream) -> int:
             return int(getattr(stream, name))
     if isinstance(stream, int):
         return stream
-    raise TypeError(f"[cuda.stream] expected a stream of weft, CuPy or PyTorch, or a pointer, got {type(stream).__name__}")
+    raise TypeError(
+        f"[cuda.stream] expected a stream of weft, CuPy or PyTorch, or a pointer, got {type(stream).__name__}"
+    )
 
 
 def current_stream(device=None) -> Stream:
@@ -171,8 +174,8 @@ def current_stream(device=None) -> Stream:
 
 
 def set_stream(stream, device=None) -> None:
-    """Makes `stream` (weft's, CuPy's, PyTorch's) this thread's current stream. What follows on it waits for what was put
-    on the previous one, so that no result depends on the switch."""
+    """Makes `stream` (weft's, CuPy's, PyTorch's) this thread's current stream. What follows on it waits for what was
+    put on the previous one, so that no result depends on the switch."""
     index = stream.device if isinstance(stream, Stream) else _index(device)
     module, pointer = _load(), _pointer(stream)
     module.order(index, module.stream(index), pointer)
@@ -181,7 +184,7 @@ def set_stream(stream, device=None) -> None:
 
 @contextlib.contextmanager
 def stream(stream, device=None):
-    """Within the block, work runs on `stream`. Its beginning and end are ordered with the stream outside, on the GPU."""
+    """Within the block, work runs on `stream`. Its beginning and end are ordered with the stream outside."""
     index = stream.device if isinstance(stream, Stream) else _index(device)
     before = current_stream(index)
     set_stream(stream, index)
@@ -219,8 +222,8 @@ def empty_cache(device=None) -> None:
 def from_cupy(array):
     """A tensor over the memory of a CuPy array, or of any object with `__cuda_array_interface__`; nothing is copied.
 
-    Weft's current stream waits, on the GPU, for the array's. TypeError for dtypes that weft lacks, ValueError for negative
-    strides."""
+    Weft's current stream waits, on the GPU, for the array's. TypeError for dtypes that weft lacks, ValueError for
+    negative strides."""
     try:
         interface = array.__cuda_array_interface__
     except AttributeError:

@@ -1,9 +1,9 @@
 """One operation on a device against the CPU in float64, values and gradients."""
 
 import numpy as np
-from oracle import rounded, to_weft
 
 import weft
+from oracle import rounded, to_weft
 from weft.testing import assert_close, dtype_name
 
 HALVES, FLOATS = ("float16", "bfloat16"), ("float32", "float64")
@@ -21,7 +21,7 @@ def _run(fn, arrays, dtype, where, wanted):
 
 
 def agree(fn, *arrays, device, dtypes=FLOATS, grad=True, terms=None, exact=False):
-    """Floating arrays become tensors of each of `dtypes`; other arrays tensors as they are; anything else is passed on."""
+    """Floating arrays become tensors of each of `dtypes`, others as they are; anything else is passed on."""
     floating = [i for i, a in enumerate(arrays) if isinstance(a, np.ndarray) and a.dtype.kind == "f"]
     wanted = floating if grad else []
     if terms is None:
@@ -43,4 +43,6 @@ def agree(fn, *arrays, device, dtypes=FLOATS, grad=True, terms=None, exact=False
                 assert inputs[i].grad is None
                 continue
             assert dtype_name(inputs[i].grad) == dtype
-            assert_close(inputs[i].grad, reference[i].grad, terms=terms, check_dtype=False, name=f"{dtype} gradient {i}")
+            assert_close(
+                inputs[i].grad, reference[i].grad, terms=terms, check_dtype=False, name=f"{dtype} gradient {i}"
+            )

@@ -28,8 +28,8 @@ def compiler():
 
 
 def build(sources=None, name="weft_emulation"):
-    """A shared library of `sources` (default: all kernels) and the emulation. Objects are kept in the system's temporary
-    folder and made again when their source or any header changed."""
+    """A shared library of `sources` (default: all kernels) and the emulation. Objects are kept in the system's
+    temporary folder and made again when their source or any header changed."""
     if sources is None:
         sources = [*CUDA.glob("*.cu"), *CUDA.glob("*/*.cu"), CUDA / "emulation" / "install.cpp"]
     sources = [*sources, *(CUDA / "emulation" / f"{stem}.cpp" for stem in ("memory", "scheduler"))]

@@ -26,7 +26,9 @@ def check(device):
 
 
 @pytest.mark.parametrize("shape", [(), (0,), (1,), (3,), (4,), (5,), (7, 3), (2, 3, 4), (1025,)])
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
+)
 def test_to_and_back(device, shape, dtype):
     x = weft.tensor(rng.integers(0, 2, shape)).to(getattr(weft, dtype))
     y = x.to(device)
@@ -108,7 +110,8 @@ def test_half_precision(check, dtypes):
 
 
 @pytest.mark.parametrize(
-    ("a", "b"), [((7,), (7,)), ((4, 8), (8,)), ((4, 1), (1, 9)), ((3, 5, 7), (5, 1)), ((0, 3), (3,)), ((), (6,)), ((1025,), ())]
+    ("a", "b"),
+    [((7,), (7,)), ((4, 8), (8,)), ((4, 1), (1, 9)), ((3, 5, 7), (5, 1)), ((0, 3), (3,)), ((), (6,)), ((1025,), ())],
 )
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum", "minimum"])
 def test_binary(check, name, a, b):
@@ -207,7 +210,9 @@ def test_softmax_extremes(device, cols):
     assert_close(F.softmax(t.to(device), dim=-1), F.softmax(t, dim=-1), terms=cols)
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (3, 7), (5, 32), (9, 64), (4, 128), (70, 256), (3, 257), (5, 512), (3, 2100)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (3, 7), (5, 32), (9, 64), (4, 128), (70, 256), (3, 257), (5, 512), (3, 2100)]
+)
 def test_layer_norm(check, shape):
     cols = shape[-1]
     check(lambda x, w, b: F.layer_norm(x, (cols,), w, b), normal(*shape) + 1, normal(cols), normal(cols))
@@ -243,7 +248,9 @@ def test_matmul_with_big_tiles(check):
     check(weft.matmul, normal(200, 24), normal(24, 260), dtypes=("float32",), terms=260)
 
 
-@pytest.mark.parametrize(("m", "n", "k"), [(1, 8, 8), (16, 16, 16), (64, 64, 32), (70, 72, 40), (33, 24, 104), (5, 7, 9)])
+@pytest.mark.parametrize(
+    ("m", "n", "k"), [(1, 8, 8), (16, 16, 16), (64, 64, 32), (70, 72, 40), (33, 24, 104), (5, 7, 9)]
+)
 def test_matmul_in_half_precision(check, m, n, k):
     check(weft.matmul, normal(m, k), normal(k, n), dtypes=HALVES, terms=max(m, n, k))
 
@@ -325,7 +332,9 @@ def test_batch_norm(check, shape, training):
     check(fn, normal(*shape) + 1, normal(c), normal(c))
 
 
-@pytest.mark.parametrize("options", [{}, {"stride": 1, "padding": 1}, {"dilation": 2}, {"ceil_mode": True, "stride": 3}])
+@pytest.mark.parametrize(
+    "options", [{}, {"stride": 1, "padding": 1}, {"dilation": 2}, {"ceil_mode": True, "stride": 3}]
+)
 def test_max_pool(check, options):
     check(lambda x: F.max_pool2d(x, 3, **options), normal(2, 3, 9, 10))
 
@@ -337,7 +346,14 @@ def test_average_pools(check):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"stride": 2, "padding": 1}, {"dilation": 2, "padding": 2}, {"groups": 2}, {"stride": (2, 1), "padding": (0, 2)}]
+    "options",
+    [
+        {},
+        {"stride": 2, "padding": 1},
+        {"dilation": 2, "padding": 2},
+        {"groups": 2},
+        {"stride": (2, 1), "padding": (0, 2)},
+    ],
 )
 def test_conv2d(check, options):
     g = options.get("groups", 1)
@@ -345,7 +361,12 @@ def test_conv2d(check, options):
 
 
 def test_conv_transpose2d(check):
-    check(lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1), normal(2, 4, 5, 6), normal(4, 3, 3, 3), normal(3))
+    check(
+        lambda x, w, b: F.conv_transpose2d(x, w, b, stride=2, padding=1),
+        normal(2, 4, 5, 6),
+        normal(4, 3, 3, 3),
+        normal(3),
+    )
 
 
 def test_wide_convolution(check):
