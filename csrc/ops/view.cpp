@@ -81,8 +81,8 @@ Tensor view(const Tensor& x, Dims shape) {
 }
 
 Tensor view_bits(const Tensor& x, DType dtype) {
-  WEFT_CHECK(size_of(dtype) == x.itemsize(), Runtime, "[view] elements of ", name_of(x.dtype()),
-             " cannot be read as ", name_of(dtype), ", which has another size");
+  WEFT_CHECK(size_of(dtype) == x.itemsize(), Runtime, "[view] elements of ", name_of(x.dtype()), " cannot be read as ",
+             name_of(dtype), ", which has another size");
   Tensor y = x.detach();
   y.get()->dtype = dtype;
   return y;

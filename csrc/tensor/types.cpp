@@ -81,11 +81,7 @@ void bind_dtypes(py::module_& m, py::object** objects) {
            [](const DTypeObject& d, py::handle o) {
              return py::isinstance<DTypeObject>(o) && o.cast<DTypeObject&>().value == d.value;
            })
-      .def("__reduce__",
-           [](const DTypeObject& d) {
-             return py::make_tuple(py::module_::import("builtins").attr("getattr"),
-                                   py::make_tuple(py::module_::import("weft"), name_of(d.value)));
-           })
+      .def("__reduce__", [](const DTypeObject& d) { return std::string(name_of(d.value)); })  // a global's name
       .def(
           "_numpy", [](const DTypeObject& d) { return numpy_dtype(d.value); },
           "The NumPy dtype; TypeError for bfloat16.");

@@ -60,3 +60,8 @@ def test_view_as_another_dtype():
     assert bits.view(weft.float32).tolist() == x.tolist()
     with pytest.raises(RuntimeError, match="another size"):
         x.view(weft.float64)
+
+
+@pytest.mark.parametrize("value", [weft.bfloat16, weft.bool, weft.device("cpu")], ids=str)
+def test_dtypes_and_devices(value):
+    assert copy.deepcopy(value) == value and pickle.loads(pickle.dumps(value)) == value
