@@ -127,6 +127,11 @@ def test_conv_transpose2d(options):
     both(lambda nn: nn.ConvTranspose2d(4, 6, 3, **options), normal(2, 4, 5, 6))
 
 
+@pytest.mark.parametrize("options", [{}, {"stride": 2, "padding": 1, "output_padding": 1}], ids=str)
+def test_conv_transpose1d(options):
+    both(lambda nn: nn.ConvTranspose1d(4, 6, 3, **options), normal(2, 4, 5))
+
+
 def test_conv_transpose2d_output_size():
     layer, x = nn.ConvTranspose2d(1, 1, 3, stride=2, padding=1), weft.zeros(1, 1, 5, 5)
     assert layer(x, output_size=[10, 10]).shape == (1, 1, 10, 10)

@@ -28,7 +28,7 @@ from weft.nn.activation import (
 )
 from weft.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from weft.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
-from weft.nn.conv import Conv1d, Conv2d, ConvTranspose2d
+from weft.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from weft.nn.dropout import Dropout
 from weft.nn.embedding import Embedding
 from weft.nn.linear import Identity, Linear
@@ -76,6 +76,7 @@ __all__ = [
     "BatchNorm2d",
     "Conv1d",
     "Conv2d",
+    "ConvTranspose1d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
     "Dropout",

@@ -151,12 +151,7 @@ class Conv2d(_ConvNd):
     """(N, C, H, W) -> (N, out_channels, H', W'). weight: (out_channels, in_channels / groups, kh, kw)."""
 
 
-class ConvTranspose2d(_Conv):
-    """(N, C, H, W) -> (N, out_channels, H', W'): the gradient of Conv2d by its input.
-
-    weight: (in_channels, out_channels / groups, kh, kw).
-    """
-
+class _ConvTranspose(_Conv):
     _transposed = True
 
     def __init__(
@@ -193,7 +188,8 @@ class ConvTranspose2d(_Conv):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         output_padding = self.output_padding if output_size is None else self._output_padding(input, output_size)
-        return F.conv_transpose2d(
+        conv = F.conv_transpose1d if self._dims == 1 else F.conv_transpose2d
+        return conv(
             input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
         )
 
@@ -206,8 +202,24 @@ class ConvTranspose2d(_Conv):
             least = (size - 1) * self.stride[i] - 2 * self.padding[i] + self.dilation[i] * (self.kernel_size[i] - 1) + 1
             if not 0 <= want - least < self.stride[i]:
                 raise ValueError(
-                    f"[conv_transpose2d] output size {list(wanted)}: dimension {i} must be from {least} to "
+                    f"[conv_transpose{self._dims}d] output size {list(wanted)}: dimension {i} must be from {least} to "
                     f"{least + self.stride[i] - 1} for input {list(sizes)}"
                 )
             result.append(want - least)
         return tuple(result)
+
+
+class ConvTranspose1d(_ConvTranspose):
+    """(N, C, L) -> (N, out_channels, L'): the gradient of Conv1d by its input.
+
+    weight: (in_channels, out_channels / groups, k).
+    """
+
+    _dims = 1
+
+
+class ConvTranspose2d(_ConvTranspose):
+    """(N, C, H, W) -> (N, out_channels, H', W'): the gradient of Conv2d by its input.
+
+    weight: (in_channels, out_channels / groups, kh, kw).
+    """

@@ -19,6 +19,7 @@ from weft._core import (
     binary_cross_entropy_with_logits,
     conv1d,
     conv2d,
+    conv_transpose1d,
     conv_transpose2d,
     cross_entropy,
     embedding,
@@ -33,6 +34,7 @@ from weft._core import (
     max_pool2d,
     mse_loss,
     nll_loss,
+    one_hot,
     scaled_dot_product_attention,
     sigmoid,
     smooth_l1_loss,
@@ -229,18 +231,6 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return (x1 / _norm(x1, 2, dim).clamp(min=eps) * (x2 / _norm(x2, 2, dim).clamp(min=eps))).sum(dim)
 
 
-def one_hot(tensor: Tensor, num_classes: int = -1) -> Tensor:
-    """(*) of int64 -> (*, num_classes) of int64 with a 1 at each class; -1: one more than the largest."""
-    if _core.is_floating_point(tensor):
-        raise TypeError(f"[one_hot] expected integers, got {tensor.dtype}")
-    low, high = (int(tensor.min()), int(tensor.max())) if tensor.numel() else (0, -1)
-    if num_classes == -1:
-        num_classes = high + 1
-    if low < 0 or high >= num_classes:
-        raise ValueError(f"[one_hot] expected classes from 0 to {num_classes - 1}, got {low} to {high}")
-    return (tensor.unsqueeze(-1) == _core.arange(num_classes, device=tensor.device)).to(_core.int64)
-
-
 __all__ = [
     "adaptive_avg_pool1d",
     "adaptive_avg_pool2d",
@@ -254,6 +244,7 @@ __all__ = [
     "celu",
     "conv1d",
     "conv2d",
+    "conv_transpose1d",
     "conv_transpose2d",
     "cosine_similarity",
     "cross_entropy",
