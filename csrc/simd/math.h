@@ -27,12 +27,12 @@ WEFT_INLINE f32v exp_reduced(f32v r) {
   p = p * r + 0.49999993412261606f;
   return r + r * r * p;
 }
-WEFT_INLINE f32v vexp(f32v x) {
-  x = clamp_keep_nan(x, -104.0f, 89.0f);
+WEFT_INLINE f32v exp_within(f32v x) {  // -150 <= x <= 89
   f32v n = vrint(x * (float)kLog2e);
   f32v r = x - n * kLn2HighF - n * kLn2LowF;
   return scale_pow2(exp_reduced(r) + 1.0f, n);
 }
+WEFT_INLINE f32v vexp(f32v x) { return exp_within(clamp_keep_nan(x, -104.0f, 89.0f)); }
 WEFT_INLINE f32v vexp2(f32v x) {
   x = clamp_keep_nan(x, -151.0f, 129.0f);
   f32v n = vrint(x);
@@ -113,10 +113,10 @@ WEFT_INLINE f32v verf(f32v x) {
   return clamp_keep_nan(c * n / d, -1.0f, 1.0f);
 }
 
-// e^(-x^2 / 2), relative accuracy kept in the tail by the rounding error of the square.
+// e^(-t^2 / 2) for |t| <= 14.5, relative accuracy kept in the tail by the rounding error of the square.
 WEFT_INLINE f32v exp_half_square(f32v t) {
-  f32v s = t * t, e = vexp(-0.5f * s);
-  return e - e * (0.5f * product_error(t, t, s));
+  f32v s = t * t, e = exp_within(-0.5f * s);
+  return e * (1.0f - 0.5f * product_error(t, t, s));  // not e - e * ...: that product would be flushed in the tail
 }
 WEFT_INLINE f32v vnormal_cdf(f32v x) {
   f32v t = vabs(x);

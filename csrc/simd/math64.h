@@ -21,10 +21,20 @@ WEFT_INLINE f64v scale_pow2(f64v x, f64v n) {
   return x * pow2_whole(h) * pow2_whole(n - h);
 #endif
 }
-template <class V>
-WEFT_INLINE V clamp_keep_nan(V x, scalar_of<V> low, scalar_of<V> high) {
-  x = x < low ? splat<V>(low) : x;
-  return x > high ? splat<V>(high) : x;
+// The x86 instructions return their second operand where one is NaN, which the compiler does not use by itself.
+WEFT_INLINE f32v clamp_keep_nan(f32v x, float low, float high) {
+#if WEFT_AVX512
+  return (f32v)_mm512_min_ps((__m512)splat<f32v>(high), _mm512_max_ps((__m512)splat<f32v>(low), (__m512)x));
+#elif WEFT_AVX2
+  return (f32v)_mm256_min_ps((__m256)splat<f32v>(high), _mm256_max_ps((__m256)splat<f32v>(low), (__m256)x));
+#else
+  x = x < low ? splat<f32v>(low) : x;
+  return x > high ? splat<f32v>(high) : x;
+#endif
+}
+WEFT_INLINE f64v clamp_keep_nan(f64v x, double low, double high) {
+  x = x < low ? splat<f64v>(low) : x;
+  return x > high ? splat<f64v>(high) : x;
 }
 
 // e^r - 1 for |r| <= ln2 / 2: Taylor to r^13.
