@@ -21,7 +21,7 @@ def _deepcopy(self, memo):
 
 def _rebuild(cls, array, dtype, device, requires_grad):
     t = _core.as_tensor(array)
-    t = (t if t.dtype.name == dtype else t.view(getattr(_core, dtype))).to(device)
+    t = (t if t.dtype == dtype else t.view(dtype)).to(device)
     return _core._make_subclass(cls, t, requires_grad) if cls is not Tensor else t.requires_grad_(requires_grad)
 
 
@@ -30,7 +30,7 @@ def _reduce(self, protocol):
         raise RuntimeError("[pickle] only tensors made by the user can be pickled; use detach()")
     t = self.detach().cpu().contiguous()
     array = (t.view(_core.int16) if t.dtype == _core.bfloat16 else t).numpy()
-    return _rebuild, (type(self), array, self.dtype.name, str(self.device), self.requires_grad)
+    return _rebuild, (type(self), array, self.dtype, str(self.device), self.requires_grad)
 
 
 def register():
