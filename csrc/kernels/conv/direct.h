@@ -76,7 +76,7 @@ Cut cut_pass(const Pass& p) {
   c.pieces = divide_up(c.items, c.items_per_piece) * c.m_blocks * c.row_blocks * c.col_blocks;
 
   const Block largest{{0, c.block_rows}, {0, c.block_cols}};
-  c.plane_room = in_place(rows, cols) ? 0 : planes * plane_size(rows, cols, largest) + kTile<T>;
+  c.plane_room = in_place(rows, cols) ? 0 : planes * plane_size(rows, cols, largest) + kLongTile<T>;
   c.column_room = c.columns ? c.max_k * divide_up(c.block_rows * c.block_cols, L) * L : 0;
   return c;
 }
@@ -110,19 +110,17 @@ struct Product {
 template <class T>
 WEFT_INLINE int find_runs(Run* runs, const Product<T>& p, int64_t q, int64_t count) {
   int n = 0;
-  for (int64_t j = 0; j < count;) {
-    int64_t row = (q + j) / p.width, col = (q + j) % p.width;
-    if (col >= p.cols) {
-      j += p.width - col;
-      continue;
+  int64_t row = p.rows == 1 ? 0 : q / p.width, col = q - row * p.width;
+  for (int64_t j = 0; j < count; col = 0, ++row) {
+    if (col < p.cols) {
+      const int64_t length = smaller(p.cols - col, count - j), out = row * p.out_row + col * p.out_col;
+      Run* last = runs + n - 1;
+      if (n && p.out_col == 1 && last->start + last->length == j && last->out + last->length == out)
+        last->length += length;
+      else
+        runs[n++] = {j, length, out};
     }
-    int64_t length = smaller(p.cols - col, count - j), out = row * p.out_row + col * p.out_col;
-    Run* last = runs + n - 1;
-    if (n && p.out_col == 1 && last->start + last->length == j && last->out + last->length == out)
-      last->length += length;
-    else
-      runs[n++] = {j, length, out};
-    j += length;
+    j += p.width - col;
   }
   return n;
 }
@@ -131,11 +129,11 @@ template <class T>
 void multiply_rows(const Product<T>& p) {
   constexpr int64_t L = kLanes<T>;
   alignas(64) T buffer[kRows * kTile<T>];
-  Run runs[kTile<T>];
-  const int64_t end = (p.rows - 1) * p.width + p.cols;
+  Run runs[kLongTile<T>];
+  const int64_t end = (p.rows - 1) * p.width + p.cols, most = p.m == 1 ? kVecsOfOne : kVecs;
   for (int64_t q = 0; q < end;) {
     const int64_t left = divide_up(end - q, L);
-    const int vecs = left == kVecs + 1 ? (int)(left + 1) / 2 : (int)smaller(left, kVecs);
+    const int vecs = left == most + 1 ? (int)(left + 1) / 2 : (int)smaller(left, most);
     const int64_t count = smaller(vecs * L, end - q);
     const int n = find_runs(runs, p, q, count);
     const bool whole = n == 1 && runs[0].length == vecs * L && p.out_col == 1;
@@ -168,6 +166,12 @@ void multiply_rows(const Product<T>& p) {
 // By strips of the filter matrix that stay in the cache while all pixels pass.
 template <class T>
 void multiply(Product<T> p) {
+  if (p.m <= 2 && p.rows > 1 && p.width > p.cols && p.cols >= kTile<T>) {  // row by row: whole tiles are stored at once
+    const int64_t rows = p.rows;
+    p.rows = 1;
+    for (int64_t r = 0; r < rows; ++r, p.b += p.width, p.out += p.out_row) multiply_rows(p);
+    return;
+  }
   const int64_t m = p.m, strip = larger(1, 256 * 1024 / (int64_t)sizeof(T) / larger(1, p.k * kRows)) * kRows;
   for (int64_t at = 0; at < m; at += strip) {
     p.m = smaller(strip, m - at);

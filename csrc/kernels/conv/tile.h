@@ -14,10 +14,14 @@ constexpr int kRows = 4, kVecs = 3;  // 12 of 16
 constexpr int kRows = 4, kVecs = 2;  // 8 of 16: without FMA a product needs a register
 #endif
 
+constexpr int kVecsOfOne = 6;  // a single row has registers for longer tiles
+
 template <class T>
 constexpr int kLanes = lanes<vec_of<T>>;
 template <class T>
 constexpr int kTile = kVecs * kLanes<T>;  // pixels across
+template <class T>
+constexpr int kLongTile = kVecsOfOne * kLanes<T>;
 
 // out[i, j] = bias[i] + sum over k of a[i, k] * b[offset[k] + j], for i < MR and j < NV vectors. The last vector of b
 // has `tail` elements (0: all); the columns behind them are 0 + bias.
@@ -63,17 +67,21 @@ void pixel_tile(const PixelTile<T>& t) {
     for (int j = 0; j < NV; ++j) store<V>(t.out + i * t.out_row + j * L, acc[i][j]);
 }
 
+template <class T, int MR, int NV>
+WEFT_INLINE void pixel_tile_tail(const PixelTile<T>& t) {
+  t.tail ? pixel_tile<T, MR, NV, true>(t) : pixel_tile<T, MR, NV, false>(t);
+}
 template <class T, int MR>
 WEFT_INLINE void pixel_tile_of(int vecs, const PixelTile<T>& t) {
-  switch (vecs * 2 + (t.tail != 0)) {
-    case 2: return pixel_tile<T, MR, 1, false>(t);
-    case 3: return pixel_tile<T, MR, 1, true>(t);
-    case 4: return pixel_tile<T, MR, 2, false>(t);
-    case 5: return pixel_tile<T, MR, 2, true>(t);
-#if WEFT_AVX512 || WEFT_AVX2
-    case 6: return pixel_tile<T, MR, 3, false>(t);
-    case 7: return pixel_tile<T, MR, 3, true>(t);
-#endif
+  constexpr int most = MR == 1 ? kVecsOfOne : kVecs;
+  if (vecs == 1) return pixel_tile_tail<T, MR, 1>(t);
+  if (vecs == 2) return pixel_tile_tail<T, MR, 2>(t);
+  if constexpr (most >= 3)
+    if (vecs == 3) return pixel_tile_tail<T, MR, 3>(t);
+  if constexpr (most >= 4) {
+    if (vecs == 4) return pixel_tile_tail<T, MR, 4>(t);
+    if (vecs == 5) return pixel_tile_tail<T, MR, 5>(t);
+    if (vecs == 6) return pixel_tile_tail<T, MR, 6>(t);
   }
 }
 
