@@ -22,6 +22,7 @@ from weft._core import (
     conv_transpose1d,
     conv_transpose2d,
     cross_entropy,
+    dropout,
     embedding,
     gelu,
     huber_loss,
@@ -153,11 +154,6 @@ def log_softmax(input: Tensor, dim: int | None = None, dtype: Any = None) -> Ten
 def softmin(input: Tensor, dim: int | None = None, dtype: Any = None) -> Tensor:
     """softmax(-x) along `dim`, which must be given."""
     return softmax(-input, dim, dtype)
-
-
-def dropout(input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
-    """In training, zeroes each element with probability p and scales the others by 1/(1-p)."""
-    return _in_place(input, _core.dropout(input, p, training), inplace)
 
 
 # Shapes and distances
