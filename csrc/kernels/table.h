@@ -43,7 +43,6 @@
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
   STEM(ScanKernels, scan)                  \
-  STEM(AttentionKernels, attention)        \
   STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
 
