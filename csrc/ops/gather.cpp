@@ -3,6 +3,7 @@
 #include "ops/copy.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
+#include "ops/reduce.h"
 #include "ops/view.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
@@ -190,6 +191,21 @@ Tensor scatter_add(const Tensor& x, int64_t dim, const Tensor& index, const Tens
   return scatter("scatter_add", x, dim, index, source("scatter_add", x, index, src), true, false);
 }
 
+Tensor one_hot(const Tensor& x, int64_t classes) {
+  WEFT_CHECK(x.dtype() == DType::Int64, Runtime, "[one_hot] expected class numbers of int64, got ", name_of(x.dtype()));
+  if (classes < 0) {
+    WEFT_CHECK(x.numel() > 0, Runtime, "[one_hot] expected num_classes for an empty tensor");
+    classes = amax(x).item_int() + 1;
+  }
+  WEFT_CHECK(classes > 0, Runtime, "[one_hot] expected at least one class, got num_classes ", classes,
+             "; class numbers must not be negative");
+  Dims shape = x.shape();
+  shape.push_back(classes);
+  Tensor y = Tensor::zeros(shape, DType::Int64, x.device());
+  scatter_into("one_hot", y, -1, unsqueeze(x, -1), Tensor::full({}, 1, DType::Int64, x.device()), false);
+  return y;
+}
+
 void bind_gather(py::module_& m) {
   def_both(m, "gather", gather, py::arg("dim"), py::arg("index"),
            "Elements of the input by an index along dim; the index has as many dimensions and gives the shape.");
@@ -227,6 +243,8 @@ void bind_gather(py::module_& m) {
   def_both(m, "take_along_dim", take_along_dim, py::arg("indices"), py::arg("dim") = py::none(),
            "gather() with broadcasting; of the flattened input without dim.");
   def_both(m, "masked_select", masked_select, py::arg("mask"), "The elements where a mask is true, in order.");
+  m.def("one_hot", one_hot, py::arg("tensor"), py::arg("num_classes") = -1,
+        "1 at the class number, else 0, along a new last dimension; num_classes: default one more than the largest.");
 }
 
 }  // namespace weft

@@ -1,10 +1,11 @@
-"""gather, scatter, index_select, index_add, take_along_dim, masked_select, sort, topk, cumsum, triangles."""
+"""gather, scatter, index_select, index_add, take_along_dim, masked_select, one_hot, sort, topk, cumsum, triangles."""
 
 import numpy as np
 import pytest
 
 import weft
-from oracle import check_same, same_bits
+import weft.nn.functional as F
+from oracle import check, check_same, same_bits, torch
 from weft.testing import assert_close, gradcheck, to_numpy
 
 ALL = ("float16", "bfloat16", "float32", "float64")
@@ -107,6 +108,18 @@ def test_masked_select():
     check_same(lambda m, a, k: m.masked_select(a, k), x, x > 0)
     check_same(lambda m, a, k: m.masked_select(a, k), x, values(5) > 0)
     check_same(lambda m, a, k: m.masked_select(a, k), x, np.zeros((4, 5), bool))
+
+
+def test_one_hot():
+    i = index((3, 4), 5)
+    check(lambda j: F.one_hot(j, 7), lambda j: torch.nn.functional.one_hot(j, 7), i, grad=False)
+    assert_close(F.one_hot(weft.tensor(i)), np.eye(i.max() + 1, dtype=np.int64)[i])
+    with pytest.raises((IndexError, RuntimeError), match="one_hot"):
+        F.one_hot(weft.tensor([3]), 3)
+    with pytest.raises((IndexError, RuntimeError), match="one_hot"):
+        F.one_hot(weft.tensor([-1]))
+    with pytest.raises(RuntimeError, match="int64"):
+        F.one_hot(weft.ones(3))
 
 
 @pytest.mark.parametrize("n", [0, 1, 2, 31, 32, 33, 300, 5000])
