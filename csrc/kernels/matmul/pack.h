@@ -128,6 +128,7 @@ __attribute__((noinline)) void pack_panels(T* dst, int width, const S* src, int6
   const int64_t panels = (count + width - 1) / width, panel = width * xs;
   if (y_stride == 1) {  // side by side, because they share lines and pages
     for (int64_t x = 0; x < xs; ++x, dst += width, src += x_stride) {
+      for (int64_t y = 0; y < count; y += 64 / (int)sizeof(S)) __builtin_prefetch(src + 8 * x_stride + y);
       int64_t p = 0;
       for (; (p + 1) * width <= count; ++p) pack_row(dst + p * panel, width, src + p * width, width);
       if (p < panels) pack_row(dst + p * panel, width, src + p * width, count - p * width);

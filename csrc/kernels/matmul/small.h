@@ -42,6 +42,8 @@ void gemm_direct(const Gemm<T>& g, T* scratch, const Run& run) {
         args.b = packed ? scratch + pc * P : g.b + pc * g.b_k + p * P;
         args.b_k = packed ? P : g.b_k;
         args.b_panel = P;
+        // Read once, and rows of B may be pages apart, which no hardware prefetcher follows.
+        args.ahead = tiles == 1 ? 8 * args.b_k : 0;
         args.cols = (int)smaller(np * P, g.n - p * P);
         for (int64_t t = t0; t < t1; ++t) {
           const int64_t i = part(g.m, tiles, t), rows = part(g.m, tiles, t + 1) - i;

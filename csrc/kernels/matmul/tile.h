@@ -109,6 +109,7 @@ struct TileArgs {
   const T* b;
   int64_t b_k, b_panel;  // packed: kPanel and k * kPanel; in place: the row stride and kPanel
   int cols;              // valid columns: a partial last panel must be packed, so that all of it can be read
+  int64_t ahead = 0;     // how far ahead in B to fetch
 };
 
 // Multiply-add; with Pairs, elements are pairs of bfloat16 whose two products are added.
@@ -131,11 +132,13 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
     for (int j = 0; j < NV; ++j) sum[i][j] = V{};
 
   const T *a = t.a, *b = t.b;
-  const int64_t a_row = t.a_row, a_k = t.a_k, b_k = t.b_k, b_panel = t.b_panel;
+  const int64_t a_row = t.a_row, a_k = t.a_k, b_k = t.b_k, b_panel = t.b_panel, ahead = t.ahead;
   for (int64_t k = t.k; k > 0; --k) {
     V row[NV];
 #pragma GCC unroll 32
     for (int j = 0; j < NV; ++j) row[j] = load<V>(b + (j / W) * b_panel + (j % W) * L);
+#pragma GCC unroll 8
+    for (int p = 0; p < NP; ++p) __builtin_prefetch(b + p * b_panel + ahead);
 #pragma GCC unroll 32
     for (int i = 0; i < MR; ++i) {
       V x = splat<V>(a[i * a_row]);
