@@ -1,4 +1,4 @@
-// The functions that kernels/pointwise_functors.h asks for, on float, double and int64_t.
+// The functions that kernels/pointwise_functors.h asks for, on float, double and int64_t; and the functors on them.
 #pragma once
 
 #include <cmath>
@@ -105,3 +105,5 @@ WEFT_FN int64_t vpow(int64_t a, int64_t b) {
 #undef WEFT_FN
 
 }  // namespace weft::cuda::math
+
+#include "kernels/pointwise_functors.h"

@@ -3,7 +3,6 @@
 
 #include "math.cuh"
 
-#include "kernels/pointwise_functors.h"
 #include "strided.cuh"
 
 namespace weft::cuda {

@@ -4,7 +4,6 @@
 #include "kernels/matmul.h"
 
 #include "block.cuh"
-#include "kernels/pointwise_functors.h"
 #include "math.cuh"
 
 namespace weft::cuda {

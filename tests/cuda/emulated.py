@@ -27,39 +27,49 @@ def compiler():
     return next((c for c in (os.environ.get("CXX"), "g++", "clang++") if c and shutil.which(c)), None)
 
 
+def _digest(paths):
+    digest = hashlib.sha256(" ".join([compiler(), *FLAGS]).encode())
+    for path in paths:
+        digest.update(Path(path).read_bytes())
+    return digest.hexdigest()
+
+
+def _compile(source, folder):
+    """The object of one source, made again when the source or a header that it includes has changed."""
+    out = folder / f"{source.parent.name}-{source.stem}.o"
+    key, headers = out.with_suffix(".key"), out.with_suffix(".d")
+    with contextlib.suppress(OSError):
+        if out.exists() and key.read_text() == _digest(headers.read_text().split()):
+            return out
+    part, part_headers = out.with_suffix(f".{os.getpid()}"), headers.with_suffix(f".d{os.getpid()}")
+    command = [compiler(), *FLAGS, "-MMD", "-MF", str(part_headers), "-x", "c++", "-c", str(source), "-o", str(part)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
+    included = part_headers.read_text().partition(":")[2].replace("\\\n", " ").split()
+    key.unlink(missing_ok=True)
+    part_headers.unlink()
+    headers.write_text("\n".join(included))
+    part.rename(out)
+    key.write_text(_digest(included))
+    return out
+
+
 def build(sources=None, name="weft_emulation"):
-    """A shared library of `sources` (default: all kernels) and the emulation. Objects are kept in the system's
-    temporary folder and made again when their source or any header changed."""
+    """A shared library of `sources` (default: all kernels) and the emulation, in the system's temporary folder."""
     if sources is None:
         sources = [*CUDA.glob("*.cu"), *CUDA.glob("*/*.cu"), CUDA / "emulation" / "install.cpp"]
     sources = [*sources, *(CUDA / "emulation" / f"{stem}.cpp" for stem in ("memory", "scheduler"))]
-    headers = [p for folder in (CUDA, CSRC / "base", CSRC / "kernels") for p in folder.rglob("*.*h")]
-    common = hashlib.sha256("".join([compiler(), *FLAGS]).encode())
-    for path in sorted(headers):
-        common.update(path.read_bytes())
-    folder = Path(tempfile.gettempdir()) / f"weft-emulation-{os.getuid()}"
+    checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
+    folder = Path(tempfile.gettempdir()) / f"weft-emulation-{os.getuid()}-{checkout}"
     folder.mkdir(mode=0o700, exist_ok=True)
-
-    def compile_one(source):
-        key = common.copy()
-        key.update(str(source.name).encode() + source.read_bytes())
-        out = folder / f"{source.stem}-{key.hexdigest()[:24]}.o"
-        if not out.exists():
-            part = out.with_suffix(f".{os.getpid()}")
-            command = [compiler(), *FLAGS, "-x", "c++", "-c", str(source), "-o", str(part)]
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode:
-                raise RuntimeError(f"{' '.join(command)}\n{done.stderr}")
-            part.rename(out)
-        return out
-
     biggest_first = sorted(sources, key=lambda p: ("pointwise" not in p.name, p.name))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        objects = sorted(map(str, pool.map(compile_one, biggest_first)))
-    library = folder / f"{name}-{hashlib.sha256(''.join(objects).encode()).hexdigest()[:24]}.so"
+        objects = list(pool.map(lambda source: _compile(source, folder), biggest_first))
+    library = folder / f"{name}-{_digest(objects)[:24]}.so"
     if not library.exists():
         part = library.with_suffix(f".{os.getpid()}")
-        subprocess.run([compiler(), "-shared", "-o", str(part), *objects], check=True)
+        subprocess.run([compiler(), "-shared", "-o", str(part), *map(str, objects)], check=True)
         part.rename(library)
     return library
 
