@@ -34,7 +34,7 @@ struct DeviceRuntime {
   bool (*synchronize)(int index) = nullptr;
   bool (*before_launch)(int index) = nullptr;  // makes the device current
   bool (*after_launch)(int index) = nullptr;   // undoes that; false on a launch error
-  void* (*stream)(int index) = nullptr;       // current stream, for interop
+  void* (*stream)(int index) = nullptr;        // current stream, for interop
   int (*device_count)() = nullptr;
   const char* (*error)() = nullptr;  // last failure on this thread
 };

@@ -8,8 +8,8 @@ namespace weft {
 struct BasicIndex {
   struct Axis {
     int64_t start = 0, step = 1, length = 0;
-    bool keep = true;          // false: an integer index, the dimension disappears
-    int new_axes_before = 0;   // None entries before this one
+    bool keep = true;         // false: an integer index, the dimension disappears
+    int new_axes_before = 0;  // None entries before this one
   };
   Axis axes[kMaxDims];
   int n = 0;

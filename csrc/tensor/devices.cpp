@@ -74,8 +74,8 @@ Tensor from_cuda_array(const py::dict& interface, Device device, py::object owne
     auto bytes = interface["strides"].cast<Dims>();
     WEFT_CHECK(bytes.n == shape.n, Value, "[", op, "] expected ", shape.n, " strides, got ", bytes.n);
     for (int i = 0; i < shape.n; ++i) {
-      WEFT_CHECK(bytes[i] >= 0 || shape[i] <= 1, Value, "[", op,
-                 "] expected strides >= 0, got ", to_string(bytes), "; copy the array first");
+      WEFT_CHECK(bytes[i] >= 0 || shape[i] <= 1, Value, "[", op, "] expected strides >= 0, got ", to_string(bytes),
+                 "; copy the array first");
       WEFT_CHECK(bytes[i] % item == 0, Value, "[", op, "] expected strides in whole elements, got ", to_string(bytes));
       strides[i] = shape[i] <= 1 ? strides[i] : bytes[i] / item;
     }

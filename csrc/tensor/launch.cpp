@@ -129,7 +129,8 @@ WithoutGil::~WithoutGil() {
 namespace {
 
 [[noreturn]] void launch_failed(const char* name, Device device) {
-  fail(ErrorKind::Runtime, cat("[", name, "] failed on ", to_string(device), ": ", device_runtime(device.kind).error()));
+  fail(ErrorKind::Runtime,
+       cat("[", name, "] failed on ", to_string(device), ": ", device_runtime(device.kind).error()));
 }
 
 }  // namespace
