@@ -28,7 +28,12 @@ def perceptron():
 
 def convolutional():
     return nn.Sequential(
-        nn.Conv2d(1, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(96, 5)
+        nn.Conv2d(1, 6, 3, padding=1, bias=False),  # a bias before a batch norm has no gradient but rounding errors
+        nn.BatchNorm2d(6),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(96, 5),
     )
 
 
