@@ -27,9 +27,8 @@ def perceptron():
 
 
 def convolutional():
-    # No bias before batch norm: its gradient is rounding noise alone, which Adam would scale up to whole steps.
     return nn.Sequential(
-        nn.Conv2d(1, 6, 3, padding=1, bias=False),
+        nn.Conv2d(1, 6, 3, padding=1, bias=False),  # a bias before a batch norm has no gradient but rounding errors
         nn.BatchNorm2d(6),
         nn.ReLU(),
         nn.MaxPool2d(2),
