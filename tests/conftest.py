@@ -1,6 +1,14 @@
+import signal
+
 import pytest
 
 from weft import _core
+
+
+def pytest_configure(config):
+    # A shell's background job ignores Ctrl-C, and so would every process that a test starts to interrupt it.
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_generate_tests(metafunc):
