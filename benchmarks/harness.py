@@ -232,7 +232,7 @@ def _time(f: Callable[[], Any], loops: int) -> float:
     return (time.perf_counter() - start) / loops
 
 
-def _calibrate(f: Callable[[], Any], least: float = 2e-3) -> int:
+def _calibrate(f: Callable[[], Any], least: float = 5e-3) -> int:
     """Warms up and finds how many calls make a sample that the clock resolves."""
     _time(f, 2)
     loops = 1
@@ -241,17 +241,40 @@ def _calibrate(f: Callable[[], Any], least: float = 2e-3) -> int:
     return loops
 
 
+def _settle(most: float = 0.5) -> None:
+    """Waits for the threads of the last library to sleep: OpenBLAS's and OpenMP's spin for up to a hundred
+    milliseconds after a call, and whoever comes next would be measured on the cores that they leave.
+    """
+    end = time.perf_counter() + most
+    while time.perf_counter() < end:
+        before = time.process_time()
+        time.sleep(10e-3)  # the clock of other threads moves with the scheduler's ticks, 1 to 4 ms apart
+        if time.process_time() - before < 1e-3:
+            return
+
+
+def _warm_up(f: Callable[[], Any], least: float = 15e-3) -> None:
+    """As in the middle of a run: inputs in cache, threads awake and each on a processor of its own, which kernels of
+    virtual machines take ten milliseconds to see to.
+    """
+    end = time.perf_counter() + least
+    while time.perf_counter() < end:
+        _wait(f())
+
+
 def _take_turns(functions, loops, budget) -> dict[str, list[float]]:
     times: dict[str, list[float]] = {lib: [] for lib in functions}
     order = list(functions)
     collecting = gc.isenabled()
     gc.disable()
     try:
-        end = time.perf_counter() + budget * len(order)
-        rounds = 0
-        while rounds < 5 or (rounds < 100 and time.perf_counter() < end):
+        spent, rounds = 0.0, 0
+        while rounds < 5 or (rounds < 15 and spent < budget * len(order)):
             for lib in order:
+                _settle()
+                _warm_up(functions[lib])
                 times[lib].append(_time(functions[lib], loops[lib]))
+                spent += times[lib][-1] * loops[lib]
             order = order[1:] + order[:1]
             rounds += 1
     finally:

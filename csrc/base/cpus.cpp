@@ -73,6 +73,33 @@ double cgroup_quota(const std::string& self, const std::string& root) {
   return least;
 }
 
+#if defined(__linux__)
+bool Seats::take() {
+  int cpu = sched_getcpu();
+  if (cpu < 0 || cpu >= kMost) return true;
+  uint64_t bit = uint64_t(1) << cpu % 64, &word = taken[cpu / 64];
+  bool free = !(word & bit);
+  word |= bit;
+  return free;
+}
+
+void Seats::move_to_free() {
+  static_assert(sizeof(cpu_set_t) * 8 == kMost);
+  static thread_local cpu_set_t given, chosen;  // by whoever started or confined this thread; by the last move
+  cpu_set_t now;
+  if (sched_getaffinity(0, sizeof now, &now) != 0) return;
+  if (!CPU_EQUAL(&now, &chosen)) given = now;
+  CPU_ZERO(&chosen);
+  for (int cpu = 0; cpu < kMost; ++cpu)
+    if (CPU_ISSET(cpu, &given) && !(taken[cpu / 64] >> cpu % 64 & 1)) CPU_SET(cpu, &chosen);
+  if (CPU_COUNT(&chosen) == 0) chosen = given;  // more threads than processors
+  sched_setaffinity(0, sizeof chosen, &chosen);
+}
+#else
+bool Seats::take() { return true; }
+void Seats::move_to_free() {}
+#endif
+
 int available_cpus() {
   int cpus = affinity();
   double quota = cgroup_quota("/proc/self/cgroup", "/sys/fs/cgroup");

@@ -57,6 +57,7 @@ struct Job {
   int max_helpers;
   Job* after = nullptr;         // the pool's list
   int joined = 0;               // helpers that ever came: each gets the next worker id
+  Seats seats{};                // under the pool's mutex, as `joined`
   std::atomic<int> present{0};  // helpers here now
   alignas(64) std::atomic<int64_t> next{0};
 
@@ -146,7 +147,10 @@ void Pool::serve() {
       int worker = ++job->joined;
       job->present.fetch_add(1, std::memory_order_relaxed);
       if (job->open()) wake(job->max_helpers - job->joined);
+      Seats others = job->seats;
+      bool alone = job->seats.take();
       lock.unlock();
+      if (!alone) others.move_to_free();
       while (job->run_one(worker)) {}
       lock.lock();
       if (job->present.fetch_sub(1, std::memory_order_release) == 1) done.notify_all();
@@ -188,6 +192,7 @@ void work_on(Job& job) {
 
 void Pool::run(Job& job) {
   int wanted = (int)std::min<int64_t>(job.max_helpers, job.pieces - 1);
+  job.seats.take();
   {
     std::lock_guard lock(mutex);
     start_workers(wanted);
@@ -253,7 +258,7 @@ void parallel_for(int64_t pieces, void (*body)(void*, int64_t, int), void* conte
   if (pieces == 1) return body(context, 0, 0);
   int threads = num_threads();
   if (max_workers > 0) threads = std::min(threads, max_workers);
-  Job job{body, context, pieces, threads - 1};
+  Job job{.body = body, .context = context, .pieces = pieces, .max_helpers = threads - 1};
   if (threads > 1)
     pool().run(job);
   else

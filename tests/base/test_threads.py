@@ -281,6 +281,26 @@ def test_busy_neighbour():
     assert float(run(code)) < 1.5
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) < 2, reason="one processor")
+def test_a_worker_leaves_its_callers_processor():
+    code = """
+    import os
+    from weft import _core
+    here, there = sorted(os.sched_getaffinity(0))[:2]
+    os.sched_setaffinity(0, {here})
+    _core.set_num_threads(2)
+    for _ in range(20): _core._trace_pieces(64, 100)
+    for task in os.listdir("/proc/self/task"):
+        if open(f"/proc/self/task/{task}/comm").read() == "weft\\n": worker = int(task)
+    at = lambda: int(open(f"/proc/self/task/{worker}/stat").read().rpartition(")")[2].split()[36])
+    confined = os.sched_getaffinity(worker) == {here}  # where somebody else put it, it stays
+    os.sched_setaffinity(worker, {here, there})
+    for _ in range(20): _core._trace_pieces(64, 100)
+    print(confined, at() == there)
+    """
+    assert run(code) == "True True"
+
+
 def tasks(name):
     found = []
     for task in os.listdir("/proc/self/task"):
