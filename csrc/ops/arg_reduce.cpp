@@ -1,4 +1,5 @@
 // Extremes along one axis with their positions, and weft.max and weft.min in PyTorch's three forms.
+#include "kernels/arg_reduce.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
@@ -35,7 +36,7 @@ Tensor positions(const char* op, const Tensor& x, int axis, bool keepdim, bool m
   Tensor in = contiguous(is_floating(x.dtype()) ? x.detach() : to(x, DType::Int64));
   Tensor indices = Tensor::empty(without(x.shape(), axis, keepdim), DType::Int64, x.device());
   ArgReduce a{indices.ptr<int64_t>(), in.data(), s.outer, s.n, s.inner, in.dtype(), max};
-  launch(op, x.device(), kernels(x.device()).arg_reduce.arg_reduce, a, (double)x.numel());
+  launch(op, x.device(), kernels<ArgReduceKernels>(x.device()).arg_reduce, a, (double)x.numel());
   return indices;
 }
 
@@ -46,7 +47,7 @@ Tensor put(const char* op, const Tensor& y, const Tensor& indices, int axis, con
   Split s(shape, axis);
   Tensor x = Tensor::empty(shape, y.dtype(), y.device()), from = contiguous(y);
   ArgMove a{from.data(), x.data(), indices.ptr<int64_t>(), s.outer, s.n, s.inner, y.dtype()};
-  launch(op, x.device(), kernels(x.device()).arg_reduce.put, a, (double)x.numel());
+  launch(op, x.device(), kernels<ArgReduceKernels>(x.device()).put, a, (double)x.numel());
   if (needs_grad(y)) record(op, {y}, {x}, [=](Backward& b) { return b.grads(take(op, b.dy(), indices, axis)); });
   return x;
 }
@@ -55,7 +56,7 @@ Tensor take(const char* op, const Tensor& x, const Tensor& indices, int axis) {
   Split s(x.shape(), axis);
   Tensor y = Tensor::empty(indices.shape(), x.dtype(), x.device()), from = contiguous(x);
   ArgMove a{y.data(), from.data(), indices.ptr<int64_t>(), s.outer, s.n, s.inner, x.dtype()};
-  launch(op, x.device(), kernels(x.device()).arg_reduce.take, a, (double)y.numel());
+  launch(op, x.device(), kernels<ArgReduceKernels>(x.device()).take, a, (double)y.numel());
   if (needs_grad(x))
     record(op, {x}, {y},
            [=, shape = x.shape()](Backward& b) { return b.grads(put(op, b.dy(), indices, axis, shape)); });

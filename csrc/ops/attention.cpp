@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/attention.h"
 #include "ops/copy.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
@@ -51,7 +52,7 @@ TensorList composed_backward(const Tensor& dout, const Tensor& q, const Tensor& 
   Tensor dp = matmul(dout5, transpose(v5, -1, -2));
   if (s.dropout) {
     Tensor factors = Tensor::empty(p.shape(), p.dtype(), p.device());
-    launch(kOp, p.device(), kernels(p.device()).attention.factors, AttentionFactors{factors.data(), s},
+    launch(kOp, p.device(), kernels<AttentionKernels>(p.device()).factors, AttentionFactors{factors.data(), s},
            (double)factors.numel() * 4);
     dropped = mul(p, factors);
     dp = mul(dp, factors);
@@ -92,7 +93,7 @@ TensorList blocked_backward(const Tensor& dout, const Tensor& out, const Tensor&
   AttentionBackward args{dq.data(), dk.data(), dv.data(), dy.data(), out.data(), lse.data(),   q.data(),
                          k.data(),  v.data(),  nullptr,   s,         nullptr,    num_threads()};
   if (mask.defined()) args.mask = mask.data();
-  const AttentionKernels& kernel = kernels(q.device()).attention;
+  const AttentionKernels& kernel = kernels<AttentionKernels>(q.device());
   Workspace space(kernel.backward_workspace ? kernel.backward_workspace(args) : 0, q.device());
   args.workspace = space.data();
   launch(kOp, q.device(), kernel.backward, args, 2.5 * work_of(s));
@@ -107,7 +108,7 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const
   set_strides(s, q, k, v, mask);
   AttentionForward args{out.data(), lse.data(), q.data(), k.data(), v.data(), nullptr, s, nullptr, num_threads()};
   if (mask.defined()) args.mask = mask.data();
-  const AttentionKernels& kernel = kernels(q.device()).attention;
+  const AttentionKernels& kernel = kernels<AttentionKernels>(q.device());
   Workspace space(kernel.forward_workspace ? kernel.forward_workspace(args) : 0, q.device());
   args.workspace = space.data();
   launch(kOp, q.device(), kernel.forward, args, work_of(s));

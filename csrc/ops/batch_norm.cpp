@@ -1,5 +1,6 @@
 #include "ops/batch_norm.h"
 
+#include "kernels/batch_norm.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
@@ -121,7 +122,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     a.dtype = x.dtype();
     a.training = training;
     auto run = [&] {
-      launch("batch_norm", x.device(), kernels(x.device()).batch_norm.forward, a, kWork * (double)x.numel());
+      launch("batch_norm", x.device(), kernels<BatchNormKernels>(x.device()).forward, a, kWork * (double)x.numel());
     };
     if (training && running_mean.defined()) {
       InPlace change_mean("batch_norm", running_mean), change_var("batch_norm", running_var);
@@ -165,7 +166,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
              a.workspace = (double*)room.data();
              a.dtype = v.dtype();
              a.training = training;
-             launch("batch_norm_backward", v.device(), kernels(v.device()).batch_norm.backward, a,
+             launch("batch_norm_backward", v.device(), kernels<BatchNormKernels>(v.device()).backward, a,
                     kWork * (double)v.numel());
            }
            return {dx.defined() ? layout.restore(dx) : dx, b.needs(1) ? to(dweight, scale.dtype()) : Tensor(),

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "kernels/conv.h"
 #include "ops/copy.h"
 #include "ops/reduce.h"
 #include "ops/spatial.h"
@@ -55,7 +56,7 @@ TensorList inputs_of(const Tensor& a, const Tensor& b, const Tensor& bias) {
 Tensor forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvShape& s) {
   Tensor y = Tensor::empty(output_shape(s), x.dtype(), x.device());
   if (y.numel() && x.numel() && weight.numel()) {
-    const ConvKernels& k = kernels(x.device()).conv;
+    const ConvKernels& k = kernels<ConvKernels>(x.device());
     Tensor b = bias.defined() ? contiguous(bias) : bias;
     run(op, k.forward, k.forward_workspace, y, contiguous(x), contiguous(weight), b, s);
   } else {
@@ -76,7 +77,7 @@ Tensor forward(const char* op, const Tensor& x, const Tensor& weight, const Tens
 Tensor backward_input(const char* op, const Tensor& y, const Tensor& weight, const Tensor& bias, const ConvShape& s) {
   Tensor x = Tensor::empty(input_shape(s), y.dtype(), y.device());
   if (y.numel() && x.numel() && weight.numel()) {
-    const ConvKernels& k = kernels(y.device()).conv;
+    const ConvKernels& k = kernels<ConvKernels>(y.device());
     Tensor b = bias.defined() ? contiguous(bias) : bias;
     run(op, k.backward_input, k.backward_input_workspace, contiguous(y), x, contiguous(weight), b, s);
   } else {
@@ -98,7 +99,7 @@ Tensor backward_weight(const Tensor& y, const Tensor& x, const ConvShape& s) {
   const char* op = "conv2d_backward_weight";
   Tensor weight = Tensor::empty(weight_shape(s), x.dtype(), x.device());
   if (y.numel() && x.numel() && weight.numel()) {
-    const ConvKernels& k = kernels(x.device()).conv;
+    const ConvKernels& k = kernels<ConvKernels>(x.device());
     run(op, k.backward_weight, k.backward_weight_workspace, contiguous(y), contiguous(x), weight, {}, s);
   } else {
     fill_bias(weight, {});

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "base/half.h"
+#include "kernels/copy.h"
 #include "ops/layout.h"
 #include "ops/reduce.h"
 #include "tensor/autograd.h"
@@ -31,7 +32,7 @@ void launch_copy(const Tensor& dst, const Tensor& src) {
     int64_t* merged[] = {a.dst_strides, a.src_strides};
     a.ndim = merge_dims(dst.shape(), 2, strides, a.shape, merged);
   }
-  launch("copy", dst.device(), kernels(dst.device()).copy.copy, a, (double)n);
+  launch("copy", dst.device(), kernels<CopyKernels>(dst.device()).copy, a, (double)n);
 }
 
 bool succeeded(bool ok, Device device) {
@@ -92,7 +93,7 @@ void launch_fill(const Tensor& x, uint64_t bits) {
   a.itemsize = (int32_t)x.itemsize();
   int64_t* merged[] = {a.strides};
   a.ndim = merge_dims(x.shape(), 1, &x.strides(), a.shape, merged);
-  launch("fill", x.device(), kernels(x.device()).copy.fill, a, (double)n);
+  launch("fill", x.device(), kernels<CopyKernels>(x.device()).fill, a, (double)n);
 }
 
 // A fresh contiguous tensor with x's elements, on the tape. The gradient is converted back.

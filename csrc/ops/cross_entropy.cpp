@@ -97,7 +97,7 @@ Tensor backward_rows(const RowState& s, const Tensor& x, const Tensor& dy, Tenso
   a.smoothing = s.options.label_smoothing;
   a.dtype = x.dtype();
   a.reduction = s.options.reduction;
-  launch("cross_entropy_backward", x.device(), kernels(x.device()).cross_entropy.backward, a,
+  launch("cross_entropy_backward", x.device(), kernels<CrossEntropyKernels>(x.device()).backward, a,
          kWork * (double)x.numel());
   return dx;
 }
@@ -141,7 +141,7 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& labels, const CrossEntr
   a.workspace = (double*)room.data();
   a.dtype = x.dtype();
   a.reduction = options.reduction;
-  launch("cross_entropy", x.device(), kernels(x.device()).cross_entropy.forward, a, kWork * (double)x.numel());
+  launch("cross_entropy", x.device(), kernels<CrossEntropyKernels>(x.device()).forward, a, kWork * (double)x.numel());
   if (needs_grad(x))
     record("cross_entropy", {x}, {y}, [s, x = Saved(x)](Backward& b) {
       Tensor v = x.get(b);

@@ -17,7 +17,7 @@ struct Rule {
 
 void run(const Tensor& y, const Tensor& x, const Rule& rule) {
   Dropout args{y.data(), x.data(), x.numel(), rule.stream, rule.drop_below, rule.scale, x.dtype()};
-  launch("dropout", x.device(), kernels(x.device()).dropout.apply, args, (double)args.n * 2);
+  launch("dropout", x.device(), kernels<DropoutKernels>(x.device()).apply, args, (double)args.n * 2);
 }
 
 // Linear in x, so that its gradient is itself.

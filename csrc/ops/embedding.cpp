@@ -27,7 +27,7 @@ Tensor table_gradient(const Tensor& ids, const Tensor& dy, const Table& table) {
   EmbeddingBackward args{
       dweight.data(),    d.data(),   ids.ptr<int64_t>(), static_cast<int64_t*>(work.data()), n, table.rows, cols,
       table.padding_row, dy.dtype(), table.by_frequency};
-  launch("embedding backward", dy.device(), kernels(dy.device()).embedding.backward, args,
+  launch("embedding backward", dy.device(), kernels<EmbeddingKernels>(dy.device()).backward, args,
          (double)dweight.numel() + (double)dy.numel());
   if (!needs_grad(dy)) return dweight;
   if (table.by_frequency) {
@@ -51,7 +51,7 @@ Tensor lookup(const Tensor& ids, const Tensor& weight, const Table& table) {
   Tensor y = Tensor::empty(shape, weight.dtype(), device), w = contiguous(weight.detach());
   Tensor bad = Tensor::empty({}, DType::Int64, device);
   EmbeddingForward args{y.data(), w.data(), ids.ptr<int64_t>(), bad.ptr<int64_t>(), n, table.rows, cols, w.dtype()};
-  launch("embedding", device, kernels(device).embedding.forward, args, (double)y.numel());
+  launch("embedding", device, kernels<EmbeddingKernels>(device).forward, args, (double)y.numel());
   int64_t where_bad = bad.item_int();
   if (where_bad != INT64_MAX) {
     int64_t id = ids.as_view({}, {}, ids.get()->offset + where_bad).item_int();

@@ -1,5 +1,6 @@
 #include "ops/gather.h"
 
+#include "kernels/gather.h"
 #include "ops/copy.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
@@ -14,7 +15,7 @@ namespace {
 
 void check_in_range(const char* op, const Tensor& index, int64_t size, int64_t dim) {
   Tensor bad = Tensor::empty({}, DType::Int64, index.device());
-  launch(op, index.device(), kernels(index.device()).gather.check,
+  launch(op, index.device(), kernels<GatherKernels>(index.device()).check,
          IndexCheck{bad.ptr<int64_t>(), index.ptr<int64_t>(), index.numel(), size}, (double)index.numel());
   int64_t at = bad.item_int();
   if (at == INT64_MAX) return;
@@ -65,7 +66,7 @@ void scatter_into(const char* op, const Tensor& x, int64_t dim, const Tensor& in
   if (a.count == 0) return;
   Tensor s = contiguous(src.detach()), y = contiguous(a.x);
   if (s.get()->storage == y.get()->storage) s = clone(s);
-  launch(op, x.device(), kernels(x.device()).gather.scatter,
+  launch(op, x.device(), kernels<GatherKernels>(x.device()).scatter,
          Scatter{y.data(), s.data(), a.index.ptr<int64_t>(), a.outer, a.count, a.size, a.inner,
                  src.numel() == a.index.numel(), x.dtype(), add},
          (double)a.index.numel() * 4);
@@ -175,7 +176,7 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
     Along a = align("gather", x, dim, index);
     Tensor from = contiguous(a.x);
     if (a.count > 0)
-      launch("gather", x.device(), kernels(x.device()).gather.gather,
+      launch("gather", x.device(), kernels<GatherKernels>(x.device()).gather,
              Gather{y.data(), from.data(), a.index.ptr<int64_t>(), a.outer, a.count, a.size, a.inner, x.dtype()},
              (double)y.numel() * 4);
   }

@@ -1,5 +1,6 @@
 #include "ops/index.h"
 
+#include "kernels/index.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
@@ -56,7 +57,7 @@ Rows locate(const Tensor& x, int first, const TensorList& indices) {
     a.size[k] = x.shape()[first + k];
     a.stride[k] = x.strides()[first + k];
   }
-  launch("index", x.device(), kernels(x.device()).index.offsets, a, (double)count * n);
+  launch("index", x.device(), kernels<IndexKernels>(x.device()).offsets, a, (double)count * n);
   int64_t where = bad.item_int();
   if (where != INT64_MAX) {
     int64_t i = where / kMaxDims, k = where % kMaxDims;
@@ -81,7 +82,7 @@ Tensor gather_rows(const Tensor& x, const Rows& r) {
   Tensor y = Tensor::empty(r.shape, x.dtype(), x.device());
   if (y.numel() == 0) return y;
   GatherRows a{y.data(), x.data(), r.offsets.ptr<int64_t>(), r.rows, r.cols, x.dtype()};
-  launch("index", x.device(), kernels(x.device()).index.gather, a, (double)y.numel());
+  launch("index", x.device(), kernels<IndexKernels>(x.device()).gather, a, (double)y.numel());
   return y;
 }
 
@@ -90,7 +91,7 @@ void scatter_rows(const Tensor& x, const Rows& r, const Tensor& values, bool add
   if (v.numel() == 0) return;
   if (v.get()->storage == x.get()->storage) v = clone(v);
   ScatterRows a{x.data(), v.data(), r.offsets.ptr<int64_t>(), r.rows, r.cols, x.dtype(), add};
-  launch("index_put", x.device(), kernels(x.device()).index.scatter, a, (double)v.numel());
+  launch("index_put", x.device(), kernels<IndexKernels>(x.device()).scatter, a, (double)v.numel());
 }
 
 }  // namespace

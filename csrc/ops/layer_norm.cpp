@@ -1,5 +1,6 @@
 #include "ops/layer_norm.h"
 
+#include "kernels/layer_norm.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
@@ -58,7 +59,7 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& w
   Tensor b = wide(bias.defined() ? bias.detach() : bias, x.dtype());
   LayerNormForward a{y.data(),        mean.data(), rstd.data(), in.data(), data_or_null(w),
                      data_or_null(b), rows,        cols,        eps,       x.dtype()};
-  launch("layer_norm", x.device(), kernels(x.device()).layer_norm.forward, a, kWork * (double)x.numel());
+  launch("layer_norm", x.device(), kernels<LayerNormKernels>(x.device()).forward, a, kWork * (double)x.numel());
   if (!needs_grad(x, weight, bias)) return y;
 
   record("layer_norm", {x, weight, bias}, {y},
@@ -87,7 +88,7 @@ Tensor layer_norm(const Tensor& x, const Dims& normalized_shape, const Tensor& w
            a.cols = cols;
            a.workspace = room.data();
            a.dtype = v.dtype();
-           launch("layer_norm_backward", v.device(), kernels(v.device()).layer_norm.backward, a,
+           launch("layer_norm_backward", v.device(), kernels<LayerNormKernels>(v.device()).backward, a,
                   kWork * (double)v.numel());
            return {dx, w.defined() && b.needs(1) ? to(dweight, w.dtype()) : Tensor(),
                    shift.defined() && b.needs(2) ? to(dbias, shift.dtype()) : Tensor()};

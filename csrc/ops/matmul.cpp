@@ -148,7 +148,7 @@ void product_into(const char* op, const Tensor& c, const Tensor& a, bool a_trans
   p.act = e.act;
   p.workers = num_threads();
 
-  const MatmulKernels& k = kernels(c.device()).matmul;
+  const MatmulKernels& k = kernels<MatmulKernels>(c.device());
   p.workspace_bytes = k.workspace ? k.workspace(p) : 0;
   Workspace room(p.workspace_bytes, c.device());
   p.workspace = room.data();

@@ -1,5 +1,6 @@
 #include "ops/optimizer.h"
 
+#include "kernels/optimizer.h"
 #include "ops/copy.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
@@ -123,7 +124,7 @@ void sgd_step(const TensorList& params, const TensorList& grads, const TensorLis
   Device device = params[0].device();
   lists.run([&](const OptimizerList& list, double elements, bool) {
     args.list = list;
-    launch("sgd_step", device, kernels(device).optimizer.sgd, args, elements * 4);
+    launch("sgd_step", device, kernels<OptimizerKernels>(device).sgd, args, elements * 4);
   });
 }
 
@@ -153,7 +154,8 @@ void adam_step(const TensorList& params, const TensorList& grads, const TensorLi
   Device device = params[0].device();
   lists.run([&](const OptimizerList& list, double elements, bool) {
     args.list = list;
-    launch(options.decoupled ? "adamw_step" : "adam_step", device, kernels(device).optimizer.adam, args, elements * 8);
+    launch(options.decoupled ? "adamw_step" : "adam_step", device, kernels<OptimizerKernels>(device).adam, args,
+           elements * 8);
   });
 }
 
@@ -170,7 +172,7 @@ Tensor grad_norm(const TensorList& tensors) {
   lists.run([&](const OptimizerList& list, double elements, bool last) {
     NormOfList args{
         list, static_cast<double*>(partial.data()), norm.ptr<float>(), static_cast<double*>(sum.data()), first, last};
-    launch("grad_norm", device, kernels(device).optimizer.norm, args, elements);
+    launch("grad_norm", device, kernels<OptimizerKernels>(device).norm, args, elements);
     first = false;
   });
   return norm;
@@ -184,7 +186,7 @@ void scale_(const TensorList& tensors, const OptimizerScalar& scale) {
   ScaleList args{{}, scale.value, lists.scalar("scale", scale)};
   lists.run([&](const OptimizerList& list, double elements, bool) {
     args.list = list;
-    launch("scale_", device, kernels(device).optimizer.scale, args, elements);
+    launch("scale_", device, kernels<OptimizerKernels>(device).scale, args, elements);
   });
 }
 

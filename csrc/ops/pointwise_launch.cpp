@@ -99,7 +99,7 @@ void launch_pointwise(PointwiseOp op, const Tensor& out, const Arg* args, int n,
     a.ndim = merge_dims(layout.shape, operands, strides, a.shape, merged);
   }
   if (numel == 0) return;
-  launch(name_of(op), layout.device, kernels(layout.device).pointwise(op, computed), a, (double)numel * 2);
+  launch(name_of(op), layout.device, kernels<PointwiseKernels>(layout.device)(op, computed), a, (double)numel * 2);
 }
 
 }  // namespace

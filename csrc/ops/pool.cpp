@@ -1,5 +1,6 @@
 #include "ops/pool.h"
 
+#include "kernels/pool.h"
 #include "ops/copy.h"
 #include "ops/spatial.h"
 #include "tensor/autograd.h"
@@ -101,7 +102,7 @@ Tensor scatter(const Tensor& dy, const Tensor& index, const Dims& shape);
 Tensor gather(const Tensor& x, const Tensor& index) {
   Tensor from = contiguous(x), y = Tensor::empty(index.shape(), x.dtype(), x.device());
   if (y.numel())
-    launch("max_pool2d_gather", x.device(), kernels(x.device()).pool.gather, move_args(from, y, index),
+    launch("max_pool2d_gather", x.device(), kernels<PoolKernels>(x.device()).gather, move_args(from, y, index),
            (double)y.numel());
   if (needs_grad(x))
     record("max_pool2d_gather", {x}, {y},
@@ -113,7 +114,7 @@ Tensor scatter(const Tensor& dy, const Tensor& index, const Dims& shape) {
   Tensor from = contiguous(dy), dx = Tensor::empty(shape, dy.dtype(), dy.device());
   if (dx.numel() && dy.numel() == 0) fill_raw(dx, 0);
   if (dy.numel())
-    launch("max_pool2d_backward", dy.device(), kernels(dy.device()).pool.scatter, move_args(dx, from, index),
+    launch("max_pool2d_backward", dy.device(), kernels<PoolKernels>(dy.device()).scatter, move_args(dx, from, index),
            (double)dx.numel() + dy.numel());
   if (needs_grad(dy))
     record("max_pool2d_backward", {dy}, {dx}, [index](Backward& b) { return b.grads(gather(b.dy(), index)); });
@@ -127,7 +128,7 @@ MaxPooled max_pool(const char* op, const Tensor& x, const PoolShape& s, bool wan
   if (want_index || recorded) index = Tensor::empty(shape, DType::Int32, x.device());
   if (y.numel()) {
     MaxPool args{y.data(), index.defined() ? index.ptr<int32_t>() : nullptr, from.data(), s, x.dtype()};
-    launch(op, x.device(), kernels(x.device()).pool.max, args, work_of(s));
+    launch(op, x.device(), kernels<PoolKernels>(x.device()).max, args, work_of(s));
   }
   if (recorded)
     record(op, {x}, {y}, [index, in = x.shape()](Backward& b) { return b.grads(scatter(b.dy(), index, in)); });
@@ -153,7 +154,7 @@ Tensor average(const char* op, const Tensor& x, const Average& a) {
   Tensor from = contiguous(x), y = Tensor::empty(output_shape(x, a.shape), x.dtype(), x.device());
   if (y.numel()) {
     AveragePool args{from.data(), y.data(), a.shape, a.divisor, a.count_pad, x.dtype()};
-    launch(op, x.device(), kernels(x.device()).pool.average, args, work_of(a.shape));
+    launch(op, x.device(), kernels<PoolKernels>(x.device()).average, args, work_of(a.shape));
   }
   if (needs_grad(x))
     record(op, {x}, {y},
@@ -166,7 +167,7 @@ Tensor average_backward(const char* op, const Tensor& dy, const Average& a, cons
   if (dx.numel() && dy.numel() == 0) fill_raw(dx, 0);
   if (dy.numel()) {
     AveragePool args{dx.data(), from.data(), a.shape, a.divisor, a.count_pad, dy.dtype()};
-    launch(op, dy.device(), kernels(dy.device()).pool.average_backward, args, work_of(a.shape));
+    launch(op, dy.device(), kernels<PoolKernels>(dy.device()).average_backward, args, work_of(a.shape));
   }
   if (needs_grad(dy)) record(op, {dy}, {dx}, [op, a](Backward& b) { return b.grads(average(op, b.dy(), a)); });
   return dx;

@@ -7,7 +7,7 @@
 namespace weft {
 namespace {
 
-const ProbeKernels& probe() { return kernels(Device{}).probe; }
+const ProbeKernels& probe() { return kernels<ProbeKernels>(Device{}); }
 
 void check_floats(const Tensor& t) {
   WEFT_CHECK(t.dtype() == DType::Float32 && t.is_contiguous() && t.device().is_cpu(), Value,

@@ -19,7 +19,7 @@ RandomStream draw_stream(Generator* generator, int64_t words) {
 Tensor random_permutation(int64_t n, Generator* generator) {
   WEFT_CHECK(n >= 0, Value, "[randperm] expected n >= 0, got ", n);
   Tensor y = Tensor::empty({n}, DType::Int64);
-  launch("randperm", Device{}, kernels(Device{}).random.permutation,
+  launch("randperm", Device{}, kernels<RandomKernels>(Device{}).permutation,
          RandomPermutation{y.ptr<int64_t>(), n, draw_stream(generator, 2 * n)}, (double)n * 8);
   return y;
 }
@@ -42,7 +42,7 @@ void fill_random(const char* name, const Tensor& t, RandomFill a, Generator* gen
   a.y = y.data();
   a.dtype = y.dtype();
   a.stream = draw_stream(generator, words_of(a));
-  launch(name, y.device(), kernels(y.device()).random.fill, a, (double)a.n * 4);
+  launch(name, y.device(), kernels<RandomKernels>(y.device()).fill, a, (double)a.n * 4);
   if (!t.is_contiguous()) copy_into(t, y);
 }
 
@@ -137,7 +137,7 @@ Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, Gen
     Tensor cdf = cumsum(w, -1);
     if (y.numel() > 0)
       launch(
-          "multinomial", Device{}, kernels(Device{}).random.choice,
+          "multinomial", Device{}, kernels<RandomKernels>(Device{}).choice,
           RandomChoice{y.ptr<int64_t>(), cdf.ptr<double>(), rows, cols, samples, draw_stream(generator, 2 * y.numel())},
           (double)y.numel() * 64);
   } else {

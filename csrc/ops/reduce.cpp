@@ -85,7 +85,7 @@ Tensor reduce_raw(const char* op, ReduceOp kind, const Tensor& x, const Reductio
   a.chunks = reduce_chunks(a);
   Workspace room(a.chunks > 1 ? a.chunks * a.kept_numel * 8 : 0, x.device());
   a.workspace = room.data();
-  launch(op, x.device(), kernels(x.device()).reduce.reduce, a, (double)a.kept_numel + (double)x.numel());
+  launch(op, x.device(), kernels<ReduceKernels>(x.device()).reduce, a, (double)a.kept_numel + (double)x.numel());
   return y;
 }
 

@@ -1,5 +1,6 @@
 #include "ops/scan.h"
 
+#include "kernels/scan.h"
 #include "ops/copy.h"
 #include "ops/view.h"
 #include "tensor/autograd.h"
@@ -15,7 +16,7 @@ Tensor cumsum_along(const Tensor& input, int dim, bool reverse) {
   CumulativeSum a{y.data(), x.data(), 1, x.dim() ? x.shape()[dim] : 1, 1, x.dtype(), reverse};
   for (int d = 0; d < x.dim(); ++d)
     if (d != dim) (d < dim ? a.outer : a.inner) *= x.shape()[d];
-  if (x.numel() > 0) launch("cumsum", x.device(), kernels(x.device()).scan.cumsum, a, (double)x.numel() * 2);
+  if (x.numel() > 0) launch("cumsum", x.device(), kernels<ScanKernels>(x.device()).cumsum, a, (double)x.numel() * 2);
   if (needs_grad(input))
     record("cumsum", {input}, {y},
            [dim, reverse](Backward& b) { return b.grads(cumsum_along(b.dy(), dim, !reverse)); });
@@ -29,7 +30,7 @@ Tensor triangle(const char* op, const Tensor& input, int64_t diagonal, bool uppe
   // Beyond the corners a diagonal changes nothing, and must not overflow.
   int64_t d = diagonal < -rows - 1 ? -rows - 1 : diagonal > cols + 1 ? cols + 1 : diagonal;
   if (x.numel() > 0)
-    launch(op, x.device(), kernels(x.device()).scan.triangle,
+    launch(op, x.device(), kernels<ScanKernels>(x.device()).triangle,
            Triangle{y.data(), x.data(), x.numel() / (rows * cols), rows, cols, d, x.dtype(), upper}, (double)x.numel());
   if (needs_grad(input))
     record(op, {input}, {y}, [op, d, upper](Backward& b) { return b.grads(triangle(op, b.dy(), d, upper)); });

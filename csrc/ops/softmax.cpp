@@ -1,5 +1,6 @@
 #include "ops/softmax.h"
 
+#include "kernels/softmax.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
@@ -22,7 +23,7 @@ Tensor forward(const char* op, const Tensor& x, int axis, bool log) {
   Tensor in = rows_of(x, axis), out = Tensor::empty_like(in);
   int64_t cols = in.dim() ? in.shape().back() : 1;
   SoftmaxForward a{out.data(), in.data(), cols ? in.numel() / cols : 0, cols, in.dtype(), log};
-  launch(op, x.device(), kernels(x.device()).softmax.forward, a, kWork * (double)in.numel());
+  launch(op, x.device(), kernels<SoftmaxKernels>(x.device()).forward, a, kWork * (double)in.numel());
   return rows_back(out, axis);
 }
 
@@ -34,7 +35,7 @@ Tensor backward(const char* op, const Tensor& dy, const Tensor& y, int axis, boo
   Tensor dy_rows = rows_of(dy, axis), y_rows = rows_of(y, axis), dx = Tensor::empty_like(y_rows);
   int64_t cols = dx.dim() ? dx.shape().back() : 1;
   SoftmaxBackward a{dx.data(), dy_rows.data(), y_rows.data(), cols ? dx.numel() / cols : 0, cols, dx.dtype(), log};
-  launch(op, dx.device(), kernels(dx.device()).softmax.backward, a, kWork * (double)dx.numel());
+  launch(op, dx.device(), kernels<SoftmaxKernels>(dx.device()).backward, a, kWork * (double)dx.numel());
   return rows_back(dx, axis);
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/sort.h"
 #include "ops/copy.h"
 #include "ops/gather.h"
 #include "ops/view.h"
@@ -29,7 +30,7 @@ Sorted first_along(const char* op, const Tensor& x, int64_t dim, int64_t k, bool
       int64_t count = rows.numel() / cols;
       int workers = (int)std::min<int64_t>(num_threads(), count);
       Workspace work(workers * sort_scratch(cols, x.dtype()), x.device());
-      launch(op, x.device(), kernels(x.device()).sort.sort,
+      launch(op, x.device(), kernels<SortKernels>(x.device()).sort,
              Sort{values.data(), indices.ptr<int64_t>(), rows.data(), count, cols, k, work.data(), workers, x.dtype(),
                   descending},
              (double)rows.numel() * 16);

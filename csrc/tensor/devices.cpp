@@ -1,6 +1,7 @@
 // How the CUDA module reaches the core (capsules of the tables that it fills), and CUDA arrays across the border to
 // other libraries (__cuda_array_interface__, version 3; numba.readthedocs.io/en/stable/cuda/cuda_array_interface.html).
 #include "tensor/devices.h"
+#include "kernels/table.h"
 
 #include "tensor/launch.h"
 #include "tensor/python.h"

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <string>
 
+#include "kernels/table.h"
+
 namespace weft {
 
 void* (*gil_release)() = nullptr;
@@ -110,7 +112,18 @@ Kernels& kernel_table(int device_kind) {
   return device_kind == (int)DeviceKind::CPU ? isas().active.load(std::memory_order_relaxed)->table : cuda;
 }
 
-const Kernels& kernels(Device d) { return kernel_table((int)d.kind); }
+// Instantiated here alone, so that an operation sees its own contract and not all of them.
+template <class Stem>
+const Stem& kernels(Device d) {
+  const Kernels& all = kernel_table((int)d.kind);
+#define STEM(Type, name) \
+  if constexpr (std::is_same_v<Stem, Type>) return all.name;
+  WEFT_STEMS(STEM)
+#undef STEM
+}
+#define STEM(Type, name) template const Type& kernels<Type>(Device);
+WEFT_STEMS(STEM)
+#undef STEM
 
 std::atomic<int> active_recorders{0};
 Recorder*& current_recorder() { return recorder; }

@@ -4,14 +4,15 @@
 #include "base/device.h"
 #include "base/error.h"
 #include "base/threads.h"
-#include "kernels/table.h"
 #include "tensor/recorder.h"
 #include "tensor/tensor.h"
 
 namespace weft {
 
-// The kernels for a device. Fields are null where that device has no such kernel.
-const Kernels& kernels(Device d);
+// A stem's kernels for a device: kernels<SoftmaxKernels>(device).forward. Fields are null where that device has no such
+// kernel.
+template <class Stem>
+const Stem& kernels(Device d);
 
 // Frees the GIL for as long as it lives, if this thread holds it and the work is worth it (set by the binding).
 struct WithoutGil {

@@ -12,6 +12,7 @@
 #include "base/allocator.h"
 #include "base/cpus.h"
 #include "base/generator.h"
+#include "kernels/table.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 

@@ -12,7 +12,9 @@ from weft._core import *  # noqa: F403
 from weft._core import Tensor, __version__, device, dtype
 from weft._grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from weft._size import Size
+from weft.operations import FUNCTIONS as _FUNCTIONS
 
+globals().update(_FUNCTIONS)
 _core._set_size_type(Size)
 _copying.register()
 _threadpoolctl.register()
