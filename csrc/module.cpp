@@ -4,10 +4,12 @@
 namespace weft {
 
 #define WEFT_BINDINGS(BIND) \
+  BIND(activation)          \
   BIND(arg_reduce)          \
   BIND(attention)           \
   BIND(batch_norm)          \
   BIND(cat)                 \
+  BIND(comparison)          \
   BIND(conv)                \
   BIND(copy)                \
   BIND(creation)            \
@@ -22,6 +24,7 @@ namespace weft {
   BIND(optimizer)           \
   BIND(plan)                \
   BIND(pointwise)           \
+  BIND(pointwise_ternary)   \
   BIND(pool)                \
   BIND(probe)               \
   BIND(random)              \

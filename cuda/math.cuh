@@ -65,6 +65,7 @@ WEFT_MATH(asin, asin)
 WEFT_MATH(acos, acos)
 WEFT_MATH(atan, atan)
 WEFT_MATH(erf, erf)
+WEFT_MATH(erfc, erfc)
 WEFT_MATH_BINARY(atan2, atan2)
 WEFT_MATH_BINARY(pow, pow)
 WEFT_MATH_BINARY(fmod, fmod)
@@ -83,15 +84,35 @@ WEFT_FN V vnormal_pdf(V x) {
 #if defined(WEFT_EMULATION)  // erfc(-x / sqrt(2)) / 2 loses relative accuracy in the tail unless x / sqrt(2) is wider
 WEFT_FN float vnormal_cdf(float x) { return (float)(0.5 * ::erfc(-0.70710678118654752440 * (double)x)); }
 WEFT_FN double vnormal_cdf(double x) { return 0.5 * ::erfc(-0.70710678118654752440 * x); }
+WEFT_FN double verfinv(double x) {  // the root of erfc(y) = 1 - |x|, concave in its logarithm, by Newton's method
+  double a = ::fabs(x), y = 0, target = ::log1p(-a);
+  if (!(a < 1)) return a == 1 ? x * HUGE_VAL : NAN;
+  for (int i = 0; i < 60; ++i) {
+    double off = (y < 0.5 ? ::log1p(-::erf(y)) : ::log(::erfc(y))) - target;
+    y += off * ::erfc(y) * ::exp(y * y) * 0.88622692545275801365;
+  }
+  return ::copysign(y, x);
+}
+WEFT_FN float verfinv(float x) { return (float)verfinv((double)x); }
 #else
 WEFT_FN float vnormal_cdf(float x) { return ::normcdff(x); }
 WEFT_FN double vnormal_cdf(double x) { return ::normcdf(x); }
+WEFT_FN float verfinv(float x) { return ::erfinvf(x); }
+WEFT_FN double verfinv(double x) { return ::erfinv(x); }
 #endif
 
 WEFT_FN int64_t vabs(int64_t x) { return x < 0 ? (int64_t)(0 - (uint64_t)x) : x; }
 WEFT_FN int64_t vquotient(int64_t a, int64_t b) {
   if (b == 0) return 0;
   return b == -1 ? (int64_t)(0 - (uint64_t)a) : a / b;  // the smallest number by -1 overflows
+}
+WEFT_FN int64_t vgcd(int64_t a, int64_t b) {
+  while (b != 0) {
+    int64_t r = a - vquotient(a, b) * b;
+    a = b;
+    b = r;
+  }
+  return vabs(a);
 }
 // By squaring, modulo 2^64. A negative exponent leaves only the powers of 1 and -1.
 WEFT_FN int64_t vpow(int64_t a, int64_t b) {

@@ -4,6 +4,8 @@
 
 namespace weft {
 
+DType default_dtype = DType::Float32;
+
 const char* name_of(DType t) {
   static constexpr const char* names[kDTypes] = {"bool",  "uint8",   "int8",     "int16",   "int32",
                                                  "int64", "float16", "bfloat16", "float32", "float64"};

@@ -81,6 +81,7 @@ template <class T>
 inline constexpr DType dtype_of = DTypeOf<T>::value;
 
 const char* name_of(DType t);     // "float32"
+extern DType default_dtype;       // of floating numbers; weft.set_default_dtype
 DType promote(DType a, DType b);  // PyTorch's table for two tensors of equal category rank
 
 }  // namespace weft

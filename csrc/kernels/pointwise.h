@@ -5,7 +5,7 @@
 // float32 (also for half precision), float64 and int64 (all integers and bool: exact modulo 2^n), and the result to
 // the dtype of `out`. out may be the same memory as an input with the same strides, and may not overlap one otherwise.
 //
-// The functors are in kernels/pointwise_functors.h. To add an activation: its functor there and its line below.
+// The functors are in kernels/pointwise/. To add an activation: its functor there and its line below.
 #pragma once
 
 #include <cstdint>
@@ -48,7 +48,12 @@ enum class Domain : uint8_t { Real, Number, Whole, Test };
   OP(Asin, asin, Real)               \
   OP(Acos, acos, Real)               \
   OP(Atan, atan, Real)               \
+  OP(Asinh, asinh, Real)             \
+  OP(Acosh, acosh, Real)             \
+  OP(Atanh, atanh, Real)             \
   OP(Erf, erf, Real)                 \
+  OP(Erfc, erfc, Real)               \
+  OP(Erfinv, erfinv, Real)           \
   OP(Sigmoid, sigmoid, Real)         \
   OP(LogSigmoid, logsigmoid, Real)   \
   OP(Silu, silu, Real)               \
@@ -57,16 +62,22 @@ enum class Domain : uint8_t { Real, Number, Whole, Test };
   OP(HardSigmoid, hardsigmoid, Real) \
   OP(HardSwish, hardswish, Real)
 
-// The same, with parameters or reached through another function; bound by hand in ops/pointwise.cpp.
-#define WEFT_UNARY_PARAMETRIC(OP) \
-  OP(Cube, pow, Number)           \
-  OP(Gelu, gelu, Real)            \
-  OP(GeluTanh, gelu, Real)        \
-  OP(Softplus, softplus, Real)    \
-  OP(Elu, elu, Real)              \
-  OP(LeakyRelu, leaky_relu, Real) \
-  OP(HardTanh, hardtanh, Number)  \
-  OP(ClampNumbers, clamp, Real)
+// The same, with parameters or reached through another function; bound by hand in ops/activation.cpp and
+// ops/pointwise.cpp.
+#define WEFT_UNARY_PARAMETRIC(OP)  \
+  OP(Cube, pow, Number)            \
+  OP(Gelu, gelu, Real)             \
+  OP(GeluTanh, gelu, Real)         \
+  OP(Softplus, softplus, Real)     \
+  OP(Elu, elu, Real)               \
+  OP(LeakyRelu, leaky_relu, Real)  \
+  OP(HardTanh, hardtanh, Number)   \
+  OP(ClampNumbers, clamp, Real)    \
+  OP(HardShrink, hardshrink, Real) \
+  OP(SoftShrink, softshrink, Real) \
+  OP(Threshold, threshold, Number) \
+  OP(Logit, logit, Real)           \
+  OP(NanToNum, nan_to_num, Real)
 
 // Unary with a zero derivative, or none.
 #define WEFT_UNARY_STEP(OP)         \
@@ -75,38 +86,50 @@ enum class Domain : uint8_t { Real, Number, Whole, Test };
   OP(Ceil, ceil, Number)            \
   OP(Round, round, Number)          \
   OP(Trunc, trunc, Number)          \
+  OP(SignBit, signbit, Test)        \
   OP(IsNan, isnan, Test)            \
   OP(IsInf, isinf, Test)            \
   OP(IsFinite, isfinite, Test)      \
   OP(LogicalNot, logical_not, Test) \
   OP(BitwiseNot, bitwise_not, Whole)
+#define WEFT_UNARY_STEP_PARAMETRIC(OP) OP(RoundDecimals, round, Real)
 
 // Two and three operands. Gradients: ops/pointwise_binary.cpp, ops/pointwise_ternary.cpp.
-#define WEFT_BINARY(OP)              \
-  OP(Add, add, Number)               \
-  OP(Sub, sub, Number)               \
-  OP(Mul, mul, Number)               \
-  OP(Div, div, Real)                 \
-  OP(DivTrunc, div, Number)          \
-  OP(DivFloor, floor_divide, Number) \
-  OP(Remainder, remainder, Number)   \
-  OP(Fmod, fmod, Number)             \
-  OP(Pow, pow, Number)               \
-  OP(Maximum, maximum, Number)       \
-  OP(Minimum, minimum, Number)       \
-  OP(Atan2, atan2, Real)             \
-  OP(Eq, eq, Test)                   \
-  OP(Ne, ne, Test)                   \
-  OP(Lt, lt, Test)                   \
-  OP(Le, le, Test)                   \
-  OP(Gt, gt, Test)                   \
-  OP(Ge, ge, Test)                   \
-  OP(LogicalAnd, logical_and, Test)  \
-  OP(LogicalOr, logical_or, Test)    \
-  OP(LogicalXor, logical_xor, Test)  \
-  OP(BitwiseAnd, bitwise_and, Whole) \
-  OP(BitwiseOr, bitwise_or, Whole)   \
-  OP(BitwiseXor, bitwise_xor, Whole)
+#define WEFT_BINARY(OP)                      \
+  OP(Add, add, Number)                       \
+  OP(Sub, sub, Number)                       \
+  OP(Mul, mul, Number)                       \
+  OP(Div, div, Real)                         \
+  OP(DivTrunc, div, Number)                  \
+  OP(DivFloor, floor_divide, Number)         \
+  OP(Remainder, remainder, Number)           \
+  OP(Fmod, fmod, Number)                     \
+  OP(Pow, pow, Number)                       \
+  OP(Maximum, maximum, Number)               \
+  OP(Minimum, minimum, Number)               \
+  OP(Atan2, atan2, Real)                     \
+  OP(Eq, eq, Test)                           \
+  OP(Ne, ne, Test)                           \
+  OP(Lt, lt, Test)                           \
+  OP(Le, le, Test)                           \
+  OP(Gt, gt, Test)                           \
+  OP(Ge, ge, Test)                           \
+  OP(LogicalAnd, logical_and, Test)          \
+  OP(LogicalOr, logical_or, Test)            \
+  OP(LogicalXor, logical_xor, Test)          \
+  OP(BitwiseAnd, bitwise_and, Whole)         \
+  OP(BitwiseOr, bitwise_or, Whole)           \
+  OP(BitwiseXor, bitwise_xor, Whole)         \
+  OP(ShiftLeft, bitwise_left_shift, Whole)   \
+  OP(ShiftRight, bitwise_right_shift, Whole) \
+  OP(Gcd, gcd, Whole)                        \
+  OP(Fmax, fmax, Number)                     \
+  OP(Fmin, fmin, Number)                     \
+  OP(CopySign, copysign, Real)               \
+  OP(Hypot, hypot, Real)                     \
+  OP(LogAddExp, logaddexp, Real)             \
+  OP(LogAddExp2, logaddexp2, Real)           \
+  OP(XLogY, xlogy, Real)
 #define WEFT_TERNARY(OP)                  \
   OP(Where, where, Number)                \
   OP(Lerp, lerp, Real)                    \
@@ -122,12 +145,13 @@ enum class Domain : uint8_t { Real, Number, Whole, Test };
 
 enum class PointwiseOp : uint8_t {
 #define OP(F, ...) F,
-  WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP) WEFT_UNARY_STEP(OP) WEFT_BINARY(OP) WEFT_TERNARY(OP)
+  WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP) WEFT_UNARY_STEP(OP) WEFT_UNARY_STEP_PARAMETRIC(OP) WEFT_BINARY(OP)
+      WEFT_TERNARY(OP)
 #undef OP
 #define OP(F, ...) F##Grad,
-      WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP)
+          WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP)
 #undef OP
-          Count
+              Count
 };
 
 enum class Compute : uint8_t { Float32, Float64, Int64 };

@@ -28,6 +28,18 @@ WEFT_INLINE i64v vquotient(i64v a, i64v b) {  // neither 0 nor -1 may reach the 
   for (int i = 0; i < lanes<i64v>; ++i) a[i] = b[i] == 0 ? 0 : b[i] == -1 ? (int64_t)(0 - (uint64_t)a[i]) : a[i] / b[i];
   return a;
 }
+WEFT_INLINE i64v vgcd(i64v a, i64v b) {
+  for (int i = 0; i < lanes<i64v>; ++i) {
+    uint64_t x = a[i] < 0 ? 0 - (uint64_t)a[i] : a[i], y = b[i] < 0 ? 0 - (uint64_t)b[i] : b[i];
+    while (y != 0) {
+      uint64_t r = x % y;
+      x = y;
+      y = r;
+    }
+    a[i] = (int64_t)x;
+  }
+  return a;
+}
 WEFT_INLINE i64v vpow(i64v a, i64v b) {
   for (int i = 0; i < lanes<i64v>; ++i) {
     uint64_t base = (uint64_t)a[i], r = 1;

@@ -7,6 +7,7 @@ void fill_unary(PointwiseKernels& k) {
   WEFT_UNARY_SMOOTH(OP)
   WEFT_UNARY_PARAMETRIC(OP)
   WEFT_UNARY_STEP(OP)
+  WEFT_UNARY_STEP_PARAMETRIC(OP)
 #undef OP
 }
 

@@ -11,8 +11,6 @@ namespace weft {
 
 namespace {
 
-DType default_dtype = DType::Float32;
-
 DType dtype_or(const std::optional<DType>& dtype, DType otherwise) { return dtype ? *dtype : otherwise; }
 
 DType category_of(py::handle value) {

@@ -1,10 +1,11 @@
 // Bindings of the pointwise family. Functions of the lists in kernels/pointwise.h are bound by their line there.
 #include "ops/pointwise.h"
 
+#include <cfloat>
 #include <cmath>
 
 #include "ops/copy.h"
-#include "ops/reduce.h"
+#include "ops/pointwise_launch.h"
 #include "tensor/python.h"
 
 namespace weft {
@@ -13,15 +14,9 @@ namespace {
 
 using Out = std::optional<Tensor>;
 
-Tensor call(PointwiseOp op, const Tensor& x, bool inplace, const Params& params = {}) {
-  if (!inplace) return unary(op, x, params);
-  unary_inplace(op, x, params);
-  return x;
-}
-
 void bind_unary(py::module_& m, PointwiseOp op, const char* name, bool has_inplace) {
   auto function = [op](const Tensor& x, bool inplace, const Out& out) {
-    if (!out) return call(op, x, inplace);
+    if (!out) return unary_maybe_inplace(op, x, inplace);
     unary_out(op, *out, x);
     return *out;
   };
@@ -29,7 +24,7 @@ void bind_unary(py::module_& m, PointwiseOp op, const char* name, bool has_inpla
   def_method(name, [op](const Tensor& x) { return unary(op, x); });
   if (!has_inplace) return;
   std::string in_place = std::string(name) + "_";
-  auto change = [op](const Tensor& x) { return call(op, x, true); };
+  auto change = [op](const Tensor& x) { return unary_maybe_inplace(op, x, true); };
   m.def(in_place.c_str(), change, py::arg("input"));
   def_method(in_place.c_str(), change);
 }
@@ -38,19 +33,56 @@ void need_tensor(const char* name, const Operand& a, const Operand& b) {
   WEFT_CHECK(!a.is_number() || !b.is_number(), Type, "[", name, "] expected a tensor, got two numbers");
 }
 
-void bind_binary(py::module_& m, PointwiseOp op, const char* name, bool has_inplace) {
-  auto function = [op, name](const Operand& a, const Operand& b, const Out& out) {
-    need_tensor(name, a, b);
+// Which operands may be Python numbers.
+enum class Numbers { None, Second, Either };
+Numbers numbers_of(PointwiseOp op) {
+  switch (op) {
+    case PointwiseOp::Maximum:
+    case PointwiseOp::Minimum:
+    case PointwiseOp::Fmax:
+    case PointwiseOp::Fmin:
+    case PointwiseOp::Atan2:
+    case PointwiseOp::Hypot:
+    case PointwiseOp::Gcd:
+    case PointwiseOp::LogAddExp:
+    case PointwiseOp::LogAddExp2:
+    case PointwiseOp::LogicalAnd:
+    case PointwiseOp::LogicalOr:
+    case PointwiseOp::LogicalXor: return Numbers::None;
+    case PointwiseOp::Fmod:
+    case PointwiseOp::CopySign: return Numbers::Second;
+    default: return domain_of(op) == Domain::Test ? Numbers::Second : Numbers::Either;
+  }
+}
+void check_other(PointwiseOp op, const Operand& b) {
+  WEFT_CHECK(!b.is_number() || numbers_of(op) != Numbers::None, Type, "[", name_of(op),
+             "] expected a tensor as other, got a number");
+}
+void check_input(PointwiseOp op, const Operand& a) {
+  WEFT_CHECK(!a.is_number() || numbers_of(op) == Numbers::Either, Type, "[", name_of(op),
+             "] expected a tensor as input, got a number");
+}
+
+void bind_binary(py::module_& m, PointwiseOp op, const char* name) {
+  auto function = [op](const Operand& a, const Operand& b, const Out& out) {
+    check_input(op, a);
+    check_other(op, b);
+    need_tensor(name_of(op), a, b);
     if (!out) return binary_operand(op, a, b);
     binary_out(op, *out, a, b);
     return *out;
   };
   m.def(name, function, py::arg("input"), py::arg("other"), py::kw_only(), py::arg("out") = py::none());
   def_method(
-      name, [op](const Tensor& a, const Operand& b) { return binary_operand(op, Operand{a}, b); }, py::arg("other"));
-  if (!has_inplace) return;
+      name,
+      [op](const Tensor& a, const Operand& b) {
+        check_other(op, b);
+        return binary_operand(op, Operand{a}, b);
+      },
+      py::arg("other"));
   def_method((std::string(name) + "_").c_str(),
              [op](const Tensor& a, const Operand& b) {
+               check_other(op, b);
                binary_inplace(op, a, b);
                return a;
              },
@@ -110,204 +142,92 @@ void bind_division(py::module_& m) {
       py::arg("other"), py::kw_only(), py::arg("rounding_mode") = py::none());
 }
 
-// Activations with parameters, under their names in torch.nn.functional; in place too, by argument and by name.
+// Functions of one operand with parameters.
 
-void bind_parametric(py::module_& m) {
-  m.def(
-      "gelu",
-      [](const Tensor& x, const std::string& approximate) {
-        WEFT_CHECK(approximate == "none" || approximate == "tanh", Value,
-                   "[gelu] expected approximate 'none' or 'tanh', got '", approximate, "'");
-        return gelu(x, approximate == "tanh");
-      },
-      py::arg("input"), py::arg("approximate") = "none",
-      "x P(X <= x) for a standard normal X; 'tanh' approximates it. https://arxiv.org/abs/1606.08415");
-  m.def(
-      "softplus",
-      [](const Tensor& x, double beta, double threshold) {
-        return unary(PointwiseOp::Softplus, x, {{beta, threshold, 0}});
-      },
-      py::arg("input"), py::arg("beta") = 1.0, py::arg("threshold") = 20.0,
-      "log(1 + exp(beta x)) / beta; x itself where beta x exceeds the threshold.");
-  auto elu = [](const Tensor& x, double alpha, bool inplace) {
-    return call(PointwiseOp::Elu, x, inplace, {{alpha, 0, 0}});
+void bind_round(py::module_& m) {
+  static auto round = [](const Tensor& x, int decimals, bool inplace, const Out& out) {
+    WEFT_CHECK(decimals == 0 || is_floating(x.dtype()), NotImplemented, "[round] decimals of integers");
+    PointwiseOp op = decimals == 0 ? PointwiseOp::Round : PointwiseOp::RoundDecimals;
+    Params params{{std::pow(10.0, std::abs(decimals)), decimals < 0 ? 1.0 : 0.0, 0}};
+    if (!out) return unary_maybe_inplace(op, x, inplace, params);
+    unary_out(op, *out, x, params);
+    return *out;
   };
-  auto leaky_relu = [](const Tensor& x, double slope, bool inplace) {
-    return call(PointwiseOp::LeakyRelu, x, inplace, {{slope, 0, 0}});
-  };
-  auto hardtanh = [](const Tensor& x, double low, double high, bool inplace) {
-    WEFT_CHECK(low <= high, Value, "[hardtanh] expected min_val <= max_val, got ", low, " and ", high);
-    return call(PointwiseOp::HardTanh, x, inplace, {{low, high, 0}});
-  };
-  m.def("elu", elu, py::arg("input"), py::arg("alpha") = 1.0, py::arg("inplace") = false,
-        "x, or alpha (e^x - 1) below zero. https://arxiv.org/abs/1511.07289");
-  m.def("leaky_relu", leaky_relu, py::arg("input"), py::arg("negative_slope") = 0.01, py::arg("inplace") = false,
-        "x, or negative_slope x below zero.");
-  m.def("hardtanh", hardtanh, py::arg("input"), py::arg("min_val") = -1.0, py::arg("max_val") = 1.0,
-        py::arg("inplace") = false, "x kept within [min_val, max_val]; no gradient at the bounds and beyond.");
   m.def(
-      "elu_", [elu](const Tensor& x, double alpha) { return elu(x, alpha, true); }, py::arg("input"),
-      py::arg("alpha") = 1.0);
-  m.def(
-      "leaky_relu_", [leaky_relu](const Tensor& x, double slope) { return leaky_relu(x, slope, true); },
-      py::arg("input"), py::arg("negative_slope") = 0.01);
-  m.def(
-      "hardtanh_", [hardtanh](const Tensor& x, double low, double high) { return hardtanh(x, low, high, true); },
-      py::arg("input"), py::arg("min_val") = -1.0, py::arg("max_val") = 1.0);
-}
-
-Operand bound_or(const std::optional<Operand>& bound, const Tensor& x, bool low) {
-  if (bound) return *bound;
-  double inf = low ? -INFINITY : INFINITY;
-  return Operand{{}, inf, low ? INT64_MIN : INT64_MAX, is_floating(x.dtype()) ? DType::Float32 : DType::Bool};
-}
-
-Tensor clamp(const Tensor& x, const std::optional<Operand>& low, const std::optional<Operand>& high, bool inplace) {
-  WEFT_CHECK(low || high, Runtime, "[clamp] expected min, max or both, got neither");
-  Operand a = bound_or(low, x, true), b = bound_or(high, x, false);
-  if (a.is_number() && b.is_number() && is_floating(x.dtype()))
-    return call(PointwiseOp::ClampNumbers, x, inplace, {{a.number, b.number, 0}});
-  if (!inplace) return ternary(PointwiseOp::Clamp, Operand{x}, a, b);
-  ternary_inplace(PointwiseOp::Clamp, x, a, b);
-  return x;
-}
-
-void bind_clamp(py::module_& m) {
-  using Bound = std::optional<Operand>;
-  for (const char* name : {"clamp", "clip"}) {
-    def_both(
-        m, name, [](const Tensor& x, const Bound& min, const Bound& max) { return clamp(x, min, max, false); },
-        py::arg("min") = py::none(), py::arg("max") = py::none(),
-        "x kept within [min, max], numbers or tensors; NaN stays NaN. The gradient passes at the bounds.");
-    def_both(
-        m, (std::string(name) + "_").c_str(),
-        [](const Tensor& x, const Bound& min, const Bound& max) { return clamp(x, min, max, true); },
-        py::arg("min") = py::none(), py::arg("max") = py::none());
-  }
-  def_both(
-      m, "clamp_min", [](const Tensor& x, const Operand& min) { return clamp(x, min, {}, false); }, py::arg("min"));
-  def_both(
-      m, "clamp_max", [](const Tensor& x, const Operand& max) { return clamp(x, {}, max, false); }, py::arg("max"));
-  def_both(
-      m, "clamp_min_", [](const Tensor& x, const Operand& min) { return clamp(x, min, {}, true); }, py::arg("min"));
-  def_both(
-      m, "clamp_max_", [](const Tensor& x, const Operand& max) { return clamp(x, {}, max, true); }, py::arg("max"));
-}
-
-void bind_ternary(py::module_& m) {
-  m.def("where", &where_operand, py::arg("condition"), py::arg("input"), py::arg("other"),
-        "input where the condition holds, else other; all three broadcast.");
+      "round", [](const Tensor& x, int decimals, const Out& out) { return round(x, decimals, false, out); },
+      py::arg("input"), py::kw_only(), py::arg("decimals") = 0, py::arg("out") = py::none(),
+      "To the nearest number of so many decimals (negative: tens, hundreds ...); halves to the even one.");
   def_method(
-      "where",
-      [](const Tensor& x, const Tensor& condition, const Operand& other) {
-        return where_operand(condition, Operand{x}, other);
-      },
-      py::arg("condition"), py::arg("other"));
-  def_both(m, "masked_fill", &masked_fill, py::arg("mask"), py::arg("value"),
-           "A copy with `value` where the mask holds.");
-  def_method(
-      "masked_fill_",
-      [](const Tensor& x, const Tensor& mask, const Operand& value) {
-        ternary_inplace(PointwiseOp::Where, x, Operand{mask}, value);
-        return x;
-      },
-      py::arg("mask"), py::arg("value"));
+      "round", [](const Tensor& x, int decimals) { return round(x, decimals, false, {}); }, py::kw_only(),
+      py::arg("decimals") = 0);
   def_both(
-      m, "lerp",
-      [](const Tensor& x, const Tensor& end, const Operand& weight) {
-        return ternary(PointwiseOp::Lerp, Operand{x}, Operand{end}, weight);
-      },
-      py::arg("end"), py::arg("weight"), "input + weight (end - input).");
-  def_method(
-      "lerp_",
-      [](const Tensor& x, const Tensor& end, const Operand& weight) {
-        ternary_inplace(PointwiseOp::Lerp, x, Operand{end}, weight);
-        return x;
-      },
-      py::arg("end"), py::arg("weight"));
-  struct Fused {
-    PointwiseOp op;
-    const char* name;
+      m, "round_", [](const Tensor& x, int decimals) { return round(x, decimals, true, {}); }, py::kw_only(),
+      py::arg("decimals") = 0);
+}
+
+using Number = std::optional<double>;
+
+void bind_logit(py::module_& m) {
+  static auto logit = [](const Tensor& x, const Number& eps, bool inplace) {
+    return unary_maybe_inplace(PointwiseOp::Logit, x, inplace, {{eps.value_or(-1), 0, 0}});
   };
-  for (Fused f : {Fused{PointwiseOp::Addcmul, "addcmul"}, Fused{PointwiseOp::Addcdiv, "addcdiv"}}) {
-    def_both(
-        m, f.name,
-        [op = f.op](const Tensor& x, const Tensor& a, const Tensor& b, double value) {
-          return ternary(op, Operand{x}, Operand{a}, Operand{b}, {{value, 0, 0}});
-        },
-        py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), py::arg("value") = 1.0,
-        "input + value * tensor1 * tensor2 (addcdiv: / tensor2).");
-    def_method((std::string(f.name) + "_").c_str(),
-               [op = f.op](const Tensor& x, const Tensor& a, const Tensor& b, double value) {
-                 ternary_inplace(op, x, Operand{a}, Operand{b}, {{value, 0, 0}});
-                 return x;
-               },
-               py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), py::arg("value") = 1.0);
+  def_both(
+      m, "logit", [](const Tensor& x, const Number& eps) { return logit(x, eps, false); }, py::arg("eps") = py::none(),
+      "log(x / (1 - x)), of x kept within [eps, 1 - eps] if that is given.");
+  def_both(
+      m, "logit_", [](const Tensor& x, const Number& eps) { return logit(x, eps, true); }, py::arg("eps") = py::none());
+}
+
+double largest(DType t) {
+  switch (t) {
+    case DType::Float16: return 65504;
+    case DType::BFloat16: return 0x1.fep127;
+    case DType::Float32: return FLT_MAX;
+    default: return DBL_MAX;
   }
 }
 
-Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
-  GradMode off(false);
-  WEFT_CHECK(a.dtype() == b.dtype(), Runtime, "[isclose] expected tensors of one dtype, got ", name_of(a.dtype()),
-             " and ", name_of(b.dtype()));
-  Tensor x = is_floating(a.dtype()) ? a : to(a, DType::Float64), y = is_floating(b.dtype()) ? b : to(b, DType::Float64);
-  Tensor finite = unary(PointwiseOp::IsFinite, sub(x, y));
-  Tensor near = binary_operand(PointwiseOp::LogicalAnd, Operand{finite},
-                               Operand{le(abs(sub(x, y)), add(mul(abs(y), rtol), atol))});
-  Tensor result = binary_operand(PointwiseOp::LogicalOr, Operand{near}, Operand{eq(x, y)});
-  if (!equal_nan) return result;
-  Tensor both = binary_operand(PointwiseOp::LogicalAnd, Operand{ne(x, x)}, Operand{ne(y, y)});
-  return binary_operand(PointwiseOp::LogicalOr, Operand{result}, Operand{both});
-}
-
-void bind_comparisons(py::module_& m) {
+void bind_nan_to_num(py::module_& m) {
+  static auto replace = [](const Tensor& x, const Number& nan, const Number& posinf, const Number& neginf,
+                           bool inplace) {
+    if (!is_floating(x.dtype())) return inplace ? x : clone(x);
+    double most = largest(x.dtype());
+    return unary_maybe_inplace(PointwiseOp::NanToNum, x, inplace,
+                               {{nan.value_or(0), posinf.value_or(most), neginf.value_or(-most)}});
+  };
   def_both(
-      m, "equal",
-      [](const Tensor& a, const Tensor& b) {
-        GradMode off(false);
-        return a.shape() == b.shape() && !any_host(ne(a, b));
+      m, "nan_to_num",
+      [](const Tensor& x, const Number& nan, const Number& posinf, const Number& neginf) {
+        return replace(x, nan, posinf, neginf, false);
       },
-      py::arg("other"), "True if both have one shape and equal elements.");
-  def_both(m, "isclose", &isclose, py::arg("other"), py::arg("rtol") = 1e-5, py::arg("atol") = 1e-8,
-           py::arg("equal_nan") = false, "Where |input - other| <= atol + rtol |other|.");
+      py::arg("nan") = py::none(), py::arg("posinf") = py::none(), py::arg("neginf") = py::none(),
+      "Numbers for NaN (0) and the infinities (the largest and lowest of the dtype).");
   def_both(
-      m, "allclose",
-      [](const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
-        return !any_host(unary(PointwiseOp::LogicalNot, isclose(a, b, rtol, atol, equal_nan)));
+      m, "nan_to_num_",
+      [](const Tensor& x, const Number& nan, const Number& posinf, const Number& neginf) {
+        return replace(x, nan, posinf, neginf, true);
       },
-      py::arg("other"), py::arg("rtol") = 1e-5, py::arg("atol") = 1e-8, py::arg("equal_nan") = false,
-      "True if isclose() holds everywhere.");
+      py::arg("nan") = py::none(), py::arg("posinf") = py::none(), py::arg("neginf") = py::none());
 }
 
-void alias(py::module_& m, const char* name, std::initializer_list<const char*> others) {
-  py::object cls = py::reinterpret_borrow<py::object>(tensor_class());
-  for (const char* other : others) {
-    m.attr(other) = m.attr(name);
-    cls.attr(other) = cls.attr(name);
-  }
-}
-
-}  // namespace
-
-void bind_pointwise(py::module_& m) {
-#define OP(F, name, domain) bind_unary(m, PointwiseOp::F, #name, Domain::domain != Domain::Test);
-  WEFT_UNARY_SMOOTH(OP)
-  WEFT_UNARY_STEP(OP)
-#undef OP
-#define OP(F, name, domain)                                                          \
-  if (PointwiseOp::F != PointwiseOp::Add && PointwiseOp::F != PointwiseOp::Sub &&    \
-      PointwiseOp::F != PointwiseOp::Div && PointwiseOp::F != PointwiseOp::DivTrunc) \
-    bind_binary(m, PointwiseOp::F, #name, true);
-  WEFT_BINARY(OP)
-#undef OP
-  bind_sum(m, PointwiseOp::Add, "add");
-  bind_sum(m, PointwiseOp::Sub, "sub");
-  bind_division(m);
+void bind_frac(py::module_& m) {
   def_both(m, "frac", [](const Tensor& x) { return sub(x, unary(PointwiseOp::Trunc, x)); }, "x - trunc(x)");
-  bind_parametric(m);
-  bind_clamp(m);
-  bind_ternary(m);
-  bind_comparisons(m);
+  def_both(m, "frac_", [](const Tensor& x) {
+    binary_inplace(PointwiseOp::Sub, x, Operand{unary(PointwiseOp::Trunc, x)});
+    return x;
+  });
+}
+
+// Other names of a function, its method and their twins in place.
+void alias(py::module_& m, const std::string& name, std::initializer_list<const char*> others) {
+  for (py::object home : {py::object(m), py::reinterpret_borrow<py::object>(tensor_class())})
+    for (const char* other : others)
+      for (const char* twin : {"", "_"})  // from the dictionary: an attribute of the class has lost its binding
+        if (py::hasattr(home, (name + twin).c_str()))
+          py::setattr(home, (other + std::string(twin)).c_str(), home.attr("__dict__")[(name + twin).c_str()]);
+}
+
+void bind_aliases(py::module_& m) {
   alias(m, "abs", {"absolute"});
   alias(m, "neg", {"negative"});
   alias(m, "sub", {"subtract"});
@@ -319,6 +239,46 @@ void bind_pointwise(py::module_& m) {
   alias(m, "gt", {"greater"});
   alias(m, "ge", {"greater_equal"});
   alias(m, "trunc", {"fix"});
+  alias(m, "sign", {"sgn"});
+  alias(m, "asin", {"arcsin"});
+  alias(m, "acos", {"arccos"});
+  alias(m, "atan", {"arctan"});
+  alias(m, "atan2", {"arctan2"});
+  alias(m, "asinh", {"arcsinh"});
+  alias(m, "acosh", {"arccosh"});
+  alias(m, "atanh", {"arctanh"});
+}
+
+}  // namespace
+
+void bind_pointwise(py::module_& m) {
+#define OP(F, name, domain)                 \
+  if (PointwiseOp::F != PointwiseOp::Round) \
+    bind_unary(m, PointwiseOp::F, #name, Domain::domain != Domain::Test || PointwiseOp::F == PointwiseOp::LogicalNot);
+  WEFT_UNARY_SMOOTH(OP)
+  WEFT_UNARY_STEP(OP)
+#undef OP
+#define OP(F, name, domain)                                                          \
+  if (PointwiseOp::F != PointwiseOp::Add && PointwiseOp::F != PointwiseOp::Sub &&    \
+      PointwiseOp::F != PointwiseOp::Div && PointwiseOp::F != PointwiseOp::DivTrunc) \
+    bind_binary(m, PointwiseOp::F, #name);
+  WEFT_BINARY(OP)
+#undef OP
+  bind_sum(m, PointwiseOp::Add, "add");
+  bind_sum(m, PointwiseOp::Sub, "sub");
+  m.def(
+      "rsub",
+      [](const Tensor& a, const Operand& b, double alpha) {
+        return binary_operand(PointwiseOp::Sub, b, Operand{a}, alpha);
+      },
+      py::arg("input"), py::arg("other"), py::kw_only(), py::arg("alpha") = 1.0, "other minus alpha * input.");
+  bind_division(m);
+  def_both(m, "positive", [](const Tensor& x) { return positive(x); }, "input itself, unless it is of bools.");
+  bind_round(m);
+  bind_logit(m);
+  bind_nan_to_num(m);
+  bind_frac(m);
+  bind_aliases(m);
 }
 
 }  // namespace weft

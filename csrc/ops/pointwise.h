@@ -12,6 +12,7 @@ namespace weft {
 // Any function of one operand, with its functor's parameters.
 Tensor unary(PointwiseOp op, const Tensor& x, Params params = {});
 void unary_inplace(PointwiseOp op, const Tensor& x, Params params = {});
+Tensor unary_maybe_inplace(PointwiseOp op, const Tensor& x, bool inplace, const Params& params = {});
 // The gradient of x, given what the derivative reads: x or y. Composed while a tape is being written.
 Tensor unary_grad(PointwiseOp op, const Tensor& dy, const Tensor& saved, const Params& params = {});
 
@@ -28,6 +29,7 @@ Tensor ternary(PointwiseOp op, const Operand& a, const Operand& b, const Operand
 void ternary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, const Operand& c, Params params = {});
 Tensor where_operand(const Tensor& condition, const Operand& a, const Operand& b);
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value);
+void masked_fill_inplace(const Tensor& x, const Tensor& mask, const Operand& value);
 
 Tensor add(const Tensor& a, const Tensor& b, double alpha = 1);  // a + alpha * b
 Tensor sub(const Tensor& a, const Tensor& b, double alpha = 1);
@@ -41,6 +43,7 @@ Tensor div(const Tensor& a, double b);
 Tensor rdiv(const Tensor& a, double b);  // b / a
 Tensor pow(const Tensor& a, double exponent);
 Tensor neg(const Tensor& a);
+Tensor positive(const Tensor& a);  // a itself
 Tensor exp(const Tensor& a);
 Tensor log(const Tensor& a);
 Tensor log1p(const Tensor& a);

@@ -1,4 +1,6 @@
 // Functions of two operands, tensors or numbers: promotion, broadcasting, gradients.
+#include <cmath>
+
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/pointwise_expr.h"
@@ -11,6 +13,7 @@ namespace weft {
 namespace {
 
 using composed::Expr;
+using composed::vselect;
 
 Operand number(double x) { return Operand{{}, x, (int64_t)x, DType::Float32}; }
 
@@ -25,8 +28,41 @@ Tensor derivative(PointwiseOp op, const Operand& dy, const Operand& a, const Ope
 
 Tensor op2(PointwiseOp op, const Operand& a, const Operand& b) { return binary_operand(op, a, b); }
 
+// Where fmax and fmin take the first operand.
+Expr takes_first(PointwiseOp op, const Operand& a, const Operand& b) {
+  return op2(PointwiseOp::LogicalOr, as_operand(op2(op == PointwiseOp::Fmax ? PointwiseOp::Ge : PointwiseOp::Le, a, b)),
+             as_operand(op2(PointwiseOp::Ne, b, b)));
+}
+
+// Gradients of functions that are used seldom: formulas on tensors.
+Expr formula_of_first(PointwiseOp op, const Expr& dy, const Expr& a, const Expr& b, const Expr& y) {
+  const Expr zero(0.0);
+  switch (op) {
+    case PointwiseOp::Fmax:
+    case PointwiseOp::Fmin: return vselect(takes_first(op, a, b), dy, zero);
+    case PointwiseOp::CopySign: return vselect(a == zero, zero, dy * (y / a));
+    case PointwiseOp::Hypot: return dy * (a / y);
+    case PointwiseOp::LogAddExp: return dy * vsigmoid(a - b);
+    case PointwiseOp::LogAddExp2: return dy * vsigmoid((a - b) * Expr(M_LN2));
+    case PointwiseOp::XLogY: return vselect((a == zero) & (b <= zero), zero, dy * vlog(b));
+    default: return dy * zero;
+  }
+}
+Expr formula_of_second(PointwiseOp op, const Expr& dy, const Expr& a, const Expr& b, const Expr& y) {
+  const Expr zero(0.0);
+  switch (op) {
+    case PointwiseOp::Fmax:
+    case PointwiseOp::Fmin: return vselect(takes_first(op, a, b), zero, dy);
+    case PointwiseOp::Hypot: return dy * (b / y);
+    case PointwiseOp::LogAddExp: return dy * vsigmoid(b - a);
+    case PointwiseOp::LogAddExp2: return dy * vsigmoid((b - a) * Expr(M_LN2));
+    case PointwiseOp::XLogY: return dy * a / b;
+    default: return dy * zero;
+  }
+}
+
 // Gradients before broadcasting is undone, of all but sums. `y` is the result, for those that need it.
-Tensor grad_of_first(PointwiseOp op, const Tensor& dy, const Operand& a, const Operand& b) {
+Tensor grad_of_first(PointwiseOp op, const Tensor& dy, const Operand& a, const Operand& b, const Tensor& y) {
   Operand g = as_operand(dy);
   switch (op) {
     case PointwiseOp::Mul: return op2(PointwiseOp::Mul, g, b);
@@ -35,9 +71,9 @@ Tensor grad_of_first(PointwiseOp op, const Tensor& dy, const Operand& a, const O
     case PointwiseOp::Maximum: return DERIVATIVE(MaximumGrad, g, a, b);
     case PointwiseOp::Minimum: return DERIVATIVE(MinimumGrad, g, a, b);
     case PointwiseOp::Atan2: return DERIVATIVE(Atan2Grad, g, a, b);
-    case PointwiseOp::DivTrunc:
-    case PointwiseOp::DivFloor: return mul(dy, 0.0);
-    default: return dy;  // remainder, fmod
+    case PointwiseOp::Remainder:
+    case PointwiseOp::Fmod: return dy;
+    default: return formula_of_first(op, g, a, b, y).tensor;
   }
 }
 Tensor grad_of_second(PointwiseOp op, const Tensor& dy, const Operand& a, const Operand& b, const Tensor& y) {
@@ -51,7 +87,7 @@ Tensor grad_of_second(PointwiseOp op, const Tensor& dy, const Operand& a, const 
     case PointwiseOp::Atan2: return neg(DERIVATIVE(Atan2Grad, g, b, a));
     case PointwiseOp::Fmod: return neg(mul(dy, op2(PointwiseOp::DivTrunc, a, b)));
     case PointwiseOp::Remainder: return neg(mul(dy, op2(PointwiseOp::DivFloor, a, b)));
-    default: return mul(dy, 0.0);
+    default: return formula_of_second(op, g, a, b, y).tensor;
   }
 }
 #undef DERIVATIVE
@@ -67,7 +103,14 @@ Needs needs_of(PointwiseOp op, bool da, bool db) {
     case PointwiseOp::Pow: return {true, da, db};
     case PointwiseOp::Maximum:
     case PointwiseOp::Minimum:
+    case PointwiseOp::Fmax:
+    case PointwiseOp::Fmin:
+    case PointwiseOp::LogAddExp:
+    case PointwiseOp::LogAddExp2:
+    case PointwiseOp::XLogY:
     case PointwiseOp::Atan2: return {true, true, false};
+    case PointwiseOp::Hypot: return {da, db, true};
+    case PointwiseOp::CopySign: return {da, false, da};
     case PointwiseOp::Remainder:
     case PointwiseOp::Fmod: return {db, db, false};
     default: return {false, false, false};
@@ -85,8 +128,8 @@ struct BinaryBackward {
     bool wants_a = ctx.needs(0), wants_b = ctx.needs(1);
     const Tensor& dy = ctx.dy();
     Operand va = a.get(ctx), vb = b.get(ctx);
-    Tensor da = wants_a ? first.back(grad_of_first(op, dy, va, vb)) : Tensor();
-    Tensor result = wants_b && y.defined() ? y.get(ctx) : Tensor();
+    Tensor result = y.defined() ? y.get(ctx) : Tensor();
+    Tensor da = wants_a ? first.back(grad_of_first(op, dy, va, vb, result)) : Tensor();
     Tensor db = wants_b ? second.back(grad_of_second(op, dy, va, vb, result)) : Tensor();
     return ctx.grads(std::move(da), std::move(db));
   }

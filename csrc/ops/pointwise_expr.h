@@ -34,6 +34,7 @@ inline Expr operator<=(const Expr& a, const Expr& b) { return apply(PointwiseOp:
 inline Expr operator>(const Expr& a, const Expr& b) { return apply(PointwiseOp::Gt, a, b); }
 inline Expr operator>=(const Expr& a, const Expr& b) { return apply(PointwiseOp::Ge, a, b); }
 inline Expr operator&(const Expr& a, const Expr& b) { return apply(PointwiseOp::LogicalAnd, a, b); }
+inline Expr operator|(const Expr& a, const Expr& b) { return apply(PointwiseOp::LogicalOr, a, b); }
 inline Expr operator-(const Expr& a) { return a.is_number() ? Expr(-a.number) : Expr(neg(a.tensor)); }
 
 template <class V>

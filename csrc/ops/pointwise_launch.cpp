@@ -15,10 +15,11 @@ struct Entry {
 };
 constexpr Entry kEntries[] = {
 #define OP(F, name, domain) {#name, Domain::domain},
-    WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP) WEFT_UNARY_STEP(OP) WEFT_BINARY(OP) WEFT_TERNARY(OP)
+    WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP) WEFT_UNARY_STEP(OP) WEFT_UNARY_STEP_PARAMETRIC(OP) WEFT_BINARY(OP)
+        WEFT_TERNARY(OP)
 #undef OP
 #define OP(F, name, domain) {#name "_backward", Domain::Real},
-        WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP)
+            WEFT_UNARY_SMOOTH(OP) WEFT_UNARY_PARAMETRIC(OP)
 #undef OP
 };
 
@@ -26,6 +27,26 @@ int category(DType t) { return t == DType::Bool ? 0 : is_floating(t) ? 2 : 1; }
 
 // Higher class `a`, lower class `b`.
 DType combine(DType a, DType b) { return category(b) > category(a) ? b : a; }
+
+// Of the functions of integers, those that stay within 0 and 1.
+bool has_bools(PointwiseOp op) {
+  switch (op) {
+    case PointwiseOp::Add:
+    case PointwiseOp::Mul:
+    case PointwiseOp::Maximum:
+    case PointwiseOp::Minimum:
+    case PointwiseOp::Fmax:
+    case PointwiseOp::Fmin:
+    case PointwiseOp::Clamp:
+    case PointwiseOp::Where:
+    case PointwiseOp::Sign:
+    case PointwiseOp::BitwiseNot:
+    case PointwiseOp::BitwiseAnd:
+    case PointwiseOp::BitwiseOr:
+    case PointwiseOp::BitwiseXor: return true;
+    default: return false;
+  }
+}
 
 struct Layout {
   Dims shape;
@@ -113,6 +134,7 @@ DType result_type(const Arg* args, int n) {
   for (int k = 0; k < n; ++k) {
     int rank = !args[k].tensor ? 2 : args[k].tensor->dim() == 0 ? 1 : 0;
     DType t = args[k].tensor ? args[k].tensor->dtype() : args[k].category;
+    if (rank == 2 && t == DType::Float32) t = default_dtype;
     type[rank] = any[rank] ? promote(type[rank], t) : t;
     any[rank] = true;
   }
@@ -128,7 +150,7 @@ DType result_type(const Arg* args, int n) {
 
 Typing typing_of(PointwiseOp op, DType common) {
   switch (domain_of(op)) {
-    case Domain::Real: return is_floating(common) ? Typing{common, common} : Typing{DType::Float32, DType::Float32};
+    case Domain::Real: return is_floating(common) ? Typing{common, common} : Typing{default_dtype, default_dtype};
     case Domain::Test: return {common, DType::Bool};
     case Domain::Whole:
       WEFT_CHECK(!is_floating(common), Type, "[", name_of(op), "] expected integers or bools, got ", name_of(common));
@@ -138,10 +160,8 @@ Typing typing_of(PointwiseOp op, DType common) {
   if (common == DType::Bool) {
     WEFT_CHECK(op != PointwiseOp::Sub && op != PointwiseOp::Neg, Runtime, "[", name_of(op),
                "] is not defined for bools; use ^, logical_xor() or logical_not()");
-    WEFT_CHECK(op == PointwiseOp::Add || op == PointwiseOp::Mul || op == PointwiseOp::Maximum ||
-                   op == PointwiseOp::Minimum || op == PointwiseOp::Where || op == PointwiseOp::Sign ||
-                   domain_of(op) == Domain::Whole,
-               NotImplemented, "[", name_of(op), "] is not defined for bools; convert with .to(weft.int64) first");
+    WEFT_CHECK(has_bools(op), NotImplemented, "[", name_of(op),
+               "] is not defined for bools; convert with .to(weft.int64) first");
   }
   return {common, common};
 }

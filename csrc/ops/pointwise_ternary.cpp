@@ -1,7 +1,12 @@
 // Functions of three operands: where, lerp, addcmul, addcdiv, clamp.
+#include <cmath>
+
+#include "ops/index.h"
 #include "ops/pointwise.h"
 #include "ops/pointwise_expr.h"
 #include "ops/pointwise_tape.h"
+#include "ops/view.h"
+#include "tensor/python.h"
 
 namespace weft {
 
@@ -68,6 +73,24 @@ Typing ternary_typing(PointwiseOp op, const Arg* args) {
   return typing_of(op, result_type(args + 1, 2));
 }
 
+// A value that is to stand in x, in its dtype.
+Operand fill_value(const Tensor& x, const Operand& value) {
+  WEFT_CHECK(value.is_number() || value.tensor.dim() == 0, Runtime,
+             "[masked_fill] expected a number or a 0-dimensional tensor as value, got shape ",
+             to_string(value.tensor.shape()));
+  Operand fitted = value;
+  if (!value.is_number()) {
+    fitted.tensor = to(value.tensor, x.dtype());
+  } else if (!is_floating(x.dtype())) {
+    WEFT_CHECK(std::abs(value.number) <= 0x1p63, Runtime, "[masked_fill] ", value.number, " does not fit ",
+               name_of(x.dtype()));
+    if (value.category == DType::Float32) fitted.integer = (int64_t)value.number;
+    if (x.dtype() == DType::Bool) fitted.integer = value.number != 0;
+    fitted.category = x.dtype() == DType::Bool ? DType::Bool : DType::Int64;
+  }
+  return fitted;
+}
+
 }  // namespace
 
 Tensor ternary(PointwiseOp op, const Operand& a, const Operand& b, const Operand& c, Params params) {
@@ -127,14 +150,120 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
   return where_operand(condition, as_operand(a), as_operand(b));
 }
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value) {
-  WEFT_CHECK(value.is_number() || value.tensor.dim() == 0, Runtime,
-             "[masked_fill] expected a number or a 0-dimensional tensor as value, got shape ",
-             to_string(value.tensor.shape()));
-  const Arg args[] = {x, value};
-  check_castable(PointwiseOp::Where, result_type(args, 2), x.dtype());
-  Operand fitted = value;
-  if (!value.is_number()) fitted.tensor = to(value.tensor, x.dtype());
-  return where_operand(mask, fitted, as_operand(x));
+  return where_operand(mask, fill_value(x, value), as_operand(x));
+}
+void masked_fill_inplace(const Tensor& x, const Tensor& mask, const Operand& value) {
+  ternary_inplace(PointwiseOp::Where, x, as_operand(mask), fill_value(x, value));
+}
+
+// Bindings.
+
+namespace {
+
+Operand bound_or(const std::optional<Operand>& bound, const Tensor& x, bool low) {
+  if (bound) return *bound;
+  double inf = low ? -INFINITY : INFINITY;
+  return Operand{{}, inf, low ? INT64_MIN : INT64_MAX, is_floating(x.dtype()) ? DType::Float32 : DType::Bool};
+}
+
+Tensor clamp(const Tensor& x, const std::optional<Operand>& low, const std::optional<Operand>& high, bool inplace) {
+  WEFT_CHECK(low || high, Runtime, "[clamp] expected min, max or both, got neither");
+  Operand a = bound_or(low, x, true), b = bound_or(high, x, false);
+  if (a.is_number() && b.is_number() && is_floating(x.dtype()))
+    return unary_maybe_inplace(PointwiseOp::ClampNumbers, x, inplace, {{a.number, b.number, 0}});
+  if (!inplace) return ternary(PointwiseOp::Clamp, Operand{x}, a, b);
+  ternary_inplace(PointwiseOp::Clamp, x, a, b);
+  return x;
+}
+
+void bind_clamp(py::module_& m) {
+  using Bound = std::optional<Operand>;
+  for (const char* name : {"clamp", "clip"}) {
+    def_both(
+        m, name, [](const Tensor& x, const Bound& min, const Bound& max) { return clamp(x, min, max, false); },
+        py::arg("min") = py::none(), py::arg("max") = py::none(),
+        "x kept within [min, max], numbers or tensors; NaN stays NaN. The gradient passes at the bounds.");
+    def_both(
+        m, (std::string(name) + "_").c_str(),
+        [](const Tensor& x, const Bound& min, const Bound& max) { return clamp(x, min, max, true); },
+        py::arg("min") = py::none(), py::arg("max") = py::none());
+  }
+  def_both(
+      m, "clamp_min", [](const Tensor& x, const Operand& min) { return clamp(x, min, {}, false); }, py::arg("min"));
+  def_both(
+      m, "clamp_max", [](const Tensor& x, const Operand& max) { return clamp(x, {}, max, false); }, py::arg("max"));
+  def_both(
+      m, "clamp_min_", [](const Tensor& x, const Operand& min) { return clamp(x, min, {}, true); }, py::arg("min"));
+  def_both(
+      m, "clamp_max_", [](const Tensor& x, const Operand& max) { return clamp(x, {}, max, true); }, py::arg("max"));
+}
+
+void bind_ternary(py::module_& m) {
+  m.def("where", &where_operand, py::arg("condition"), py::arg("input"), py::arg("other"),
+        "input where the condition holds, else other; all three broadcast.");
+  m.def(
+      "where",
+      [](const Tensor& condition) {
+        Tensor at = nonzero(condition.dim() ? condition : reshape(condition, {1}));
+        py::tuple indices(at.size(1));
+        for (int64_t d = 0; d < at.size(1); ++d) indices[d] = py::cast(select(at, 1, d));
+        return indices;
+      },
+      py::arg("condition"), "The indices of what is not zero, a tensor for each dimension.");
+  def_method(
+      "where",
+      [](const Tensor& x, const Tensor& condition, const Operand& other) {
+        return where_operand(condition, Operand{x}, other);
+      },
+      py::arg("condition"), py::arg("other"));
+  def_both(m, "masked_fill", &masked_fill, py::arg("mask"), py::arg("value"),
+           "A copy with `value` where the mask holds.");
+  def_method(
+      "masked_fill_",
+      [](const Tensor& x, const Tensor& mask, const Operand& value) {
+        masked_fill_inplace(x, mask, value);
+        return x;
+      },
+      py::arg("mask"), py::arg("value"));
+  def_both(
+      m, "lerp",
+      [](const Tensor& x, const Tensor& end, const Operand& weight) {
+        return ternary(PointwiseOp::Lerp, Operand{x}, Operand{end}, weight);
+      },
+      py::arg("end"), py::arg("weight"), "input + weight (end - input).");
+  def_method(
+      "lerp_",
+      [](const Tensor& x, const Tensor& end, const Operand& weight) {
+        ternary_inplace(PointwiseOp::Lerp, x, Operand{end}, weight);
+        return x;
+      },
+      py::arg("end"), py::arg("weight"));
+  struct Fused {
+    PointwiseOp op;
+    const char* name;
+  };
+  for (Fused f : {Fused{PointwiseOp::Addcmul, "addcmul"}, Fused{PointwiseOp::Addcdiv, "addcdiv"}}) {
+    def_both(
+        m, f.name,
+        [op = f.op](const Tensor& x, const Tensor& a, const Tensor& b, double value) {
+          return ternary(op, Operand{x}, Operand{a}, Operand{b}, {{value, 0, 0}});
+        },
+        py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), py::arg("value") = 1.0,
+        "input + value * tensor1 * tensor2 (addcdiv: / tensor2).");
+    def_method((std::string(f.name) + "_").c_str(),
+               [op = f.op](const Tensor& x, const Tensor& a, const Tensor& b, double value) {
+                 ternary_inplace(op, x, Operand{a}, Operand{b}, {{value, 0, 0}});
+                 return x;
+               },
+               py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), py::arg("value") = 1.0);
+  }
+}
+
+}  // namespace
+
+void bind_pointwise_ternary(py::module_& m) {
+  bind_clamp(m);
+  bind_ternary(m);
 }
 
 }  // namespace weft

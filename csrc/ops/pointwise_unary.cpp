@@ -48,6 +48,7 @@ Tensor unary_grad(PointwiseOp op, const Tensor& dy, const Tensor& saved, const P
 }
 
 Tensor unary(PointwiseOp op, const Tensor& x, Params params) {
+  if (op == PointwiseOp::Square && x.dtype() == DType::Bool) return to(x, DType::Int64);
   op = fitting(op, x);
   const Arg arg(x);
   Tensor y = pointwise(op, &arg, 1, typing_of(op, x.dtype()), params);
@@ -96,6 +97,12 @@ void unary_inplace(PointwiseOp op, const Tensor& x, Params params) {
   }
 }
 
+Tensor unary_maybe_inplace(PointwiseOp op, const Tensor& x, bool inplace, const Params& params) {
+  if (!inplace) return unary(op, x, params);
+  unary_inplace(op, x, params);
+  return x;
+}
+
 void unary_out(PointwiseOp op, const Tensor& out, const Tensor& x, Params params) {
   check_out(op, {&out, &x});
   op = fitting(op, x);
@@ -122,6 +129,10 @@ Tensor sign(const Tensor& a) { return unary(PointwiseOp::Sign, a); }
 Tensor square(const Tensor& a) { return unary(PointwiseOp::Square, a); }
 Tensor sin(const Tensor& a) { return unary(PointwiseOp::Sin, a); }
 Tensor cos(const Tensor& a) { return unary(PointwiseOp::Cos, a); }
+Tensor positive(const Tensor& a) {
+  WEFT_CHECK(a.dtype() != DType::Bool, Runtime, "[positive] is not defined for bools");
+  return a;
+}
 Tensor bitwise_not(const Tensor& a) { return unary(PointwiseOp::BitwiseNot, a); }
 
 }  // namespace weft

@@ -26,8 +26,6 @@ Tensor random_permutation(int64_t n, Generator* generator) {
 
 namespace {
 
-DType default_dtype() { return py::module_::import("weft._core").attr("get_default_dtype")().cast<DType>(); }
-
 int64_t words_of(const RandomFill& a) {
   bool two = a.kind == RandomKind::Integer || (a.kind != RandomKind::Bernoulli && a.dtype == DType::Float64);
   // Normal numbers come in pairs.
@@ -182,7 +180,7 @@ void def_made(py::module_& m, const char* name, RandomKind kind, const char* doc
       name,
       [name, kind](py::args size, Generator* generator, std::optional<DType> dtype, std::optional<Device> device,
                    bool requires_grad) {
-        DType d = dtype.value_or(default_dtype());
+        DType d = dtype.value_or(default_dtype);
         return made(name, sizes(size), floats(name, d, kind, 0, 1), d, device.value_or(Device{}), generator,
                     requires_grad);
       },
@@ -232,7 +230,7 @@ void bind_random(py::module_& m) {
       [](double mean, double std, const Dims& size, Generator* generator, std::optional<DType> dtype,
          std::optional<Device> device) {
         WEFT_CHECK(std >= 0, Runtime, "[normal] expected std >= 0, got ", std);
-        DType d = dtype.value_or(default_dtype());
+        DType d = dtype.value_or(default_dtype);
         return made("normal", size, floats("normal", d, RandomKind::Normal, mean, std), d, device.value_or(Device{}),
                     generator, false);
       },

@@ -1,5 +1,5 @@
 // Mathematics on f32v and f64v. Coefficients for f32v are minimax fits in relative error.
-//   vexp vexp2 vexpm1 vlog vlog1p vlog2 vlog10 vtanh vsigmoid verf vsin vcos vpow vnormal_cdf vnormal_pdf
+//   vexp vexp2 vexpm1 vlog vlog1p vlog2 vlog10 vtanh vsigmoid verf verfc verfinv vsin vcos vpow vnormal_cdf vnormal_pdf
 //   vtan vsinh vcosh vasin vacos vatan vatan2 vfmod: lane by lane, through the C library
 // Errors, in units of the last place over all floats whose result is normal: tests/kernels/test_math.py.
 #pragma once
@@ -118,9 +118,8 @@ WEFT_INLINE f32v exp_half_square(f32v t) {
   f32v s = t * t, e = exp_within(-0.5f * s);
   return e * (1.0f - 0.5f * product_error(t, t, s));  // not e - e * ...: that product would be flushed in the tail
 }
-WEFT_INLINE f32v vnormal_cdf(f32v x) {
-  f32v t = vabs(x);
-  t = t > 14.5f ? splat<f32v>(14.5f) : t;
+// P(X < -t) e^(t^2 / 2) for a standard normal X and t >= 0.
+WEFT_INLINE f32v normal_tail(f32v t) {
   f32v n = t * 0.004116325179f + 0.040633329011f;
   n = n * t + 0.183235433095f;
   n = n * t + 0.438295335212f;
@@ -130,8 +129,34 @@ WEFT_INLINE f32v vnormal_cdf(f32v x) {
   d = d * t + 1.20250434567f;
   d = d * t + 1.67447565173f;
   d = d * t + 1.0f;
-  f32v tail = exp_half_square(t) * (n / d);
+  return n / d;
+}
+WEFT_INLINE f32v vnormal_cdf(f32v x) {
+  f32v t = vabs(x);
+  t = t > 14.5f ? splat<f32v>(14.5f) : t;
+  f32v tail = exp_half_square(t) * normal_tail(t);
   return x > 0.0f ? 1.0f - tail : tail;
+}
+WEFT_INLINE f32v verfc(f32v x) {
+  f32v t = vabs(x);
+  t = t > 10.2f ? splat<f32v>(10.2f) : t;
+  f32v s = t * t, e = exp_within(-s);
+  e = e * (1.0f - product_error(t, t, s));
+  f32v tail = 2.0f * (e * normal_tail(t * 1.41421356f));
+  return x < 0.0f ? 2.0f - tail : tail;
+}
+WEFT_INLINE f32v verfinv(f32v x) {
+  f32v w = -vlog((1.0f - x) * (1.0f + x)), t = vsqrt(w) - 3.0f;
+  f32v p = t * 0.00011570421822602358f + -0.00030957316640223276f;
+  p = p * t + -5.677695366346214e-05f;
+  p = p * t + 0.0014850926584268898f;
+  p = p * t + -0.0035974052498253806f;
+  p = p * t + 0.005686973388347533f;
+  p = p * t + -0.007637288975658241f;
+  p = p * t + 0.0094452864961094f;
+  p = p * t + 1.0016749670203795f;
+  p = p * t + 2.8329768012424448f;
+  return erfinv_special(x, x * (w < 5.0f ? erfinv_center(w) : p));
 }
 WEFT_INLINE f32v vnormal_pdf(f32v x) {
   f32v t = vabs(x);

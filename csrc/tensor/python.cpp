@@ -120,6 +120,21 @@ PyObject* number_inplace(PyObject* a, PyObject* b) {
   });
 }
 
+PyObject* number_inplace_power(PyObject* a, PyObject* b, PyObject* modulo) {
+  if (modulo != Py_None) Py_RETURN_NOTIMPLEMENTED;
+  return number_inplace<PointwiseOp::Pow>(a, b);
+}
+
+PyObject* number_divmod(PyObject* a, PyObject* b) {
+  return guarded([&]() -> PyObject* {
+    Operand x, y;
+    if (!load_operand(a, &x) || !load_operand(b, &y)) Py_RETURN_NOTIMPLEMENTED;
+    return py::make_tuple(binary_operand(PointwiseOp::DivFloor, x, y), binary_operand(PointwiseOp::Remainder, x, y))
+        .release()
+        .ptr();
+  });
+}
+
 template <Tensor (*f)(const Tensor&)>
 PyObject* number_unary(PyObject* a) {
   return guarded([&] { return wrap(f(tensor_of(a))); });
@@ -335,12 +350,24 @@ void make_type(py::module_& m) {
       {Py_nb_and, slot(number_binary<PointwiseOp::BitwiseAnd>)},
       {Py_nb_or, slot(number_binary<PointwiseOp::BitwiseOr>)},
       {Py_nb_xor, slot(number_binary<PointwiseOp::BitwiseXor>)},
+      {Py_nb_lshift, slot(number_binary<PointwiseOp::ShiftLeft>)},
+      {Py_nb_rshift, slot(number_binary<PointwiseOp::ShiftRight>)},
+      {Py_nb_divmod, slot(number_divmod)},
       {Py_nb_matrix_multiply, slot(number_matmul)},
       {Py_nb_inplace_add, slot(number_inplace<PointwiseOp::Add>)},
       {Py_nb_inplace_subtract, slot(number_inplace<PointwiseOp::Sub>)},
       {Py_nb_inplace_multiply, slot(number_inplace<PointwiseOp::Mul>)},
       {Py_nb_inplace_true_divide, slot(number_inplace<PointwiseOp::Div>)},
+      {Py_nb_inplace_floor_divide, slot(number_inplace<PointwiseOp::DivFloor>)},
+      {Py_nb_inplace_remainder, slot(number_inplace<PointwiseOp::Remainder>)},
+      {Py_nb_inplace_power, slot(number_inplace_power)},
+      {Py_nb_inplace_and, slot(number_inplace<PointwiseOp::BitwiseAnd>)},
+      {Py_nb_inplace_or, slot(number_inplace<PointwiseOp::BitwiseOr>)},
+      {Py_nb_inplace_xor, slot(number_inplace<PointwiseOp::BitwiseXor>)},
+      {Py_nb_inplace_lshift, slot(number_inplace<PointwiseOp::ShiftLeft>)},
+      {Py_nb_inplace_rshift, slot(number_inplace<PointwiseOp::ShiftRight>)},
       {Py_nb_negative, slot(number_unary<neg>)},
+      {Py_nb_positive, slot(number_unary<positive>)},
       {Py_nb_absolute, slot(number_unary<weft::abs>)},
       {Py_nb_invert, slot(number_unary<bitwise_not>)},
       {Py_nb_bool, slot(truth)},

@@ -53,7 +53,10 @@ def resolve(name):
     return function
 
 
-RENAMED = {"__getitem__": lambda x, index: x[index]}
+RENAMED = {
+    "__getitem__": lambda x, index: x[index],
+    "where": lambda x, condition, other: weft.where(condition, x, other),  # the catalogue's order
+}
 
 
 def translate(x):

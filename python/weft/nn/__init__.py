@@ -7,24 +7,25 @@ from weft.nn.activation import (
     GELU,
     GLU,
     SELU,
+    Hardshrink,
     Hardsigmoid,
     Hardswish,
     Hardtanh,
     LeakyReLU,
     LogSigmoid,
-    LogSoftmax,
     Mish,
     PReLU,
     ReLU,
     ReLU6,
+    RReLU,
     Sigmoid,
     SiLU,
-    Softmax,
-    Softmin,
     Softplus,
+    Softshrink,
     Softsign,
     Tanh,
     Tanhshrink,
+    Threshold,
 )
 from weft.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from weft.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
@@ -57,6 +58,7 @@ from weft.nn.pooling import (
     MaxPool2d,
 )
 from weft.nn.shape import Flatten, Unflatten
+from weft.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
 
 __all__ = [
     "CELU",
@@ -82,6 +84,7 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "Hardshrink",
     "Hardsigmoid",
     "Hardswish",
     "Hardtanh",
@@ -106,6 +109,7 @@ __all__ = [
     "PReLU",
     "Parameter",
     "ParameterList",
+    "RReLU",
     "ReLU",
     "ReLU6",
     "Sequential",
@@ -113,11 +117,14 @@ __all__ = [
     "Sigmoid",
     "SmoothL1Loss",
     "Softmax",
+    "Softmax2d",
     "Softmin",
     "Softplus",
+    "Softshrink",
     "Softsign",
     "Tanh",
     "Tanhshrink",
+    "Threshold",
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "Unflatten",

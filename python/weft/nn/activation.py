@@ -221,31 +221,55 @@ class GLU(Module):
         return f"dim={self.dim}"
 
 
-class Softmax(Module):
-    """exp(x) / sum(exp(x)) along `dim`, which must be given."""
+class Threshold(Module):
+    """x where it exceeds `threshold`, else `value`."""
 
-    _function = "softmax"
-
-    def __init__(self, dim: int | None = None) -> None:
+    def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         super().__init__()
-        self.dim = dim
+        self.threshold = threshold
+        self.value = value
+        self.inplace = inplace
 
     def forward(self, input: Tensor) -> Tensor:
-        if self.dim is None:
-            raise ValueError(f"[{self._function}] expected dim, got None: {type(self).__name__}(dim=-1)")
-        return getattr(F, self._function)(input, self.dim)
+        return F.threshold(input, self.threshold, self.value, self.inplace)
 
     def extra_repr(self) -> str:
-        return f"dim={self.dim}"
+        return f"threshold={self.threshold}, value={self.value}" + (", inplace=True" if self.inplace else "")
 
 
-class LogSoftmax(Softmax):
-    """log(softmax(x)) along `dim`, which must be given."""
+class RReLU(Module):
+    """x where positive, else a * x, a random from [lower, upper] in training, their mean otherwise."""
 
-    _function = "log_softmax"
+    def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
+        super().__init__()
+        self.lower = lower
+        self.upper = upper
+        self.inplace = inplace
+
+    def forward(self, input: Tensor) -> Tensor:
+        return F.rrelu(input, self.lower, self.upper, self.training, self.inplace)
+
+    def extra_repr(self) -> str:
+        return f"lower={self.lower}, upper={self.upper}" + (", inplace=True" if self.inplace else "")
 
 
-class Softmin(Softmax):
-    """softmax(-x) along `dim`, which must be given."""
+class Hardshrink(Module):
+    """0 within [-lambd, lambd], else x."""
 
-    _function = "softmin"
+    _function = "hardshrink"
+
+    def __init__(self, lambd: float = 0.5) -> None:
+        super().__init__()
+        self.lambd = lambd
+
+    def forward(self, input: Tensor) -> Tensor:
+        return getattr(F, self._function)(input, self.lambd)
+
+    def extra_repr(self) -> str:
+        return f"{self.lambd}"
+
+
+class Softshrink(Hardshrink):
+    """x moved towards 0 by lambd; 0 within [-lambd, lambd]."""
+
+    _function = "softshrink"

@@ -8,74 +8,39 @@ from weft import _core
 from weft._core import Tensor
 
 
-def _in_place(input: Tensor, result: Tensor, inplace: bool) -> Tensor:
-    return input.copy_(result) if inplace else result
-
-
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(x, 0)"""
-    return input.relu_() if inplace else _core.relu(input)
+    return _core.relu(input, inplace)
 
 
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x, 0), 6)"""
-    return _in_place(input, _core.relu6(input), inplace)
+    return _core.relu6(input, inplace)
 
 
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """Self-normalising ELU (Klambauer et al., 2017)."""
-    return _in_place(input, _core.selu(input), inplace)
+    return _core.selu(input, inplace)
 
 
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x * sigmoid(x)"""
-    return _in_place(input, _core.silu(input), inplace)
+    return _core.silu(input, inplace)
 
 
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x * tanh(softplus(x))"""
-    return _in_place(input, _core.mish(input), inplace)
+    return _core.mish(input, inplace)
 
 
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(x + 3, 0), 6) / 6"""
-    return _in_place(input, _core.hardsigmoid(input), inplace)
+    return _core.hardsigmoid(input, inplace)
 
 
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x * hardsigmoid(x)"""
-    return _in_place(input, _core.hardswish(input), inplace)
-
-
-def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
-    """x where positive, else negative_slope * x."""
-    return _in_place(input, _core.leaky_relu(input, negative_slope), inplace)
-
-
-def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """x where positive, else alpha * (exp(x) - 1)."""
-    return _in_place(input, _core.elu(input, alpha), inplace)
-
-
-def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
-    """max(x, 0) + min(0, alpha * (exp(x / alpha) - 1))"""
-    return _in_place(input, _core.elu(input / alpha) * alpha, inplace)
-
-
-def hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> Tensor:
-    """x kept between min_val and max_val."""
-    return _in_place(input, _core.hardtanh(input, min_val, max_val), inplace)
-
-
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where positive, else weight * x; one weight, or one per channel (dimension 1)."""
-    n = weight.numel()
-    channels = input.shape[1] if input.dim() > 1 else 1
-    if weight.dim() != 1 or n not in (1, channels):
-        raise ValueError(f"[prelu] expected 1 or {channels} weights, got shape {tuple(weight.shape)}")
-    if n > 1:
-        weight = weight.reshape(n, *[1] * (input.dim() - 2))
-    return _core.where(input > 0, input, weight * input)
+    return _core.hardswish(input, inplace)
 
 
 def softsign(input: Tensor) -> Tensor:
