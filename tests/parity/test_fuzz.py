@@ -59,6 +59,13 @@ BOUNDLESS = [
     "new_empty_strided",
 ]
 
+DIFFERENT = {
+    "var": "a variance that overflows is inf, where PyTorch's pairwise form may end in 0 or NaN",
+    "nn.functional.nll_loss": "0 and not NaN where every target is ignored",
+    "nn.functional.cross_entropy": "0 and not NaN where every target is ignored",
+}
+DIFFERENT |= dict.fromkeys(("std", "var_mean", "std_mean"), DIFFERENT["var"])
+
 
 @st.composite
 def tensors(draw, like):
@@ -150,5 +157,5 @@ def once(name, ours, theirs, args, kwargs):
         want = theirs(*fresh(args), **fresh(kwargs))
     except Exception:
         return  # an answer where PyTorch has none
-    if name not in RANDOM and name not in UNORDERED:
+    if name not in RANDOM and name not in UNORDERED and name not in DIFFERENT:
         same_tree(got, want, what, close)

@@ -144,8 +144,29 @@ def python_function(name, function, indent=""):
 
 
 KNOWN = set(
-    """Tensor int float bool str None Any Sequence Callable tuple list dict dtype device Size Generator object Iterator
-    SupportsIndex SupportsFloat Operand""".split()
+    [
+        "Tensor",
+        "int",
+        "float",
+        "bool",
+        "str",
+        "None",
+        "Any",
+        "Sequence",
+        "Callable",
+        "tuple",
+        "list",
+        "dict",
+        "dtype",
+        "device",
+        "Size",
+        "Generator",
+        "object",
+        "Iterator",
+        "SupportsIndex",
+        "SupportsFloat",
+        "Operand",
+    ]
 )
 
 
@@ -160,9 +181,7 @@ def is_python(value):
 
 
 def tensor_class():
-    lines = [
-        'class Tensor:\n    """An array of elements of one dtype on one device, that can keep the tape of its making."""\n\n'
-    ]
+    lines = ['class Tensor:\n    """Elements of one dtype on one device, with the tape of their making."""\n\n']
     for name in sorted(dir(weft.Tensor)):
         value = inspect.getattr_static(weft.Tensor, name, None)
         if name in DUNDERS:
