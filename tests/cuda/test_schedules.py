@@ -43,6 +43,10 @@ KERNELS = {
     "embedding": (lambda w: F.embedding(WORDS.to(w.device), w), normal(20, 33)),
     "gather and scatter_add": (lambda x: x.gather(1, COLUMNS.to(x.device)), normal(8, 30)),
     "cross_entropy": (lambda x: F.cross_entropy(x, LABELS.to(x.device)), normal(40, 50)),
+    "attention": (
+        lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=True),
+        *(normal(1, 2, 40, 9) for _ in range(3)),
+    ),
     "index": (lambda x: x[ROWS.to(x.device)], normal(12, 9)),
 }
 
