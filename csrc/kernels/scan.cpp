@@ -30,22 +30,47 @@ WEFT_INLINE void put(T* y, S s) {
 
 constexpr int64_t kTile = 64;  // columns whose states are kept at a time
 
-// step(state, i, k): row k is next, its element is at i.
+template <int N>
+struct Count {
+  static constexpr int value = N;
+};
+
+// step(state, i, k): element k of its slice is next, at i. Slices beside each other go together, each with its state:
+// columns of a tile, or where elements follow each other a few rows.
+template <class State, class Step>
+WEFT_INLINE void along_rows(const Scan& a, State start, const Step& step) {
+  constexpr int together = 4;
+  int64_t n = a.n;
+  auto slices = [&](int64_t i, auto count) __attribute__((always_inline)) {
+    State states[together] = {start, start, start, start};
+    for (int64_t r = 0; r < n; ++r) {
+      int64_t k = a.reverse ? n - 1 - r : r;
+#pragma GCC unroll 4
+      for (int c = 0; c < count.value; ++c) step(states[c], (i + c) * n + k, k);
+    }
+  };
+  parallel_ranges(a.outer, 16 * 1024 / (n + 1) / together * together + together, [&](int64_t begin, int64_t end) {
+    for (; begin + together <= end; begin += together) slices(begin, Count<together>{});
+    for (; begin < end; ++begin) slices(begin, Count<1>{});
+  });
+}
+
 template <class State, class Step>
 WEFT_INLINE void along(const Scan& a, State start, const Step& step) {
+  if (a.inner == 1) return along_rows(a, start, step);
   int64_t tiles = (a.inner + kTile - 1) / kTile, n = a.n, inner = a.inner;
-  parallel_ranges(a.outer * tiles, 16 * 1024 / (n * (inner < kTile ? inner : kTile) + 1) + 1,
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t unit = begin; unit < end; ++unit) {
-                      int64_t first = unit % tiles * kTile, width = inner - first < kTile ? inner - first : kTile;
-                      State states[kTile];
-                      for (int64_t j = 0; j < width; ++j) states[j] = start;
-                      for (int64_t r = 0; r < n; ++r) {
-                        int64_t k = a.reverse ? n - 1 - r : r, at = (unit / tiles * n + k) * inner + first;
-                        for (int64_t j = 0; j < width; ++j) step(states[j], at + j, k);
-                      }
-                    }
-                  });
+  int64_t grain = 16 * 1024 / (n * (inner < kTile ? inner : kTile) + 1) + 1;
+  parallel_ranges(a.outer * tiles, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      int64_t first = unit % tiles * kTile, width = inner - first < kTile ? inner - first : kTile;
+      State states[kTile];
+      for (int64_t j = 0; j < width; ++j) states[j] = start;
+      for (int64_t r = 0; r < n; ++r) {
+        int64_t k = a.reverse ? n - 1 - r : r, at = (unit / tiles * n + k) * inner + first;
+        for (int64_t j = 0; j < width; ++j) step(states[j], at + j, k);
+      }
+    }
+  });
 }
 
 template <class T>

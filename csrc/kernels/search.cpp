@@ -20,16 +20,15 @@ template <class T>
 void search_typed(const Search& a) {
   parallel_ranges(a.rows * a.count, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
-      int64_t row = a.shared ? 0 : i / a.count * a.cols, low = 0, high = a.cols;
+      int64_t row = a.shared ? 0 : i / a.count * a.cols, low = 0, left = a.cols;
       const T* sequence = static_cast<const T*>(a.sequence) + row;
       auto x = number(static_cast<const T*>(a.x)[i]);
-      while (low < high) {
-        int64_t middle = low + (high - low) / 2;
+      while (left > 0) {  // without branches, which nothing could predict
+        int64_t half = left / 2, middle = low + half;
         auto v = number(sequence[a.sorter ? a.sorter[row + middle] : middle]);
-        if (a.right ? v > x : v >= x)
-          high = middle;
-        else
-          low = middle + 1;
+        bool beyond = a.right ? !(v > x) : !(v >= x);
+        low = beyond ? middle + 1 : low;
+        left = beyond ? left - half - 1 : half;
       }
       a.y[i] = low;
     }

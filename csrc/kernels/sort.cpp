@@ -117,33 +117,21 @@ void select_least(Item* a, int64_t n, int64_t k) {
   }
 }
 
-// The item of rank k: the part that holds it is cut around a median of three, again and again; a part that does not
-// shrink is sorted.
+// The item of rank k: of the items, those stay that share its digits, the most significant one first.
 template <class Item>
-Item item_of_rank(Item* a, Item* spare, int64_t n, int64_t k) {
-  for (int rounds = 0; n > 32; ++rounds) {
-    if (rounds == 64) return radix_sort(a, spare, n)[k];
-    Item x = a[0], y = a[n / 2], z = a[n - 1];
-    Item low = x < y ? x : y, high = x < y ? y : x, pivot = z < low ? low : z < high ? z : high;
-    int64_t i = 0, j = n - 1;
-    while (i <= j) {
-      while (a[i] < pivot) ++i;
-      while (pivot < a[j]) --j;
-      if (i > j) break;
-      Item t = a[i];
-      a[i++] = a[j];
-      a[j--] = t;
+Item item_of_rank(Item* a, int64_t n, int64_t k) {
+  for (int p = Item::passes - 1; p >= 0 && n > 32; --p) {
+    int64_t counts[256] = {}, kept = 0;
+    for (int64_t i = 0; i < n; ++i) ++counts[a[i].digit(p)];
+    int digit = 0;
+    for (; k >= counts[digit]; ++digit) k -= counts[digit];
+    for (int64_t i = 0; i < n; ++i) {
+      a[kept] = a[i];
+      kept += a[i].digit(p) == digit;
     }
-    if (k > j && k < i) return a[k];
-    if (k <= j) {
-      n = j + 1;
-    } else {
-      a += i;
-      k -= i;
-      n -= i;
-    }
+    n = kept;
   }
-  insertion_sort(a, n);
+  if (n <= 32) insertion_sort(a, n);
   return a[k];
 }
 
@@ -205,8 +193,10 @@ void sort_rows(const Sort& a) {
 template <class T>
 int64_t count_nan(const T* x, int64_t n) {
   int64_t count = 0;
-  if constexpr (is_floating(dtype_of<T>))
-    for (int64_t i = 0; i < n; ++i) count += key_of(x[i]) == (decltype(key_of(T{})))~0ull;
+  if constexpr (is_half(dtype_of<T>))
+    for (int64_t i = 0; i < n; ++i) count += key_of(x[i]) == UINT32_MAX;
+  else if constexpr (is_floating(dtype_of<T>))
+    for (int64_t i = 0; i < n; ++i) count += x[i] != x[i];
   return count;
 }
 
@@ -219,8 +209,7 @@ void pick_rows(const Pick& a) {
       int64_t numbers = n - count_nan(x, n);
       k = a.op == PickOp::Median && numbers < n ? numbers : numbers ? (numbers - 1) / 2 : 0;
     }
-    auto* spare = items + n;
-    int64_t at = (a.op == PickOp::Mode ? most_frequent(items, spare, n) : item_of_rank(items, spare, n, k)).index();
+    int64_t at = (a.op == PickOp::Mode ? most_frequent(items, items + n, n) : item_of_rank(items, n, k)).index();
     a.indices[r] = at;
     static_cast<T*>(a.values)[r] = x[at];
   });

@@ -47,7 +47,9 @@ def test_nan_and_infinity(isa, name):
 
 
 def test_large_exponents():
-    check_same(lambda m, x: m.logcumsumexp(x, 0), np.array([1000.0, -1000, 1001, 3, 1002]), dtypes=("float64",))
+    check_same(
+        lambda m, x: m.logcumsumexp(x, 0), np.array([1000.0, -1000, 1001, 3, 1002]), dtypes=("float64",), rtol=1e-11
+    )
     check_same(lambda m, x: m.logcumsumexp(x, 0), np.array([-np.inf, 0.0, 1.0]), grad=False)
 
 
