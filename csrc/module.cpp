@@ -30,6 +30,7 @@ namespace weft {
   BIND(random)              \
   BIND(reduce)              \
   BIND(scan)                \
+  BIND(search)              \
   BIND(softmax)             \
   BIND(sort)                \
   BIND(variance)            \

@@ -1,9 +1,10 @@
-// Running sums along the middle of [outer, n, inner], and triangles of matrices.
-//   cumsum:    y[o, k, j] = x[o, 0, j] + ... + x[o, k, j]; `reverse`: x[o, k, j] + ... + x[o, n - 1, j]. Floats are
-//   summed in
-//              float64, one after another; y may alias x
-//   triangle:  y[b, r, c] = x[b, r, c] where c - r >= diagonal (`upper`) or <= diagonal, else 0
-// Contiguous.
+// Running results along the middle of [outer, n, inner], from the first row or, `reverse`, from the last.
+//   Sum, Prod:   y[k] = y[k - 1] + x[k] or * x[k]. Floats in float64; integers wrap around
+//   Max, Min:    the extreme so far, a NaN once there was one, and in `indices` where it was seen last
+//   LogSumExp:   y[k] = log(exp(y[k - 1]) + exp(x[k])), in float64
+//   Recurrence:  y[k] = x[k] + factors[k] * y[k - 1], y[first] = x[first]; in float64
+//   triangle:    y[b, r, c] = x[b, r, c] where c - r >= diagonal (`upper`) or <= diagonal, else 0
+// Contiguous; y may alias x.
 #pragma once
 
 #include <cstdint>
@@ -12,11 +13,16 @@
 
 namespace weft {
 
-struct CumulativeSum {
+enum class ScanOp : uint8_t { Sum, Prod, Max, Min, LogSumExp, Recurrence };
+
+struct Scan {
   void* y;
+  int64_t* indices;  // Max and Min
   const void* x;
+  const void* factors;  // Recurrence
   int64_t outer, n, inner;
-  DType dtype;  // not bool
+  DType dtype;  // bool for Max and Min alone; floating for LogSumExp and Recurrence
+  ScanOp op;
   bool reverse;
 };
 
@@ -29,7 +35,7 @@ struct Triangle {
 };
 
 struct ScanKernels {
-  void (*cumsum)(const CumulativeSum&) = nullptr;
+  void (*scan)(const Scan&) = nullptr;
   void (*triangle)(const Triangle&) = nullptr;
 };
 

@@ -52,6 +52,22 @@ void softmax_backward_row(T* dx, const T* dy, const T* y, int64_t n, bool log) {
 }
 
 template <class T>
+void logsumexp_rows(const LogSumExp& a) {
+  using A = compute_of<T>;
+  using V = row_vec<T>;
+  int64_t n = a.cols;
+  parallel_ranges(a.rows, kGrain / (n + 1), [&](int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) {
+      const T* x = (const T*)a.x + r * n;
+      A m = max_over(x, n), y = m;
+      if (m - m == 0)
+        y = m + log_of(hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.keep(vexp(io.load(x + j) - m)); })));
+      from_compute((T*)a.y + r, y);
+    }
+  });
+}
+
+template <class T>
 void softmax_rows(const SoftmaxForward& a) {
   parallel_ranges(a.rows, kGrain / (a.cols + 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * a.cols; i < end * a.cols; i += a.cols)
@@ -85,11 +101,21 @@ void softmax_backward(const SoftmaxBackward& a) {
   }
 }
 
+void logsumexp(const LogSumExp& a) {
+  switch (a.dtype) {
+    case DType::Float16: return logsumexp_rows<float16>(a);
+    case DType::BFloat16: return logsumexp_rows<bfloat16>(a);
+    case DType::Float32: return logsumexp_rows<float>(a);
+    default: return logsumexp_rows<double>(a);
+  }
+}
+
 }  // namespace
 
 void fill(SoftmaxKernels& k) {
   k.forward = softmax_forward;
   k.backward = softmax_backward;
+  k.logsumexp = logsumexp;
 }
 
 }  // namespace weft::WEFT_ISA

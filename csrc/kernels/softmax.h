@@ -1,7 +1,8 @@
 // Softmax and log-softmax over the last dimension of contiguous rows.
 //   forward:   y = exp(x - max(x)) / sum(exp(x - max(x)))      log: y = x - max(x) - log(sum(exp(x - max(x))))
 //   backward:  dx = y * (dy - sum(dy * y))                     log: dx = dy - exp(y) * sum(dy)
-// A row that is -inf throughout gives NaN, as in PyTorch. y may alias x; dx may alias dy.
+//   logsumexp: y = max(x) + log(sum(exp(x - max(x)))), one per row; an infinite maximum is the result
+// A row that is -inf throughout gives NaN in the first two, as in PyTorch. y may alias x; dx may alias dy.
 // Half precision is computed in float32.
 #pragma once
 
@@ -28,9 +29,17 @@ struct SoftmaxBackward {
   bool log;
 };
 
+struct LogSumExp {
+  void* y;  // [rows]
+  const void* x;
+  int64_t rows, cols;  // cols > 0
+  DType dtype;         // floating
+};
+
 struct SoftmaxKernels {
   void (*forward)(const SoftmaxForward&) = nullptr;
   void (*backward)(const SoftmaxBackward&) = nullptr;
+  void (*logsumexp)(const LogSumExp&) = nullptr;
 };
 
 }  // namespace weft

@@ -20,6 +20,7 @@
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/scan.h"
+#include "kernels/search.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
 
@@ -43,6 +44,7 @@
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
   STEM(ScanKernels, scan)                  \
+  STEM(SearchKernels, search)              \
   STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
 

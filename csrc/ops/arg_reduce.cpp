@@ -1,5 +1,8 @@
 // Extremes along one axis with their positions, and weft.max and weft.min in PyTorch's three forms.
 #include "kernels/arg_reduce.h"
+
+#include <algorithm>
+
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
@@ -63,10 +66,33 @@ Tensor take(const char* op, const Tensor& x, const Tensor& indices, int axis) {
   return y;
 }
 
-py::object extremes(const py::object& type, const char* op, const Tensor& x, int64_t dim, bool keepdim, bool max) {
-  int axis = wrap_dim(op, dim, x.dim() ? x.dim() : 1);
-  Tensor indices = positions(op, x, axis, keepdim, max);
-  return type(take(op, x, indices, axis), indices);
+// The order of x's dimensions in memory if x is contiguous in that order and not as it is: a transposed array is read
+// where it lies. Else empty.
+Dims memory_order(const Tensor& x) {
+  Dims order;
+  if (x.is_contiguous()) return order;
+  for (int d = 0; d < x.dim(); ++d) order.push_back(d);
+  std::stable_sort(order.begin(), order.end(), [&](int64_t p, int64_t q) { return x.strides()[p] > x.strides()[q]; });
+  return permute(x.detach(), order).is_contiguous() ? order : Dims();
+}
+
+struct Extremes {
+  Tensor values, indices;  // values on the tape if asked for
+};
+Extremes find(const char* op, const Tensor& x, int axis, bool keepdim, bool max, bool with_values) {
+  Dims order = memory_order(x);
+  if (order.empty()) {
+    Tensor indices = positions(op, x, axis, keepdim, max);
+    return {with_values ? take(op, x, indices, axis) : Tensor(), indices};
+  }
+  Dims back = order;
+  for (int d = 0; d < order.n; ++d) back[(int)order[d]] = d;
+  Tensor in_order = permute(x, order), indices = positions(op, in_order, (int)back[axis], true, max);
+  auto restore = [&](const Tensor& y) {
+    Tensor z = permute(y, back);
+    return contiguous(keepdim ? z : squeeze(z, axis));
+  };
+  return {with_values ? restore(take(op, in_order, indices, (int)back[axis])) : Tensor(), restore(indices)};
 }
 
 Tensor extreme_of_all(const char* op, const Tensor& x, bool max) {
@@ -75,7 +101,7 @@ Tensor extreme_of_all(const char* op, const Tensor& x, bool max) {
 }
 
 Tensor arg(const char* op, const Tensor& x, std::optional<int64_t> dim, bool keepdim, bool max) {
-  if (dim) return positions(op, x, wrap_dim(op, *dim, x.dim() ? x.dim() : 1), keepdim, max);
+  if (dim) return find(op, x.detach(), wrap_dim(op, *dim, x.dim() ? x.dim() : 1), keepdim, max, false).indices;
   Tensor y = positions(op, reshape(x.detach(), {-1}), 0, false, max);
   return keepdim ? reshape(y, Dims::filled(x.dim(), 1)) : y;
 }
@@ -86,16 +112,19 @@ Tensor argmax(const Tensor& x, int64_t dim, bool keepdim) { return arg("argmax",
 
 void bind_arg_reduce(py::module_& m) {
   py::arg_v keepdim("keepdim", false), any_dim("dim", py::none());
-  py::object namedtuple = py::module_::import("collections").attr("namedtuple");
   auto bind_extreme = [&](const char* op, bool max) {
-    py::object type = namedtuple(op, py::make_tuple("values", "indices"), py::arg("module") = "weft");
+    py::object type = named_tuple(op, {"values", "indices"});
     def_both(m, op, [=](const Tensor& x) { return extreme_of_all(op, x, max); }, "The extreme element, as a scalar.");
-    def_both(
-        m, op, [=](const Tensor& x, int64_t dim, bool keepdim) { return extremes(type, op, x, dim, keepdim, max); },
-        py::arg("dim"), keepdim, "Along `dim`: a named tuple (values, indices), the first position among equals.");
     def_both(
         m, op, [=](const Tensor& x, const Tensor& other) { return max ? maximum(x, other) : minimum(x, other); },
         py::arg("other"), "Of two tensors, element by element.");
+    def_both(
+        m, op,
+        [=](const Tensor& x, int64_t dim, bool keepdim) {
+          Extremes e = find(op, x, wrap_dim(op, dim, x.dim() ? x.dim() : 1), keepdim, max, true);
+          return type(e.values, e.indices);
+        },
+        py::arg("dim"), keepdim, "Along `dim`: a named tuple (values, indices), the first position among equals.");
   };
   bind_extreme("max", true);
   bind_extreme("min", false);
@@ -109,6 +138,7 @@ void bind_arg_reduce(py::module_& m) {
       [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return arg("argmin", x, dim, keepdim, false); },
       any_dim, keepdim,
       "Position of the smallest element along `dim` (or in the flattened tensor), the first of equals.");
+  def_out(m, {"max", "min", "argmax", "argmin"});
 }
 
 }  // namespace weft

@@ -1,4 +1,4 @@
-// Running sums.
+// Running results along one dimension.
 #pragma once
 
 #include <optional>
@@ -8,5 +8,6 @@
 namespace weft {
 
 Tensor cumsum(const Tensor& x, int64_t dim, std::optional<DType> dtype = {});
+Tensor cumprod(const Tensor& x, int64_t dim, std::optional<DType> dtype = {});
 
 }  // namespace weft

@@ -1,5 +1,7 @@
 #include "ops/softmax.h"
 
+#include <cmath>
+
 #include "kernels/softmax.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
@@ -51,7 +53,49 @@ Tensor softmax_or_log(const char* op, const Tensor& x, int64_t dim, bool log) {
   return y;
 }
 
+// The reduced axes at the end, as one: [..., count] of contiguous rows.
+Tensor reduced_rows(const Tensor& x, const Reduction& r) {
+  Dims order, shape;
+  for (bool reduced : {false, true})
+    for (int d = 0; d < x.dim(); ++d)
+      if (r.reduced[d] == reduced) order.push_back(d);
+  for (int d = 0; d < x.dim(); ++d)
+    if (!r.reduced[d]) shape.push_back(x.shape()[d]);
+  shape.push_back(r.count);
+  return reshape(contiguous(permute(x, order)), shape);
+}
+
+Tensor logsumexp_off_tape(const Tensor& x, const Dims& axes, const Reduction& r) {
+  GradMode off(false);
+  auto kernel = kernels<SoftmaxKernels>(x.device()).logsumexp;
+  if (r.count == 0) return Tensor::full(r.shape, -HUGE_VAL, x.dtype(), x.device());
+  if (!kernel) {
+    Tensor m = amax(x, axes, true), zero = Tensor::zeros({}, x.dtype(), x.device());
+    Tensor finite = where(eq(sub(m, m), zero), m, zero);
+    return reshape(add(log(sum(exp(sub(x, finite)), axes, true)), finite), r.shape);
+  }
+  Tensor rows = reduced_rows(x, r), y = Tensor::empty(r.shape, x.dtype(), x.device());
+  LogSumExp a{y.data(), rows.data(), y.numel(), r.count, x.dtype()};
+  launch("logsumexp", x.device(), kernel, a, kWork * (double)x.numel());
+  return y;
+}
+
 }  // namespace
+
+Tensor logsumexp(const Tensor& input, const Dims& axes, bool keepdim) {
+  Tensor x = is_floating(input.dtype()) ? input : to(input, DType::Float32);
+  Reduction r = reduction_of("logsumexp", x, axes, keepdim);
+  Tensor y = logsumexp_off_tape(x, axes, r);
+  if (needs_grad(x))
+    record("logsumexp", {x}, {y}, [r, x = Saved(x), y = Saved::output(y)](Backward& b) {
+      // Over a sum that is zero nothing has a share in it.
+      Tensor v = x.get(b), s = y.get(b), zero = Tensor::zeros({}, s.dtype(), s.device());
+      Tensor lowest = Tensor::full({}, -HUGE_VAL, s.dtype(), s.device());
+      Tensor shift = spread(where(eq(s, lowest), zero, s), r, v.shape());
+      return b.grads(mul(spread(b.dy(), r, v.shape()), exp(sub(v, shift))));
+    });
+  return y;
+}
 
 Tensor softmax(const Tensor& x, int64_t dim) { return softmax_or_log("softmax", x, dim, false); }
 Tensor log_softmax(const Tensor& x, int64_t dim) { return softmax_or_log("log_softmax", x, dim, true); }
@@ -70,6 +114,9 @@ void bind_softmax(py::module_& m) {
         return log_softmax(dtype ? to(x, *dtype) : x, dim);
       },
       py::arg("dim"), dtype, "log(softmax(x, dim)), computed without leaving the logarithm. See softmax.");
+  def_both(m, "logsumexp", logsumexp, py::arg("dim"), py::arg("keepdim") = false,
+           "log(sum(exp(x))) over `dim` (an axis or several), without overflow. Integers become floating.");
+  def_out(m, {"softmax", "log_softmax", "logsumexp"});
 }
 
 }  // namespace weft

@@ -86,14 +86,41 @@ Tensor norm2(const Tensor& x, const Reduction& r) {
   return y;
 }
 
+Tensor norm0(const Tensor& x, const Reduction& r) {
+  Tensor y = to(reduce_raw("norm", ReduceOp::CountNonzero, x, r, DType::Int64), x.dtype());
+  if (needs_grad(x))
+    record("norm", {x}, {y}, [like = x.detach()](Backward& b) {
+      return b.grads(Tensor::zeros(like.shape(), like.dtype(), like.device()));
+    });
+  return y;
+}
+
+// The gradient is 0 where x is, and where the norm is.
+Tensor norm_p(const Tensor& x, double p, const Reduction& r) {
+  Tensor y;
+  {
+    GradMode off(false);
+    Tensor powers = pow(abs(to(x, wide_of(x))), p);
+    y = to(pow(reduce_raw("norm", ReduceOp::Sum, powers, r, powers.dtype()), 1 / p), x.dtype());
+  }
+  if (needs_grad(x))
+    record("norm", {x}, {y}, [p, r, x = Saved(x), y = Saved::output(y)](Backward& b) {
+      Tensor v = x.get(b), n = y.get(b);
+      Tensor powers = mul(sign(v), zero_where(is_zero(v), pow(abs(v), p - 1)));
+      Tensor scale = zero_where(is_zero(n), div(b.dy(), pow(n, p - 1)));
+      return b.grads(mul(powers, spread(scale, r, v.shape())));
+    });
+  return y;
+}
+
 Tensor norm(const Tensor& x, double p, const Dims& axes, bool keepdim) {
   check_floating("norm", x);
   Reduction r = reduction_of("norm", x, axes, keepdim);
   if (p == 2) return norm2(x, r);
   if (p == 1) return norm1(x, r);
-  if (p == 0) return to(reduce_raw("norm", ReduceOp::CountNonzero, x, r, DType::Int64), x.dtype());
+  if (p == 0) return norm0(x, r);
   if (std::isinf(p)) return p > 0 ? amax(abs(x), axes, keepdim) : amin(abs(x), axes, keepdim);
-  return pow(sum(pow(abs(x), p), axes, keepdim), 1 / p);
+  return norm_p(x, p, r);
 }
 
 double order_of(const py::object& p) {
@@ -164,6 +191,7 @@ void bind_variance(py::module_& m) {
       },
       py::arg("p") = "fro", dim, keepdim, py::arg("dtype") = py::none(),
       "Vector norm of order p over `dim` (all by default): sum(|x|^p)^(1/p); 'fro' is 2, inf the largest, 0 counts.");
+  def_out(m, {"var", "std", "norm"});
 }
 
 }  // namespace weft

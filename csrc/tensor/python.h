@@ -48,6 +48,13 @@ void def_both(py::module_& m, const char* name, F f, const Extra&... extra) {
   def_method(name, f, extra...);
 }
 
+// A named tuple's type, as weft.max(x, 0) returns one.
+py::object named_tuple(const char* name, std::initializer_list<const char*> fields);
+
+// weft.name(..., out=t) for operations already bound: the results are written into t, a tensor or a tuple of them, of
+// the results' shapes and of dtypes that can hold them.
+void def_out(py::module_& m, std::initializer_list<const char*> names);
+
 }  // namespace weft
 
 namespace pybind11::detail {

@@ -90,6 +90,8 @@ def translate(x):
 def translate_tensor(t):
     if t.is_complex() or t.layout != torch.strided or str(t.dtype).removeprefix("torch.") not in DTYPES:
         raise Untranslatable(str(t.dtype))
+    if t.dim() > 8:
+        raise Untranslatable("more dimensions than Weft has")
     dtype = getattr(weft, str(t.dtype).removeprefix("torch."))
     x = _spread(t.detach(), dtype)
     if t.requires_grad:
