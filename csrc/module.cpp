@@ -15,6 +15,7 @@ namespace weft {
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
+  BIND(index)               \
   BIND(layer_norm)          \
   BIND(linear)              \
   BIND(losses)              \
@@ -29,8 +30,12 @@ namespace weft {
   BIND(scan)                \
   BIND(softmax)             \
   BIND(sort)                \
+  BIND(split)               \
+  BIND(strided_view)        \
   BIND(variance)            \
-  BIND(view)
+  BIND(view)                \
+  BIND(view_inplace)        \
+  BIND(view_scatter)
 
 #define BIND(name) void bind_##name(py::module_& m);
 WEFT_BINDINGS(BIND)
