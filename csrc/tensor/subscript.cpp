@@ -23,7 +23,8 @@ struct Key {
 };
 
 bool is_array_like(PyObject* o) {
-  return PyList_Check(o) || PyObject_HasAttrString(o, "__array__") || PyObject_HasAttrString(o, "__array_interface__");
+  return (PySequence_Check(o) && !PyUnicode_Check(o)) || PyObject_HasAttrString(o, "__array__") ||
+         PyObject_HasAttrString(o, "__array_interface__");
 }
 
 // Integer or bool tensor from an index that is not basic.
@@ -32,7 +33,7 @@ Tensor index_tensor(PyObject* o, Device device) {
   if (is_tensor(o)) {
     t = tensor_of(o);
   } else {
-    WEFT_CHECK(is_array_like(o) || PyTuple_Check(o), Index,
+    WEFT_CHECK(is_array_like(o), Index,
                "[index] expected integers, slices, None, Ellipsis, or integer or bool tensors, got ",
                Py_TYPE(o)->tp_name);
     t = tensor_from_python(py::reinterpret_borrow<py::object>(o), std::nullopt, DType::Float32, false);
