@@ -17,6 +17,7 @@ namespace weft {
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
+  BIND(index)               \
   BIND(layer_norm)          \
   BIND(linear)              \
   BIND(losses)              \
@@ -33,8 +34,12 @@ namespace weft {
   BIND(search)              \
   BIND(softmax)             \
   BIND(sort)                \
+  BIND(split)               \
+  BIND(strided_view)        \
   BIND(variance)            \
-  BIND(view)
+  BIND(view)                \
+  BIND(view_inplace)        \
+  BIND(view_scatter)
 
 #define BIND(name) void bind_##name(py::module_& m);
 WEFT_BINDINGS(BIND)

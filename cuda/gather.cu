@@ -23,6 +23,17 @@ __global__ void __launch_bounds__(kThreads) gather_elements(Gather a) {
   }
 }
 
+template <class W>
+__device__ W combine(ScatterOp op, W a, W b) {
+  switch (op) {
+    case ScatterOp::Add: return a + b;
+    case ScatterOp::Mul: return a * b;
+    case ScatterOp::Max: return b != b || b > a ? b : a;
+    case ScatterOp::Min: return b != b || b < a ? b : a;
+    default: return b;
+  }
+}
+
 template <class T>
 __global__ void __launch_bounds__(kThreads) scatter_lines(Scatter a) {
   int64_t line = (int64_t)blockIdx.x * kThreads + threadIdx.x;
@@ -34,9 +45,9 @@ __global__ void __launch_bounds__(kThreads) scatter_lines(Scatter a) {
     T v = static_cast<const T*>(a.src)[i * a.src_step];
     T& to = x[a.index[i] * a.inner];
     if constexpr (std::is_same_v<T, bool>)
-      to = a.add ? to || v : v;
+      to = combine<int>(a.op, to, v) != 0;
     else
-      to = a.add ? narrow<T>(widen(to) + widen(v)) : v;
+      to = a.op == ScatterOp::Set ? v : narrow<T>(combine(a.op, widen(to), widen(v)));
   }
 }
 

@@ -79,33 +79,48 @@ template <class T>
 void set(const Scatter& a) {
   scatter_elements<T>(a, [](T& x, T v) { x = v; });
 }
-template <class T>
-void add(const Scatter& a) {
-  scatter_elements<T>(a, [](T& x, T v) { x = (T)(x + v); });
+
+template <class T, class F>
+WEFT_INLINE void combine(const Scatter& a, const F& f) {
+  if constexpr (is_half(dtype_of<T>))
+    scatter_elements<T>(a, [&](T& x, T v) { from_float(&x, f(to_float(x), to_float(v))); });
+  else
+    scatter_elements<T>(a, [&](T& x, T v) { x = (T)f(x, v); });
 }
-template <class T>
-void add_half(const Scatter& a) {
-  scatter_elements<T>(a, [](T& x, T v) { from_float(&x, to_float(x) + to_float(v)); });
+
+template <class F>
+void combine_any(const Scatter& a, const F& f) {
+  switch (a.dtype) {
+    case DType::Bool:
+    case DType::UInt8: return combine<uint8_t>(a, f);
+    case DType::Int8: return combine<int8_t>(a, f);
+    case DType::Int16: return combine<int16_t>(a, f);
+    case DType::Int32: return combine<int32_t>(a, f);
+    case DType::Int64: return combine<int64_t>(a, f);
+    case DType::Float16: return combine<float16>(a, f);
+    case DType::BFloat16: return combine<bfloat16>(a, f);
+    case DType::Float32: return combine<float>(a, f);
+    case DType::Float64: return combine<double>(a, f);
+  }
 }
 
 void scatter(const Scatter& a) {
-  if (!a.add) switch (size_of(a.dtype)) {
-      case 1: return set<uint8_t>(a);
-      case 2: return set<uint16_t>(a);
-      case 4: return set<uint32_t>(a);
-      default: return set<uint64_t>(a);
-    }
-  switch (a.dtype) {
-    case DType::Bool: return scatter_elements<uint8_t>(a, [](uint8_t& x, uint8_t v) { x |= v; });
-    case DType::UInt8:
-    case DType::Int8: return add<uint8_t>(a);
-    case DType::Int16: return add<uint16_t>(a);
-    case DType::Int32: return add<uint32_t>(a);
-    case DType::Int64: return add<uint64_t>(a);
-    case DType::Float16: return add_half<float16>(a);
-    case DType::BFloat16: return add_half<bfloat16>(a);
-    case DType::Float32: return add<float>(a);
-    case DType::Float64: return add<double>(a);
+  auto sum = [](auto x, auto v) { return x + v; };
+  auto product = [](auto x, auto v) { return x * v; };
+  auto greatest = [](auto x, auto v) { return v != v || v > x ? v : x; };
+  auto least = [](auto x, auto v) { return v != v || v < x ? v : x; };
+  switch (a.op) {
+    case ScatterOp::Add: return a.dtype == DType::Bool ? combine_any(a, greatest) : combine_any(a, sum);
+    case ScatterOp::Mul: return combine_any(a, product);
+    case ScatterOp::Max: return combine_any(a, greatest);
+    case ScatterOp::Min: return combine_any(a, least);
+    case ScatterOp::Set: break;
+  }
+  switch (size_of(a.dtype)) {
+    case 1: return set<uint8_t>(a);
+    case 2: return set<uint16_t>(a);
+    case 4: return set<uint32_t>(a);
+    default: return set<uint64_t>(a);
   }
 }
 

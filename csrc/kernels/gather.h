@@ -1,9 +1,10 @@
 // Elements by an index along one dimension; x is [outer, size, inner], index, y and src are [outer, count, inner]:
 //   gather:   y[o, k, j] = x[o, index[o, k, j], j]
-//   scatter:  x[o, index[o, k, j], j] = src[o, k, j], or += where `add`. In the order of
-//             k: the last write stays, and sums are the same bits for any number of threads
+//   scatter:  x[o, index[o, k, j], j] = src[o, k, j], or op(x[...], src[o, k, j]). In the order of k: the last write
+//             stays, and sums are the same bits for any number of threads
 //   check:    *bad = INT64_MAX, or the first i with index[i] outside [0, size); the others expect none
-// Contiguous, no overlap. Half precision is added in float32 and rounded each time.
+// Contiguous, no overlap. Half precision is combined in float32 and rounded each time. Of booleans, Add and Max are
+// "or", Mul and Min are "and"; a NaN is the greatest and the least.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +27,8 @@ struct Gather {
   DType dtype;
 };
 
+enum class ScatterOp : uint8_t { Set, Add, Mul, Max, Min };
+
 struct Scatter {
   void* x;
   const void* src;
@@ -33,7 +36,7 @@ struct Scatter {
   int64_t outer, count, size, inner;
   int64_t src_step;  // 1, or 0: src is one value for all
   DType dtype;
-  bool add;
+  ScatterOp op;
 };
 
 struct GatherKernels {

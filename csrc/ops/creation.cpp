@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/copy.h"
+#include "ops/pointwise_launch.h"
 #include "tensor/numpy.h"
 #include "tensor/python.h"
 
@@ -31,39 +32,66 @@ Tensor finish(Tensor t, bool requires_grad) {
   return t;
 }
 
+// A number, or a tensor of one element, as a Python number.
+py::object number_of(const py::object& o) { return is_tensor(o.ptr()) ? o.attr("item")() : o; }
+
+// The number of elements of a range; `step` leads from a towards b.
+template <class T>
+void check_range(T a, T b, T step) {
+  WEFT_CHECK(step != 0, Runtime, "[arange] step must not be zero");
+  WEFT_CHECK(step > 0 ? b >= a : b <= a, Runtime, "[arange] the sign of step ", step, " does not lead from ", a, " to ",
+             b);
+}
+
+Tensor integer_range(int64_t first, int64_t end, int64_t by) {
+  check_range(first, end, by);
+  uint64_t span = by > 0 ? (uint64_t)end - (uint64_t)first : (uint64_t)first - (uint64_t)end;
+  uint64_t step = by > 0 ? (uint64_t)by : 0 - (uint64_t)by, count = span / step + (span % step != 0);
+  WEFT_CHECK(count < (uint64_t)1 << 62, Overflow, "[arange] ", count, " elements are too many");
+  Tensor t = Tensor::empty({(int64_t)count}, DType::Int64);
+  for (int64_t i = 0; i < t.numel(); ++i) t.ptr<int64_t>()[i] = first + i * by;
+  return t;
+}
+
+// `whole`: for an integer dtype, which counts in whole steps.
+Tensor floating_range(double first, double end, double by, bool whole) {
+  WEFT_CHECK(std::isfinite(first) && std::isfinite(end) && std::isfinite(by), Runtime,
+             "[arange] bounds must be finite, got ", first, " to ", end, " by ", by);
+  check_range(first, end, by);
+  double count = std::ceil((end - first) / by);
+  WEFT_CHECK(count < 4e18, Overflow, "[arange] ", count, " elements are too many");
+  Tensor t = Tensor::empty({(int64_t)count}, DType::Float64);
+  if (whole) first = std::trunc(first), by = std::trunc(by);
+  for (int64_t i = 0; i < t.numel(); ++i) t.ptr<double>()[i] = first + (double)i * by;
+  return t;
+}
+
 Tensor arange(py::object start, py::object end, py::object step, std::optional<DType> dtype, Device device,
               bool requires_grad) {
   if (end.is_none()) {
     end = start;
     start = py::int_(0);
   }
+  start = number_of(start), end = number_of(end), step = number_of(step);
   bool integers = PyLong_Check(start.ptr()) && PyLong_Check(end.ptr()) && PyLong_Check(step.ptr());
   DType d = dtype_or(dtype, integers ? DType::Int64 : default_dtype);
-  double a = start.cast<double>(), b = end.cast<double>(), s = step.cast<double>();
-  WEFT_CHECK(s != 0, Runtime, "[arange] step must not be zero");
-  WEFT_CHECK(std::isfinite(a) && std::isfinite(b) && std::isfinite(s), Runtime, "[arange] bounds must be finite, got ",
-             a, " to ", b, " by ", s);
-  WEFT_CHECK((b - a) / s >= 0, Runtime, "[arange] the sign of step ", s, " does not lead from ", a, " to ", b);
-  double count = std::ceil((b - a) / s);
-  WEFT_CHECK(count < 4e18, Overflow, "[arange] ", count, " elements are too many");
-  Tensor t = Tensor::empty({(int64_t)count}, integers ? DType::Int64 : DType::Float64);
-  if (integers) {
-    int64_t first = start.cast<int64_t>(), by = step.cast<int64_t>();
-    for (int64_t i = 0; i < t.numel(); ++i) t.ptr<int64_t>()[i] = first + i * by;
-  } else {
-    for (int64_t i = 0; i < t.numel(); ++i) t.ptr<double>()[i] = a + (double)i * s;
-  }
+  auto whole = [](const py::object& o) { return py::int_(o).cast<int64_t>(); };
+  Tensor t = integers || d == DType::Int64
+                 ? integer_range(whole(start), whole(end), whole(step))
+                 : floating_range(start.cast<double>(), end.cast<double>(), step.cast<double>(), !is_floating(d));
   return finish(to(to(t, d), device), requires_grad);
 }
 
 Tensor linspace(double a, double b, int64_t steps, std::optional<DType> dtype, Device device, bool requires_grad) {
   WEFT_CHECK(steps >= 0, Runtime, "[linspace] steps must not be negative, got ", steps);
+  DType d = dtype_or(dtype, default_dtype);
+  if (!is_floating(d)) a = std::trunc(a), b = std::trunc(b);
   Tensor t = Tensor::empty({steps}, DType::Float64);
   double by = steps > 1 ? (b - a) / (double)(steps - 1) : 0;
   for (int64_t i = 0; i < steps; ++i)  // from both ends, so that the last is exactly b
     t.ptr<double>()[i] = i < steps / 2 ? a + by * (double)i : b - by * (double)(steps - 1 - i);
   if (steps == 1) t.ptr<double>()[0] = a;
-  return finish(to(to(t, dtype_or(dtype, default_dtype)), device), requires_grad);
+  return finish(to(to(t, d), device), requires_grad);
 }
 
 Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, Device device, bool requires_grad) {
@@ -109,11 +137,13 @@ void def_filled(py::module_& m, const char* name, std::optional<double> value) {
         },
         py::arg("input"), py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(),
         py::arg("requires_grad") = false, "A new tensor with the shape, dtype and device of another, unless given.");
-  def_method((std::string("new_") + name).c_str(),
-             [make](const Tensor& self, py::args shape, std::optional<DType> dtype, std::optional<Device> device) {
-               return make(sizes_from(shape), dtype_or(dtype, self.dtype()), device.value_or(self.device()), false);
-             },
-             py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none());
+  def_method(
+      (std::string("new_") + name).c_str(),
+      [make](const Tensor& self, py::args shape, std::optional<DType> dtype, std::optional<Device> device,
+             bool requires_grad) {
+        return make(sizes_from(shape), dtype_or(dtype, self.dtype()), device.value_or(self.device()), requires_grad);
+      },
+      py::kw_only(), py::arg("dtype") = py::none(), py::arg("device") = py::none(), py::arg("requires_grad") = false);
 }
 
 }  // namespace
@@ -135,20 +165,22 @@ void bind_creation(py::module_& m) {
       py::arg("device") = py::none(), py::arg("requires_grad") = false, "A tensor filled with one value.");
   m.def(
       "full_like",
-      [](const Tensor& like, py::object value, std::optional<DType> dtype, std::optional<Device> device) {
+      [](const Tensor& like, py::object value, std::optional<DType> dtype, std::optional<Device> device,
+         bool requires_grad) {
         Tensor t = Tensor::empty(like.shape(), dtype_or(dtype, like.dtype()), device.value_or(like.device()));
         fill_with(t, value);
-        return t;
+        return finish(t, requires_grad);
       },
       py::arg("input"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),
-      py::arg("device") = py::none());
+      py::arg("device") = py::none(), py::arg("requires_grad") = false,
+      "A tensor filled with one value, with the shape, dtype and device of another, unless given.");
 
   m.def(
       "arange",
       [](py::object start, py::object end, py::object step, std::optional<DType> dtype, std::optional<Device> device,
          bool requires_grad) { return arange(start, end, step, dtype, device.value_or(Device{}), requires_grad); },
-      py::arg("start"), py::arg("end") = py::none(), py::arg("step") = 1, py::kw_only(), py::arg("dtype") = py::none(),
-      py::arg("device") = py::none(), py::arg("requires_grad") = false,
+      py::arg("start") = 0, py::arg("end") = py::none(), py::arg("step") = 1, py::kw_only(),
+      py::arg("dtype") = py::none(), py::arg("device") = py::none(), py::arg("requires_grad") = false,
       "Values from start (0) up to, not including, end. int64 if all arguments are ints, else float32.");
   m.def(
       "linspace",
@@ -194,6 +226,13 @@ void bind_creation(py::module_& m) {
       "A NumPy array over the same memory. TypeError for bfloat16 or a GPU tensor and RuntimeError for one that "
       "requires grad, unless force=True, which detaches and copies (bfloat16 as float32).");
 
+  m.def(
+      "result_type",
+      [](const Operand& a, const Operand& b) {
+        Arg args[] = {a, b};
+        return result_type(args, 2);
+      },
+      py::arg("tensor1"), py::arg("tensor2"), "The dtype of an arithmetic result of two tensors or numbers.");
   m.def("get_default_dtype", [] { return default_dtype; });
   m.def(
       "set_default_dtype",

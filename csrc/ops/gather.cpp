@@ -11,7 +11,6 @@
 #include "tensor/python.h"
 
 namespace weft {
-namespace {
 
 void check_in_range(const char* op, const Tensor& index, int64_t size, int64_t dim) {
   Tensor bad = Tensor::empty({}, DType::Int64, index.device());
@@ -23,6 +22,8 @@ void check_in_range(const char* op, const Tensor& index, int64_t size, int64_t d
   fail(ErrorKind::Index, cat("[", op, "] index ", value, " is out of bounds for dimension ", dim, " with size ", size));
 }
 
+namespace {
+
 // x and an index along `dim`, checked: where they differ in other dimensions, x is cut to the index's size.
 struct Along {
   int dim;
@@ -31,7 +32,7 @@ struct Along {
 };
 
 Along align(const char* op, const Tensor& x, int64_t dim, const Tensor& index) {
-  WEFT_CHECK(index.dtype() == DType::Int64 || index.dtype() == DType::Int32, Type, "[", op,
+  WEFT_CHECK(index.dtype() == DType::Int64 || index.dtype() == DType::Int32 || index.numel() == 0, Type, "[", op,
              "] expected an index of int64 or int32, got ", name_of(index.dtype()));
   WEFT_CHECK(index.device() == x.device(), Runtime, "[", op, "] expected the index on ", to_string(x.device()),
              ", got ", to_string(index.device()));
@@ -59,8 +60,10 @@ Along align(const char* op, const Tensor& x, int64_t dim, const Tensor& index) {
   return a;
 }
 
-// x[..., index, ...] = src or += src, off the tape; src has the index's shape, or no dimensions: one value for all.
-void scatter_into(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool add) {
+// x[..., index, ...] = src, or op(x[...], src), off the tape; src has the index's shape, or no dimensions: one value
+// for all.
+void scatter_into(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
+                  ScatterOp kind) {
   GradMode off(false);
   Along a = align(op, x, dim, index);
   if (a.count == 0) return;
@@ -68,30 +71,74 @@ void scatter_into(const char* op, const Tensor& x, int64_t dim, const Tensor& in
   if (s.get()->storage == y.get()->storage) s = clone(s);
   launch(op, x.device(), kernels<GatherKernels>(x.device()).scatter,
          Scatter{y.data(), s.data(), a.index.ptr<int64_t>(), a.outer, a.count, a.size, a.inner,
-                 src.numel() == a.index.numel(), x.dtype(), add},
+                 src.numel() == a.index.numel(), x.dtype(), kind},
          (double)a.index.numel() * 4);
   if (!a.x.is_contiguous()) copy_into(a.x, y);
 }
 
+Tensor zero_like(const Tensor& t) { return Tensor::zeros({}, t.dtype(), t.device()); }
+
+// Set and Add.
 Tensor scatter(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool add,
                bool inplace) {
+  ScatterOp kind = add ? ScatterOp::Add : ScatterOp::Set;
   auto backward = [dim, add, kept = Saved(index)](Backward& b) {
     Tensor at = kept.get(b), dx = b.dy(), dsrc;
-    if (b.needs(0) && !add)
-      dx = scatter("scatter", b.dy(), dim, at, Tensor::zeros({}, dx.dtype(), dx.device()), false, false);
+    if (b.needs(0) && !add) dx = scatter("scatter", b.dy(), dim, at, zero_like(dx), false, false);
     if (b.needs(1)) dsrc = gather(b.dy(), dim, at);
     return b.grads(dx, dsrc);
   };
   if (inplace) {
     InPlace change(op, x);
-    scatter_into(op, x, dim, index, src, add);
+    scatter_into(op, x, dim, index, src, kind);
     change.done();
     if (needs_grad(x, src)) record_inplace(op, x, {x, src}, backward);
     return x;
   }
   Tensor y = clone(x.detach());
-  scatter_into(op, y, dim, index, src, add);
+  scatter_into(op, y, dim, index, src, kind);
   if (needs_grad(x, src)) record(op, {x, src}, {y}, backward);
+  return y;
+}
+
+Tensor fold(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, ScatterOp kind);
+
+// Those that are the extreme share its gradient evenly.
+TensorList extreme_backward(Backward& b, int64_t dim, const Tensor& at, const Tensor& x, const Tensor& src,
+                            const Tensor& y) {
+  Tensor chosen_x = to(eq(x, y), x.dtype()), chosen_src = to(eq(src, gather(y, dim, at)), x.dtype());
+  Tensor share = div(b.dy(), scatter_add(chosen_x, dim, at, chosen_src));
+  return b.grads(mul(chosen_x, share), mul(chosen_src, gather(share, dim, at)));
+}
+
+// The product of the others, without dividing by a zero: where there is one, it is left out of the product instead.
+TensorList product_backward(Backward& b, int64_t dim, const Tensor& at, const Tensor& x, const Tensor& src,
+                            const Tensor& y) {
+  Tensor zero = zero_like(x), one = Tensor::full({}, 1, x.dtype(), x.device()), dx, dsrc;
+  if (b.needs(0)) {
+    Tensor divisor = where(eq(x, zero), one, x);
+    dx = div(mul(b.dy(), fold(divisor, dim, at, src, ScatterOp::Mul)), divisor);
+  }
+  if (b.needs(1)) {
+    Tensor is_zero = eq(src, zero), zeros = to(is_zero, x.dtype());
+    Tensor count = scatter_add(Tensor::zeros(x.shape(), x.dtype(), x.device()), dim, at, zeros);
+    Tensor alone = eq(mul(zeros, gather(count, dim, at)), one);
+    Tensor others = gather(mul(b.dy(), fold(x, dim, at, where(alone, one, src), ScatterOp::Mul)), dim, at);
+    dsrc = where(alone, others, div(gather(mul(b.dy(), y), dim, at), where(is_zero, one, src)));
+  }
+  return b.grads(dx, dsrc);
+}
+
+// Mul, Max and Min: x combined with all elements of src that an index sends there.
+Tensor fold(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, ScatterOp kind) {
+  Tensor y = clone(x.detach());
+  scatter_into("scatter_reduce", y, dim, index, src, kind);
+  if (needs_grad(x, src))
+    record("scatter_reduce", {x, src}, {y},
+           [dim, kind, at = Saved(index), x = Saved(x), src = Saved(src), y = Saved::output(y)](Backward& b) {
+             auto* backward = kind == ScatterOp::Mul ? product_backward : extreme_backward;
+             return backward(b, dim, at.get(b), x.get(b), src.get(b), y.get(b));
+           });
   return y;
 }
 
@@ -113,41 +160,38 @@ Tensor source(const char* op, const Tensor& x, const Tensor& index, Tensor src) 
   return src;
 }
 
-Tensor number(const Tensor& x, double value) { return Tensor::full({}, value, x.dtype(), x.device()); }
-
-Tensor index_select(const Tensor& x, int64_t dim, const Tensor& index) {
-  WEFT_CHECK(index.dim() <= 1, Index, "[index_select] expected an index of one dimension, got ",
-             to_string(index.shape()));
-  WEFT_CHECK(index.dtype() == DType::Int64 || index.dtype() == DType::Int32, Type,
-             "[index_select] expected an index of int64 or int32, got ", name_of(index.dtype()));
-  Tensor at = contiguous(to(index.dim() ? index : reshape(index, {1}), DType::Int64));
-  Tensor rows = x.dim() ? x : reshape(x, {1});
-  int d = wrap_dim("index_select", dim, rows.dim());
-  check_in_range("index_select", at, rows.shape()[d], d);
-  Tensor y = index_dims(rows, d, {at});
-  return x.dim() ? y : reshape(y, {});
+ScatterOp scatter_op(const char* op, const std::string& name) {
+  if (name == "add" || name == "sum") return ScatterOp::Add;
+  if (name == "multiply" || name == "prod") return ScatterOp::Mul;
+  if (name == "amax") return ScatterOp::Max;
+  WEFT_CHECK(name == "amin", Runtime, "[", op, "] unknown reduce '", name, "'");
+  return ScatterOp::Min;
 }
 
-Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, double alpha, bool inplace) {
-  int d = wrap_dim("index_add", dim, x.dim());
-  WEFT_CHECK(index.dim() == 1 && (index.dtype() == DType::Int64 || index.dtype() == DType::Int32), Index,
-             "[index_add] expected an index of one dimension and int64 or int32, got ", name_of(index.dtype()), " ",
-             to_string(index.shape()));
-  WEFT_CHECK(source.dtype() == x.dtype(), Runtime, "[index_add] expected source of the input's dtype ",
-             name_of(x.dtype()), ", got ", name_of(source.dtype()));
-  Dims expected = x.shape();
-  expected[d] = index.shape()[0];
-  WEFT_CHECK(source.shape() == expected, Runtime, "[index_add] expected source of shape ", to_string(expected),
-             ", got ", to_string(source.shape()));
-  Tensor at = contiguous(to(index, DType::Int64));
-  check_in_range("index_add", at, x.shape()[d], d);
-  Tensor y = inplace ? x : clone(x);
-  index_put(y, d, {at}, alpha == 1 ? source : mul(source, alpha), true);
-  return y;
+Tensor scatter_combined(const Tensor& x, int64_t dim, const Tensor& index, Tensor src, const std::string& reduce) {
+  src = source("scatter_reduce", x, index, src);
+  ScatterOp kind = scatter_op("scatter_reduce", reduce);
+  return kind == ScatterOp::Add ? scatter_add(x, dim, index, src) : fold(x, dim, index, src, kind);
+}
+
+Tensor scatter_any(const Tensor& x, int64_t dim, const Tensor& index, Tensor src, const std::optional<std::string>& how,
+                   bool inplace) {
+  src = source("scatter", x, index, src);
+  if (!how) return scatter("scatter", x, dim, index, src, false, inplace);
+  WEFT_CHECK(*how == "add" || *how == "multiply", Runtime, "[scatter] reduce is 'add' or 'multiply', got '", *how, "'");
+  Tensor y = scatter_combined(x, dim, index, src, *how), self = x;
+  return inplace ? copy_(self, y) : y;
+}
+
+// Negative indices count from the end.
+Tensor from_the_end(const Tensor& index, int64_t size) {
+  WEFT_CHECK(index.dtype() == DType::Int64, Runtime, "[take_along_dim] expected indices of int64, got ",
+             name_of(index.dtype()));
+  return where(lt(index, zero_like(index)), add(index, Tensor::full({}, (double)size, DType::Int64, index.device())), index);
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim) {
-  if (!dim) return gather(reshape(x, {-1}), 0, reshape(indices, {-1}));
+  if (!dim) return gather(reshape(x, {-1}), 0, from_the_end(reshape(indices, {-1}), x.numel()));
   WEFT_CHECK(x.dim() == indices.dim(), Value, "[take_along_dim] expected indices of ", x.dim(),
              " dimensions, as the input, got ", to_string(indices.shape()));
   int d = wrap_dim("take_along_dim", *dim, x.dim());
@@ -156,15 +200,7 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int6
   Dims common = broadcast_shapes("take_along_dim", a, b), x_shape = common, index_shape = common;
   x_shape[d] = x.shape()[d];
   index_shape[d] = indices.shape()[d];
-  return gather(expand(x, x_shape), d, expand(indices, index_shape));
-}
-
-Tensor masked_select(const Tensor& x, const Tensor& mask) {
-  WEFT_CHECK(mask.dtype() == DType::Bool, Runtime, "[masked_select] expected a mask of bool, got ",
-             name_of(mask.dtype()));
-  Dims shape = broadcast_shapes("masked_select", x.shape(), mask.shape());
-  Tensor at = reshape(nonzero(reshape(expand(mask, shape), {-1})), {-1});
-  return index_dims(reshape(expand(x, shape), {-1}), 0, {at});
+  return gather(expand(x, x_shape), d, expand(from_the_end(indices, x.shape()[d]), index_shape));
 }
 
 }  // namespace
@@ -203,7 +239,7 @@ Tensor one_hot(const Tensor& x, int64_t classes) {
   Dims shape = x.shape();
   shape.push_back(classes);
   Tensor y = Tensor::zeros(shape, DType::Int64, x.device());
-  scatter_into("one_hot", y, -1, unsqueeze(x, -1), Tensor::full({}, 1, DType::Int64, x.device()), false);
+  scatter_into("one_hot", y, -1, unsqueeze(x, -1), Tensor::full({}, 1, DType::Int64, x.device()), ScatterOp::Set);
   return y;
 }
 
@@ -211,39 +247,36 @@ void bind_gather(py::module_& m) {
   def_both(m, "gather", gather, py::arg("dim"), py::arg("index"),
            "Elements of the input by an index along dim; the index has as many dimensions and gives the shape.");
   for (bool inplace : {false, true}) {
-    auto with_tensor = [inplace](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
-      return scatter("scatter", x, dim, index, source("scatter", x, index, src), false, inplace);
+    auto with_tensor = [inplace](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src,
+                                 const std::optional<std::string>& reduce) {
+      return scatter_any(x, dim, index, src, reduce, inplace);
     };
-    auto with_number = [inplace](const Tensor& x, int64_t dim, const Tensor& index, double value) {
-      return scatter("scatter", x, dim, index, number(x, value), false, inplace);
+    auto with_number = [inplace](const Tensor& x, int64_t dim, const Tensor& index, double value,
+                                 const std::optional<std::string>& reduce) {
+      Tensor v = Tensor::full({}, value, x.dtype(), x.device());
+      if (reduce) return scatter_any(x, dim, index, expand(v, index.shape()), reduce, inplace);
+      return scatter("scatter", x, dim, index, v, false, inplace);
     };
     auto adding = [inplace](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src) {
       return scatter("scatter_add", x, dim, index, source("scatter_add", x, index, src), true, inplace);
     };
-    auto index_adding = [inplace](const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source,
-                                  double alpha) { return index_add(x, dim, index, source, alpha, inplace); };
-    const char* doc = "The input with elements, named by an index along dim, replaced by those of src or by one value.";
-    const char* doc_add = "The input with the elements of src added where an index along dim says, in order.";
-    const char* doc_index = "The input with alpha * source added to its slices index along dim, in order.";
-    if (inplace) {
-      def_method("scatter_", with_tensor, py::arg("dim"), py::arg("index"), py::arg("src"), doc);
-      def_method("scatter_", with_number, py::arg("dim"), py::arg("index"), py::arg("value"));
-      def_method("scatter_add_", adding, py::arg("dim"), py::arg("index"), py::arg("src"), doc_add);
-      def_method("index_add_", index_adding, py::arg("dim"), py::arg("index"), py::arg("source"), py::kw_only(),
-                 py::arg("alpha") = 1.0, doc_index);
-    } else {
-      def_both(m, "scatter", with_tensor, py::arg("dim"), py::arg("index"), py::arg("src"), doc);
-      def_both(m, "scatter", with_number, py::arg("dim"), py::arg("index"), py::arg("value"));
-      def_both(m, "scatter_add", adding, py::arg("dim"), py::arg("index"), py::arg("src"), doc_add);
-      def_both(m, "index_add", index_adding, py::arg("dim"), py::arg("index"), py::arg("source"), py::kw_only(),
-               py::arg("alpha") = 1.0, doc_index);
-    }
+    auto define = [&](const std::string& name, auto f, const auto&... extra) {
+      def_method(name.c_str(), f, extra...);
+      if (!inplace) m.def(name.c_str(), f, py::arg("input"), extra...);
+    };
+    std::string end = inplace ? "_" : "";
+    define("scatter" + end, with_tensor, py::arg("dim"), py::arg("index"), py::arg("src"), py::kw_only(),
+           py::arg("reduce") = py::none(),
+           "The input with elements, named by an index along dim, replaced by those of src or by one value, or with "
+           "reduce 'add' or 'multiply' combined with them.");
+    define("scatter" + end, with_number, py::arg("dim"), py::arg("index"), py::arg("value"), py::kw_only(),
+           py::arg("reduce") = py::none());
+    define("scatter_add" + end, adding, py::arg("dim"), py::arg("index"), py::arg("src"),
+           "The input with the elements of src added where an index along dim says, in order.");
   }
-  def_both(m, "index_select", index_select, py::arg("dim"), py::arg("index"),
-           "The slices along dim that an index names.");
+  m.def("_scatter_combined", scatter_combined);
   def_both(m, "take_along_dim", take_along_dim, py::arg("indices"), py::arg("dim") = py::none(),
            "gather() with broadcasting; of the flattened input without dim.");
-  def_both(m, "masked_select", masked_select, py::arg("mask"), "The elements where a mask is true, in order.");
   m.def("one_hot", one_hot, py::arg("tensor"), py::arg("num_classes") = -1,
         "1 at the class number, else 0, along a new last dimension; num_classes: default one more than the largest.");
 }

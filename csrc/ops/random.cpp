@@ -225,18 +225,6 @@ void bind_random(py::module_& m) {
       },
       py::arg("n"), py::kw_only(), py::arg("generator") = py::none(), py::arg("dtype") = py::none(),
       py::arg("device") = py::none(), "0 .. n-1 in random order.");
-  m.def(
-      "normal",
-      [](double mean, double std, const Dims& size, Generator* generator, std::optional<DType> dtype,
-         std::optional<Device> device) {
-        WEFT_CHECK(std >= 0, Runtime, "[normal] expected std >= 0, got ", std);
-        DType d = dtype.value_or(default_dtype);
-        return made("normal", size, floats("normal", d, RandomKind::Normal, mean, std), d, device.value_or(Device{}),
-                    generator, false);
-      },
-      py::arg("mean"), py::arg("std"), py::arg("size"), py::kw_only(), py::arg("generator") = py::none(),
-      py::arg("dtype") = py::none(), py::arg("device") = py::none(), "Normal numbers of this mean and deviation.");
-
   def_both(m, "bernoulli", bernoulli, py::kw_only(), py::arg("generator") = py::none(),
            "1 with the probability that the element states, else 0.");
 

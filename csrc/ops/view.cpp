@@ -187,15 +187,7 @@ Tensor squeeze_all(const Tensor& x) {
   return with_dims(x, shape, strides);
 }
 
-Tensor squeeze(const Tensor& x, int64_t dim) {
-  Dims shape = x.shape(), strides = x.strides();
-  int d = x.dim() == 0 ? 0 : wrap_dim("squeeze", dim, x.dim());
-  if (x.dim() > 0 && shape[d] == 1) {
-    shape.erase(d);
-    strides.erase(d);
-  }
-  return with_dims(x, shape, strides);
-}
+Tensor squeeze(const Tensor& x, int64_t dim) { return squeeze_dims(x, Dims{dim}); }
 
 Tensor unsqueeze(const Tensor& x, int64_t dim) {
   int d = wrap_dim("unsqueeze", dim, x.dim() + 1);
@@ -205,17 +197,28 @@ Tensor unsqueeze(const Tensor& x, int64_t dim) {
   return with_dims(x, shape, strides);
 }
 
-namespace {
-
-Tensor squeeze_dims(Tensor x, const std::optional<Dims>& dims) {
+Tensor squeeze_dims(const Tensor& x, const std::optional<Dims>& dims) {
   if (!dims) return squeeze_all(x);
-  Dims sorted = Dims::filled(x.dim(), 0);  // marks
-  for (int64_t d : *dims) sorted[wrap_dim("squeeze", d, x.dim())] = 1;
-  if (x.dim() == 0) return x;
-  for (int d = x.dim() - 1; d >= 0; --d)
-    if (sorted[d]) x = squeeze(x, d);
-  return x;
+  Dims named = Dims::filled(std::max(x.dim(), 1), 0), shape, strides;
+  for (int64_t dim : *dims) {
+    int d = wrap_dim("squeeze", dim, x.dim());
+    WEFT_CHECK(!named[d], Runtime, "[squeeze] dimension ", d, " comes twice in ", to_string(*dims));
+    named[d] = 1;
+  }
+  for (int d = 0; d < x.dim(); ++d) {
+    if (named[d] && x.shape()[d] == 1) continue;
+    shape.push_back(x.shape()[d]);
+    strides.push_back(x.strides()[d]);
+  }
+  return with_dims(x, shape, strides);
 }
+
+Tensor matrix_transpose(const Tensor& x) {
+  WEFT_CHECK(x.dim() <= 2, Runtime, "[t] expected at most 2 dimensions, got ", x.dim());
+  return x.dim() < 2 ? with_dims(x, x.shape(), x.strides()) : transpose(x, 0, 1);
+}
+
+namespace {
 
 Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
   WEFT_CHECK(source.n == destination.n, Runtime, "[movedim] source and destination must have the same length, got ",
@@ -234,47 +237,6 @@ Tensor movedim(const Tensor& x, const Dims& source, const Dims& destination) {
     order[i] = next++;
   }
   return permute(x, order);
-}
-
-Tensor t_(const Tensor& x) {
-  WEFT_CHECK(x.dim() <= 2, Runtime, "[t] expected at most 2 dimensions, got ", x.dim());
-  return x.dim() < 2 ? x : transpose(x, 0, 1);
-}
-
-TensorList split(const Tensor& x, const Dims& sizes, int64_t dim) {
-  int d = wrap_dim("split", dim, x.dim());
-  TensorList parts;
-  int64_t at = 0, total = 0;
-  for (int64_t s : sizes) total += s;
-  WEFT_CHECK(total == x.shape()[d], Runtime, "[split] sizes ", to_string(sizes), " do not sum to the size ",
-             x.shape()[d], " of dimension ", d);
-  for (int64_t s : sizes) {
-    parts.push_back(narrow(x, d, at, s));
-    at += s;
-  }
-  return parts;
-}
-
-TensorList split_every(const Tensor& x, int64_t size, int64_t dim) {
-  int d = wrap_dim("split", dim, x.dim());
-  WEFT_CHECK(size > 0, Runtime, "[split] split_size must be positive, got ", size);
-  TensorList parts;
-  int64_t n = x.shape()[d];
-  for (int64_t at = 0; at < n || parts.empty(); at += size) parts.push_back(narrow(x, d, at, std::min(size, n - at)));
-  return parts;
-}
-
-TensorList unbind(const Tensor& x, int64_t dim) {
-  int d = wrap_dim("unbind", dim, x.dim());
-  TensorList parts;
-  for (int64_t i = 0; i < x.shape()[d]; ++i) parts.push_back(select(x, d, i));
-  return parts;
-}
-
-py::tuple as_tuple(const TensorList& parts) {
-  py::tuple t(parts.size());
-  for (size_t i = 0; i < parts.size(); ++i) t[i] = py::cast(parts[i]);
-  return t;
 }
 
 }  // namespace
@@ -301,9 +263,9 @@ void bind_view(py::module_& m) {
     def_both(m, name, &transpose, py::arg("axis0"), py::arg("axis1"), "Alias of transpose.");
   m.def("permute", &permute, py::arg("input"), py::arg("dims"), "Reorders the dimensions; a view.");
   def_method("permute", [](const Tensor& x, py::args dims) { return permute(x, sizes_from(dims)); });
-  def_both(m, "movedim", &movedim, py::arg("source"), py::arg("destination"),
-           "Moves dimensions to new places; a view.");
-  def_both(m, "t", &t_, "Transpose of a matrix; a view.");
+  for (const char* name : {"movedim", "moveaxis"})
+    def_both(m, name, &movedim, py::arg("source"), py::arg("destination"), "Moves dimensions to new places; a view.");
+  def_both(m, "t", &matrix_transpose, "Transpose of a matrix; a view.");
   def_method(
       "expand", [](const Tensor& x, py::args sizes) { return expand(x, sizes_from(sizes)); },
       "Repeats dimensions of size 1 without copying; -1 keeps a size.");
@@ -314,35 +276,6 @@ void bind_view(py::module_& m) {
   def_both(m, "squeeze", &squeeze_dims, py::arg("dim") = py::none(),
            "Drops dimensions of size 1 (all, or those given).");
   def_both(m, "unsqueeze", &unsqueeze, py::arg("dim"), "A new dimension of size 1.");
-  def_both(m, "narrow", &narrow, py::arg("dim"), py::arg("start"), py::arg("length"),
-           "A stretch of one dimension; a view.");
-  def_both(m, "select", &select, py::arg("dim"), py::arg("index"), "One index of one dimension; a view.");
-  def_both(
-      m, "unbind", [](const Tensor& x, int64_t dim) { return as_tuple(unbind(x, dim)); }, py::arg("dim") = 0,
-      "All indices of one dimension, as a tuple of views.");
-  m.def(
-      "split",
-      [](const Tensor& x, py::object size, int64_t dim) {
-        return as_tuple(PyLong_Check(size.ptr()) ? split_every(x, size.cast<int64_t>(), dim)
-                                                 : split(x, size.cast<Dims>(), dim));
-      },
-      py::arg("tensor"), py::arg("split_size_or_sections"), py::arg("dim") = 0,
-      "Pieces of split_size (the last may be smaller), or of the sizes given; views.");
-  def_method(
-      "split",
-      [](const Tensor& x, py::object size, int64_t dim) {
-        return as_tuple(PyLong_Check(size.ptr()) ? split_every(x, size.cast<int64_t>(), dim)
-                                                 : split(x, size.cast<Dims>(), dim));
-      },
-      py::arg("split_size"), py::arg("dim") = 0);
-  def_both(
-      m, "chunk",
-      [](const Tensor& x, int64_t chunks, int64_t dim) {
-        WEFT_CHECK(chunks > 0, Runtime, "[chunk] chunks must be positive, got ", chunks);
-        int64_t n = x.shape()[wrap_dim("chunk", dim, x.dim())];
-        return as_tuple(split_every(x, std::max<int64_t>(1, (n + chunks - 1) / chunks), dim));
-      },
-      py::arg("chunks"), py::arg("dim") = 0, "At most `chunks` pieces of equal size but the last; views.");
 }
 
 }  // namespace weft

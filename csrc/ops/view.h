@@ -1,6 +1,8 @@
 // Views: no data moves. Names, arguments and errors are PyTorch's.
 #pragma once
 
+#include <optional>
+
 #include "tensor/tensor.h"
 
 namespace weft {
@@ -13,10 +15,12 @@ Tensor permute(const Tensor& x, const Dims& axes);
 Tensor expand(const Tensor& x, const Dims& shape);  // -1 keeps a size
 Tensor squeeze(const Tensor& x, int64_t dim);
 Tensor squeeze_all(const Tensor& x);
+Tensor squeeze_dims(const Tensor& x, const std::optional<Dims>& dims);
+Tensor matrix_transpose(const Tensor& x);  // of up to two dimensions
 Tensor unsqueeze(const Tensor& x, int64_t dim);
 Tensor narrow(const Tensor& x, int64_t dim, int64_t start, int64_t length);
 Tensor slice(const Tensor& x, int64_t dim, int64_t start, int64_t stop, int64_t step);  // step > 0, bounds clamped
 Tensor select(const Tensor& x, int64_t dim, int64_t index);
-Tensor as_strided(const Tensor& x, const Dims& shape, const Dims& strides, int64_t offset);
+Tensor as_strided(const Tensor& x, const Dims& size, const Dims& stride, std::optional<int64_t> storage_offset);
 
 }  // namespace weft

@@ -2,8 +2,10 @@
 
 #include "ops/copy.h"
 #include "ops/index.h"
+#include "ops/pointwise.h"
 #include "ops/slice.h"
 #include "ops/view.h"
+#include "ops/view_scatter.h"
 #include "tensor/numpy.h"
 
 namespace weft {
@@ -21,7 +23,8 @@ struct Key {
 };
 
 bool is_array_like(PyObject* o) {
-  return PyList_Check(o) || PyObject_HasAttrString(o, "__array__") || PyObject_HasAttrString(o, "__array_interface__");
+  return (PySequence_Check(o) && !PyUnicode_Check(o)) || PyObject_HasAttrString(o, "__array__") ||
+         PyObject_HasAttrString(o, "__array_interface__");
 }
 
 // Integer or bool tensor from an index that is not basic.
@@ -30,7 +33,7 @@ Tensor index_tensor(PyObject* o, Device device) {
   if (is_tensor(o)) {
     t = tensor_of(o);
   } else {
-    WEFT_CHECK(is_array_like(o) || PyTuple_Check(o), Index,
+    WEFT_CHECK(is_array_like(o), Index,
                "[index] expected integers, slices, None, Ellipsis, or integer or bool tensors, got ",
                Py_TYPE(o)->tp_name);
     t = tensor_from_python(py::reinterpret_borrow<py::object>(o), std::nullopt, DType::Float32, false);
@@ -38,30 +41,46 @@ Tensor index_tensor(PyObject* o, Device device) {
   }
   WEFT_CHECK(!is_floating(t.dtype()), Index, "[index] an index tensor must be integer or bool, got ",
              name_of(t.dtype()));
+  if (t.dtype() == DType::UInt8) t = to(t, DType::Bool);  // as PyTorch, which deprecates it
   return to(t, device);
 }
 
 int dims_taken(PyObject* o) {
   if (o == Py_None || o == Py_Ellipsis || PyBool_Check(o)) return 0;
-  if (is_tensor(o) && tensor_of(o).dtype() == DType::Bool) return tensor_of(o).dim();
-  if (PySlice_Check(o) || PyLong_Check(o) || is_tensor(o)) return 1;
-  if (is_array_like(o)) {
+  if (PySlice_Check(o) || PyLong_Check(o)) return 1;
+  if (is_tensor(o) || is_array_like(o)) {
     Tensor t = index_tensor(o, Device{});
     return t.dtype() == DType::Bool ? t.dim() : 1;
   }
   return 1;
 }
 
-// NumPy's integers count as Python's.
+// NumPy's integers, and integer tensors and arrays without dimensions, count as Python's.
 py::object plain_integer(PyObject* o) {
-  bool integer = PyIndex_Check(o) && !PyLong_Check(o) && !is_tensor(o) && !PyObject_HasAttrString(o, "__setitem__");
+  bool integer = PyIndex_Check(o) && !PyLong_Check(o);
+  if (integer && is_tensor(o)) {
+    const Tensor& t = tensor_of(o);
+    integer = t.dim() == 0 && is_integral(t.dtype()) && t.dtype() != DType::UInt8;
+  } else if (integer && PyObject_HasAttrString(o, "ndim")) {
+    integer = py::handle(o).attr("ndim").cast<int>() == 0;
+  }
   return integer ? py::reinterpret_steal<py::object>(PyNumber_Index(o)) : py::reinterpret_borrow<py::object>(o);
+}
+
+// A list is a tuple of indices if it holds anything but numbers: x[[0, 2]] takes rows, x[[[0, 2], [1, 1]]] elements.
+bool stands_for_tuple(PyObject* key) {
+  if (!PyList_Check(key) || PyList_GET_SIZE(key) >= 32) return false;
+  for (Py_ssize_t i = 0; i < PyList_GET_SIZE(key); ++i) {
+    PyObject* o = PyList_GET_ITEM(key, i);
+    if (o == Py_None || o == Py_Ellipsis || is_tensor(o) || PySlice_Check(o) || PySequence_Check(o)) return true;
+  }
+  return false;
 }
 
 Key parse(const Tensor& x, PyObject* key) {
   std::vector<py::object> items;
-  if (PyTuple_Check(key)) {
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); ++i) items.push_back(plain_integer(PyTuple_GET_ITEM(key, i)));
+  if (PyTuple_Check(key) || stands_for_tuple(key)) {
+    for (py::handle item : py::reinterpret_borrow<py::sequence>(key)) items.push_back(plain_integer(item.ptr()));
   } else {
     items.push_back(plain_integer(key));
   }
@@ -159,7 +178,15 @@ Adjacent bring_together(const Tensor& v, const Key& k) {
   return a;
 }
 
-bool is_everything(PyObject* key) { return key == Py_Ellipsis; }
+// The basic part of a key as a view; x itself where there is none.
+Tensor basic_part(const Tensor& x, const BasicIndex& index) {
+  bool whole = index.new_axes_at_end == 0;
+  for (int d = 0; d < index.n && whole; ++d) {
+    const auto& a = index.axes[d];
+    whole = a.keep && a.new_axes_before == 0 && a.start == 0 && a.step == 1 && a.length == x.shape()[d];
+  }
+  return whole ? x : basic_index(x, index);
+}
 
 }  // namespace
 
@@ -170,11 +197,31 @@ Tensor get_item(const Tensor& x, PyObject* key) {
     return select(x, 0, i);
   }
   Key k = parse(x, key);
-  Tensor v = basic_index(x, k.basic);
-  if (k.advanced.empty()) return v;
-  Adjacent a = bring_together(v, k);
+  if (k.advanced.empty()) return basic_index(x, k.basic);
+  Adjacent a = bring_together(basic_part(x, k.basic), k);
   return index_dims(a.view, a.first, a.indices);
 }
+
+namespace {
+
+Tensor without_leading_ones(Tensor v, int dims) {  // as NumPy: they do no harm
+  while (v.dim() > dims && v.shape()[0] == 1) v = squeeze(v, 0);
+  return v;
+}
+
+void put_parsed(const Tensor& x, const Key& k, const Tensor& values, bool accumulate) {
+  Tensor part = basic_part(x, k.basic);
+  if (k.advanced.empty()) {
+    copy_(part, without_leading_ones(accumulate ? add(part, values) : values, part.dim()));
+    return;
+  }
+  Adjacent a = bring_together(part, k);
+  int dims = a.view.dim() - (int)a.indices.size(), most = 0;
+  for (const Tensor& t : a.indices) most = std::max(most, t.dim());
+  index_put(a.view, a.first, a.indices, without_leading_ones(values, dims + most), accumulate);
+}
+
+}  // namespace
 
 void set_item(const Tensor& x, PyObject* key, PyObject* value) {
   Tensor v;
@@ -185,20 +232,30 @@ void set_item(const Tensor& x, PyObject* key, PyObject* value) {
     v = to(tensor_from_python(py::reinterpret_borrow<py::object>(value), std::nullopt, DType::Float32, false),
            x.device());
   }
-  if (is_everything(key)) {
-    Tensor whole = x;
-    copy_(whole, v);
-    return;
+  put_parsed(x, parse(x, key), v, false);
+}
+
+Tensor put_item(const Tensor& x, const py::sequence& indices, const Tensor& values, bool accumulate, bool inplace) {
+  WEFT_CHECK(values.dtype() == x.dtype(), Runtime, "[index_put] expected values of the input's dtype ",
+             name_of(x.dtype()), ", got ", name_of(values.dtype()));
+  py::tuple key(indices.size());
+  for (size_t i = 0; i < indices.size(); ++i) {
+    py::object item = indices[i];
+    WEFT_CHECK(item.is_none() || is_tensor(item.ptr()), Type, "[index_put] expected tensors as indices, got ",
+               Py_TYPE(item.ptr())->tp_name);
+    key[i] = item.is_none() ? py::reinterpret_steal<py::object>(PySlice_New(nullptr, nullptr, nullptr)) : item;
   }
-  Key k = parse(x, key);
-  Tensor part = basic_index(x, k.basic);
-  if (k.advanced.empty()) {
-    while (v.dim() > part.dim() && v.shape()[0] == 1) v = squeeze(v, 0);  // as NumPy: leading ones do no harm
-    copy_(part, v);
-    return;
+  Key k = parse(x, key.ptr());
+  WEFT_CHECK(!k.advanced.empty() || inplace, Index, "[index_put] expected at least one index");
+  if (inplace) {
+    put_parsed(x, k, values, accumulate);
+    return x;
   }
-  Adjacent a = bring_together(part, k);
-  index_put(a.view, a.first, a.indices, v, false);
+  auto view = [k](const Tensor& t) { return bring_together(basic_part(t, k.basic), k).view; };
+  Adjacent a = bring_together(basic_part(x, k.basic), k);
+  Tensor part = clone(a.view);
+  index_put(part, a.first, a.indices, values, accumulate);
+  return part.shape() == x.shape() && a.view.get() == x.get() ? part : view_scatter("index_put", x, part, view);
 }
 
 }  // namespace weft

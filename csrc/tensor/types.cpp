@@ -74,6 +74,9 @@ void bind_dtypes(py::module_& m, py::object** objects) {
       .def_property_readonly(
           "itemsize", [](const DTypeObject& d) { return size_of(d.value); }, "Bytes per element.")
       .def_property_readonly("is_floating_point", [](const DTypeObject& d) { return is_floating(d.value); })
+      .def_property_readonly("is_complex", [](const DTypeObject&) { return false; })
+      .def_property_readonly("is_signed",
+                             [](const DTypeObject& d) { return d.value != DType::Bool && d.value != DType::UInt8; })
       .def_property_readonly("name", [](const DTypeObject& d) { return name_of(d.value); })
       .def("__repr__", [](const DTypeObject& d) { return std::string("weft.") + name_of(d.value); })
       .def("__hash__", [](const DTypeObject& d) { return (int)d.value + 1; })

@@ -1,6 +1,7 @@
 """Switches for the tape, each a context manager and a decorator. They act on the current thread."""
 
 from functools import wraps
+from threading import local
 
 from weft import _core
 
@@ -50,7 +51,30 @@ class enable_grad(no_grad):
 
 
 class inference_mode(no_grad):
-    """As no_grad; a promise that nothing made inside meets the tape later."""
+    """As no_grad; a promise that nothing made inside meets the tape later. inference_mode(False) takes it back."""
+
+    _state = local()
+
+    def __new__(cls, mode=True):
+        return super().__new__(cls, mode if callable(mode) else None)
+
+    def __init__(self, mode=True):
+        super().__init__()
+        self.mode = not mode
+
+    def __enter__(self):
+        super().__enter__()
+        self._before_inference = getattr(self._state, "on", False)
+        self._state.on = not self.mode
+
+    def __exit__(self, *exception):
+        self._state.on = self._before_inference
+        super().__exit__(*exception)
+
+
+def is_inference_mode_enabled():
+    """Whether inference_mode is on in this thread."""
+    return getattr(inference_mode._state, "on", False)
 
 
 class set_grad_enabled(_GradMode):

@@ -54,18 +54,6 @@ NOT_YET = {
         nn.functional.triplet_margin_with_distance_loss nn.functional.unfold nn.functional.upsample_bilinear
         nn.functional.upsample_nearest
     """,
-    "shape": """
-        argwhere as_strided atleast_1d atleast_2d atleast_3d broadcast_shapes broadcast_tensors column_stack
-        diag diag_embed diagflat diagonal diagonal_scatter dsplit dstack flip fliplr flipud gather hsplit
-        index_add index_copy index_fill index_put masked_scatter meshgrid narrow nonzero put repeat
-        repeat_interleave roll rot90 scatter scatter_reduce select_scatter slice slice_scatter split_with_sizes
-        squeeze sum_to_size t take take_along_dim tensor_split tile transpose tril tril_indices triu
-        triu_indices unbind unfold unsqueeze vsplit
-    """,
-    "creation": """
-        arange bernoulli cauchy constant_pad_nd empty_strided exponential fill geometric linspace log_normal
-        logspace multinomial new_empty_strided new_full normal randint_like scalar_tensor uniform zero_
-    """,
 }
 
 # Variants: (name, which) -> reason; which is a dtype, "inplace", "method", "gradient" or "errors".
@@ -95,6 +83,10 @@ SAMPLES: dict[str, tuple] = {
     "div": (
         lambda args, kwargs: kwargs.get("rounding_mode") == "trunc" and "float16" in str(args[0].dtype),
         "PyTorch rounds the quotient to half precision before it cuts the fraction off",
+    ),
+    "as_strided": (
+        lambda args, kwargs: args[0].untyped_storage().nbytes() != args[0].numel() * args[0].element_size(),
+        "it reads beyond the tensor's own elements, and the comparison gives the tensors memory of their own",
     ),
     "nn.functional.scaled_dot_product_attention": (
         lambda args, kwargs: kwargs.get("dropout_p", 0) > 0,

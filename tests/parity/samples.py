@@ -35,10 +35,11 @@ def catalogue():
     return found
 
 
-def resolve(name):
+def resolve(name, variant=""):
     """Weft's function of a name of the catalogue; None where there is none."""
-    if name in RENAMED:
-        return RENAMED[name]
+    for label in (f"{name}.{variant}", name):
+        if label in RENAMED:
+            return RENAMED[label]
     root = weft
     parts = name.split(".")
     if parts[:2] == ["nn", "functional"]:
@@ -53,9 +54,20 @@ def resolve(name):
     return function
 
 
+def _filling(method):
+    """The catalogue's function of what is only a method in place."""
+    return lambda x, *args, **kwargs: getattr(x.clone(), method)(*args, **kwargs)
+
+
 RENAMED = {
     "__getitem__": lambda x, index: x[index],
     "where": lambda x, condition, other: weft.where(condition, x, other),  # the catalogue's order
+    "normal.in_place": _filling("normal_"),
+    "normal.number_mean": lambda std, mean, *args, **kwargs: weft.normal(mean, std, *args, **kwargs),
+    "slice": lambda x, dim=0, start=None, end=None, step=1: x.movedim(dim, 0)[start:end:step].movedim(0, dim),
+    "repeat": lambda x, dims: x.repeat(dims),
+    **{name: _filling(name + "_") for name in ("cauchy", "exponential", "geometric", "log_normal", "uniform")},
+    "zero_": _filling("zero_"),
 }
 
 

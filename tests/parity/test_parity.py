@@ -162,8 +162,10 @@ def check(name, ours, theirs, args, kwargs, gradient, reset=None):
             [torch.tensor(r).to(w.dtype) for r, (_, w) in zip(weights, outputs, strict=True)],
             allow_unused=True,
         )
-    except NotImplementedError:  # some changes in place have no derivative there
-        return True
+    except RuntimeError as error:
+        if "derivative for" in str(error):  # "... is not implemented"
+            return True
+        raise
     try:
         ours_grads = weft.autograd.grad(
             [g for g, _ in outputs],
@@ -217,15 +219,15 @@ def excused(name, which):
     return (name, which) in excuses.VARIANTS
 
 
-def function_of(name):
-    function = samples.resolve(name)
+def function_of(name, info):
+    function = samples.resolve(name, info.variant_test_name)
     assert function is not None, f"there is no weft.{name}"
     return function
 
 
 @pytest.mark.parametrize("name, info", CASES)
 def test_forward(name, info):
-    ours = function_of(name)
+    ours = function_of(name, info)
     for dtype in dtypes_of(info, False):
         if excused(name, dtype):
             continue
@@ -237,14 +239,16 @@ def test_forward(name, info):
 def test_gradient(name, info):
     if excused(name, "gradient"):
         pytest.skip(excuses.VARIANTS[name, "gradient"])
-    ours = function_of(name)
+    ours = function_of(name, info)
+    left_out = excuses.SAMPLES.get(name, (lambda *_: False, ""))[0]
     for dtype in dtypes_of(info, True):
         if dtype not in GRADIENT_DTYPES:
             continue
         for sample in chosen(name, info, dtype, True, MOST):
             check(name, ours, info.op, *arguments(sample), gradient=True)
-            if dtype == "float64":
-                check(name, ours, info.op, *arguments(sample.noncontiguous()), gradient=True)
+            strided = sample.noncontiguous()
+            if dtype == "float64" and not left_out(*arguments(strided)):
+                check(name, ours, info.op, *arguments(strided), gradient=True)
 
 
 @pytest.mark.parametrize("name, info", [c for c in CASES if c.values[1].get_method() is not None])
@@ -252,7 +256,7 @@ def test_method(name, info):
     if excused(name, "method"):
         pytest.skip(excuses.VARIANTS[name, "method"])
     theirs = info.get_method()
-    method = theirs.__name__
+    method = theirs.__name__.replace("<lambda>", name)
     assert hasattr(weft.Tensor, method), f"there is no Tensor.{method}"
     for sample in chosen(name, info, "float32" if "float32" in dtypes_of(info, False) else "int64", False, 4):
         if isinstance(sample.input, torch.Tensor):
@@ -300,7 +304,7 @@ def with_grad(args):
 def test_errors(name, info):
     if excused(name, "errors"):
         pytest.skip(excuses.VARIANTS[name, "errors"])
-    ours = function_of(name)
+    ours = function_of(name, info)
     left_out = excuses.SAMPLES.get(name, (lambda *_: False, ""))[0]
     for error in info.error_inputs("cpu"):
         args, kwargs = arguments(error.sample_input)

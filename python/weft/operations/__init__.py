@@ -4,7 +4,18 @@ What a model spends its time in is an operation of the core, in csrc/ops; here i
 launches. A function is one definition with a decorator of _register.py.
 """
 
-from weft.operations import activation, pointwise, reduction, sets, shape, statistics
+from weft.operations import (
+    activation,
+    creation,
+    dtypes,
+    indexing,
+    pointwise,
+    random,
+    reduction,
+    sets,
+    shape,
+    statistics,
+)
 from weft.operations._register import FUNCTIONS
 
 __all__ = ["FUNCTIONS"]
