@@ -12,6 +12,7 @@ namespace weft {
   BIND(copy)                \
   BIND(creation)            \
   BIND(cross_entropy)       \
+  BIND(distance)            \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
@@ -39,6 +40,7 @@ WEFT_BINDINGS(BIND)
 void bind_runtime(py::module_& m);  // csrc/tensor/runtime.cpp: errors, threads, memory, instruction sets
 void bind_tensor(py::module_& m);   // csrc/tensor/python.cpp: the Tensor type, dtypes, devices
 void bind_devices(py::module_& m);  // csrc/tensor/devices.cpp: CUDA arrays, the tables that weft._cuda fills
+void bind_dlpack(py::module_& m);   // csrc/tensor/dlpack.cpp
 
 }  // namespace weft
 
@@ -47,6 +49,7 @@ PYBIND11_MODULE(_core, m) {
   bind_runtime(m);
   bind_tensor(m);
   bind_devices(m);
+  bind_dlpack(m);
 #define BIND(name) bind_##name(m);
   WEFT_BINDINGS(BIND)
 #undef BIND

@@ -25,6 +25,7 @@ _SUBMODULES = (
     "data",
     "datasets",
     "io",
+    "linalg",
     "nn",
     "optim",
     "plan",

@@ -53,7 +53,10 @@ def resolve(name):
     return function
 
 
-RENAMED = {"__getitem__": lambda x, index: x[index]}
+RENAMED = {
+    "__getitem__": lambda x, index: x[index],
+    "einsum": lambda operands, equation: weft.einsum(equation, operands),
+}
 
 
 def translate(x):
