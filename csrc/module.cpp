@@ -14,6 +14,7 @@ namespace weft {
   BIND(copy)                \
   BIND(creation)            \
   BIND(cross_entropy)       \
+  BIND(distance)            \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
@@ -49,6 +50,7 @@ void bind_runtime(py::module_& m);  // csrc/tensor/runtime.cpp: errors, threads,
 void bind_tensor(py::module_& m);   // csrc/tensor/python.cpp: the Tensor type, dtypes, devices
 void bind_trace(py::module_& m);    // csrc/tensor/trace.cpp: which kernels a call launches
 void bind_devices(py::module_& m);  // csrc/tensor/devices.cpp: CUDA arrays, the tables that weft._cuda fills
+void bind_dlpack(py::module_& m);   // csrc/tensor/dlpack.cpp
 
 }  // namespace weft
 
@@ -58,6 +60,7 @@ PYBIND11_MODULE(_core, m) {
   bind_tensor(m);
   bind_devices(m);
   bind_trace(m);
+  bind_dlpack(m);
 #define BIND(name) bind_##name(m);
   WEFT_BINDINGS(BIND)
 #undef BIND

@@ -7,6 +7,7 @@
 #include "kernels/conv.h"
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/distance.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
 #include "kernels/gather.h"
@@ -31,6 +32,7 @@
   STEM(ConvKernels, conv)                  \
   STEM(CopyKernels, copy)                  \
   STEM(CrossEntropyKernels, cross_entropy) \
+  STEM(DistanceKernels, distance)          \
   STEM(DropoutKernels, dropout)            \
   STEM(EmbeddingKernels, embedding)        \
   STEM(GatherKernels, gather)              \

@@ -132,4 +132,73 @@ py::object numpy_from(const Tensor& x, bool force) {
   return a;
 }
 
+namespace {
+
+const char* format_of(DType d) {
+  switch (d) {
+    case DType::Bool: return "?";
+    case DType::UInt8: return "B";
+    case DType::Int8: return "b";
+    case DType::Int16: return "h";
+    case DType::Int32: return "i";
+    case DType::Int64: return sizeof(long) == 8 ? "l" : "q";
+    case DType::Float16: return "e";
+    case DType::Float32: return "f";
+    case DType::Float64: return "d";
+    default: return nullptr;
+  }
+}
+
+struct BufferRoom {
+  Tensor tensor;
+  Py_ssize_t shape[kMaxDims], strides[kMaxDims];
+};
+
+// Why x cannot be given as `flags` ask; null if it can.
+const char* buffer_refusal(const Tensor& x, int flags) {
+  auto asks = [flags](int what) { return (flags & what) == what; };
+  if (!x.device().is_cpu()) return "the tensor is not on the CPU; use cpu() first";
+  if (x.requires_grad()) return "the tensor requires grad; use detach() first";
+  if (!format_of(x.dtype())) return "Python has no bfloat16; convert with .float() first";
+  if (asks(PyBUF_WRITABLE) && !x.get()->storage->writable) return "the memory is read-only";
+  if ((asks(PyBUF_C_CONTIGUOUS) || !asks(PyBUF_STRIDES)) && !x.is_contiguous())
+    return "the tensor is not contiguous; use contiguous() first";
+  if (asks(PyBUF_F_CONTIGUOUS)) {
+    Dims shape, strides;
+    for (int d = x.dim() - 1; d >= 0; --d) shape.push_back(x.shape()[d]), strides.push_back(x.strides()[d]);
+    if (!is_contiguous(shape, strides)) return "the tensor is not contiguous by columns";
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+int fill_buffer(const Tensor& x, PyObject* self, Py_buffer* view, int flags) {
+  view->obj = nullptr;
+  if (const char* why = buffer_refusal(x, flags)) {
+    PyErr_Format(PyExc_BufferError, "[buffer] %s", why);
+    return -1;
+  }
+  if (anybody_records()) note_host_read("the buffer protocol");
+  auto* room = new BufferRoom{x.detach(), {}, {}};
+  for (int d = 0; d < x.dim(); ++d) {
+    room->shape[d] = x.shape()[d];
+    room->strides[d] = x.strides()[d] * x.itemsize();
+  }
+  view->buf = room->tensor.data();
+  view->obj = Py_NewRef(self);
+  view->len = x.numel() * x.itemsize();
+  view->itemsize = x.itemsize();
+  view->readonly = !x.get()->storage->writable;
+  view->ndim = x.dim();
+  view->format = flags & PyBUF_FORMAT ? const_cast<char*>(format_of(x.dtype())) : nullptr;
+  view->shape = flags & PyBUF_ND ? room->shape : nullptr;
+  view->strides = (flags & PyBUF_STRIDES) == PyBUF_STRIDES ? room->strides : nullptr;
+  view->suboffsets = nullptr;
+  view->internal = room;
+  return 0;
+}
+
+void release_buffer(Py_buffer* view) { delete static_cast<BufferRoom*>(view->internal); }
+
 }  // namespace weft

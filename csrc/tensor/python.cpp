@@ -142,8 +142,9 @@ PyObject* number_unary(PyObject* a) {
 
 PyObject* number_matmul(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
-    if (!is_tensor(a) || !is_tensor(b)) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(matmul(tensor_of(a), tensor_of(b)));
+    Operand x, y;
+    if (!load_operand(a, &x) || !load_operand(b, &y) || x.is_number() || y.is_number()) Py_RETURN_NOTIMPLEMENTED;
+    return wrap(matmul(x.tensor, y.tensor));
   });
 }
 
@@ -214,6 +215,10 @@ PyObject* iterate(PyObject* self) {
     for (int64_t i = 0; i < t.shape()[0]; ++i) rows.append(py::cast(select(t, 0, i)));
     return PyObject_GetIter(rows.ptr());
   });
+}
+
+int get_buffer(PyObject* self, Py_buffer* view, int flags) {
+  return guarded([&] { return fill_buffer(tensor_of(self), self, view, flags); });
 }
 
 PyObject* format(PyObject* self) {
@@ -374,6 +379,8 @@ void make_type(py::module_& m) {
       {Py_nb_float, slot(to_float)},
       {Py_nb_int, slot(to_int)},
       {Py_nb_index, slot(to_index)},
+      {Py_bf_getbuffer, slot(get_buffer)},
+      {Py_bf_releasebuffer, slot(+[](PyObject*, Py_buffer* view) { release_buffer(view); })},
       {0, nullptr}};
   PyType_Spec spec = {"weft.Tensor", sizeof(PyTensor), 0, Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE, slots};
   PyObject* made = PyType_FromSpec(&spec);
@@ -421,11 +428,23 @@ void bind_basics(py::module_& m) {
       "Nested lists of Python numbers.");
   def_method(
       "__array__",
-      [](const Tensor& t, py::object dtype, py::object) {
+      [](const Tensor& t, py::object dtype, std::optional<bool> copy) {
         py::object a = numpy_from(t, false);
-        return dtype.is_none() ? a : a.attr("astype")(dtype, py::arg("copy") = false);
+        if (copy == true) return a.attr("astype")(dtype.is_none() ? a.attr("dtype") : dtype);
+        py::object b = dtype.is_none() ? a : a.attr("astype")(dtype, py::arg("copy") = false);
+        WEFT_CHECK(copy != false || b.is(a), Value, "[__array__] dtype ", std::string(py::str(dtype)),
+                   " needs a copy of a tensor of ", name_of(t.dtype()));
+        return b;
       },
       py::arg("dtype") = py::none(), py::arg("copy") = py::none());
+  def_method(
+      "__array_wrap__",
+      [](const Tensor&, py::object array, py::object, bool) -> py::object {
+        if (!dtype_from_numpy(array.attr("dtype"))) return array;
+        return py::cast(tensor_from_python(array, std::nullopt, DType::Float32, false));
+      },
+      py::arg("array"), py::arg("context") = py::none(), py::arg("return_scalar") = false,
+      "What a NumPy function makes of its result when an argument was a tensor.");
   tensor_class().attr("__array_priority__") = 1000;  // NumPy leaves `array + tensor` to us
   def_both(m, "detach", &Tensor::detach, "The same memory, off the tape.");
   def_method(
@@ -435,6 +454,34 @@ void bind_basics(py::module_& m) {
         return self;
       },
       py::arg("requires_grad") = true, "Sets requires_grad in place.");
+  m.def("_storage_id", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.get()->storage.get()); });
+  m.def(
+      "_storage",
+      [](const Tensor& t) {
+        Tensor bytes = t.detach();
+        TensorImpl* impl = bytes.get();
+        impl->dtype = DType::UInt8;
+        impl->offset = 0;
+        impl->shape = {(int64_t)impl->storage->bytes};
+        impl->strides = {1};
+        return bytes;
+      },
+      "All bytes of the memory that a tensor looks into, as a vector.");
+  m.def(
+      "_over_storage",
+      [](const Tensor& bytes, DType dtype, const Dims& shape, const Dims& strides, int64_t offset) {
+        int64_t end = offset + 1;
+        for (int d = 0; d < shape.n; ++d) end += (shape[d] - 1) * strides[d];
+        WEFT_CHECK(numel_of(shape) == 0 || (offset >= 0 && end * size_of(dtype) <= bytes.numel()), Value,
+                   "a tensor of shape ", to_string(shape), " reaches beyond its memory");
+        Tensor t = bytes.detach();
+        t.get()->dtype = dtype;
+        t.get()->shape = shape;
+        t.get()->strides = strides;
+        t.get()->offset = offset;
+        return t;
+      },
+      "A tensor in such a vector.");
   m.def(
       "_make_subclass",
       [](py::handle cls, const Tensor& t, bool requires_grad) {

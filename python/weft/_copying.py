@@ -1,7 +1,23 @@
 """Copying and pickling of tensors (for `copy`, multiprocessing and the like; files are weft.io's business)."""
 
+import copy
+
 from weft import _core
 from weft._core import Tensor
+
+
+def _like(self, t, requires_grad):
+    """t as a tensor of self's class."""
+    if type(self) is Tensor:
+        return t.requires_grad_(requires_grad)
+    return _core._make_subclass(type(self), t, requires_grad)
+
+
+def _copy(self):
+    """A leaf over the same memory."""
+    made = _like(self, self.detach(), self.requires_grad)
+    _set_attributes(made, getattr(self, "__dict__", None))
+    return made
 
 
 def _deepcopy(self, memo):
@@ -10,13 +26,26 @@ def _deepcopy(self, memo):
             "[deepcopy] only tensors made by the user can be copied deeply, not results of recorded operations; "
             "use detach().clone()"
         )
-    copy = self.detach().clone().requires_grad_(self.requires_grad)
-    if type(self) is not Tensor:
-        copy = _core._make_subclass(type(self), copy, self.requires_grad)
-    memo[id(self)] = copy
+    made = _like(self, _elements(self, memo), self.requires_grad)
+    memo[id(self)] = made
     if self.grad is not None:
-        copy.grad = self.grad.detach().clone()
-    return copy
+        made.grad = _elements(self.grad, memo)
+    _set_attributes(made, copy.deepcopy(getattr(self, "__dict__", None), memo))
+    return made
+
+
+def _elements(t, memo):
+    """t's elements in memory that all copies of tensors over t's memory share."""
+    key = "weft storage", _core._storage_id(t)
+    if key not in memo:
+        storage = _core._storage(t)
+        memo[key] = storage.clone(), storage  # the original too: its address must stay taken
+    return _core._over_storage(memo[key][0], t.dtype, t.shape, t.stride(), t.storage_offset())
+
+
+def _set_attributes(t, attributes):
+    if attributes:
+        t.__dict__.update(attributes)
 
 
 def _rebuild(cls, array, dtype, device, requires_grad):
@@ -26,13 +55,14 @@ def _rebuild(cls, array, dtype, device, requires_grad):
 
 
 def _reduce(self, protocol):
-    if not self.is_leaf:
-        raise RuntimeError("[pickle] only tensors made by the user can be pickled; use detach()")
     t = self.detach().cpu().contiguous()
     array = (t.view(_core.int16) if t.dtype == _core.bfloat16 else t).numpy()
-    return _rebuild, (type(self), array, self.dtype, str(self.device), self.requires_grad)
+    made_by = _rebuild, (type(self), array, self.dtype, str(self.device), self.requires_grad)
+    attributes = getattr(self, "__dict__", None)
+    return (*made_by, attributes) if attributes else made_by
 
 
 def register():
+    Tensor.__copy__ = _copy
     Tensor.__deepcopy__ = _deepcopy
     Tensor.__reduce_ex__ = _reduce

@@ -1,4 +1,4 @@
-"""Norms of vectors and matrices, as in torch.linalg. Spectral and nuclear norms, which need singular values, are not
+"""Norms of vectors and matrices and cross products, as in torch.linalg. Spectral and nuclear norms, which need singular values, are not
 here."""
 
 from __future__ import annotations
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 from weft import _core
 from weft._core import Tensor, dtype
+from weft.operations.product import cross_along
 
-__all__ = ["matrix_norm", "norm", "vector_norm"]
+__all__ = ["cross", "matrix_norm", "norm", "vector_norm"]
 
 
 def vector_norm(
@@ -105,3 +106,8 @@ def norm(
     if isinstance(dim, int):
         return vector_norm(A, ord, dim, keepdim, dtype=dtype)
     return matrix_norm(A, ord, dim, keepdim, dtype=dtype)
+
+
+def cross(input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
+    """Cross products along `dim`, of size 3; the other dimensions broadcast."""
+    return cross_along("linalg.cross", input, other, dim)

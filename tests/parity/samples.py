@@ -68,6 +68,7 @@ RENAMED = {
     "repeat": lambda x, dims: x.repeat(dims),
     **{name: _filling(name + "_") for name in ("cauchy", "exponential", "geometric", "log_normal", "uniform")},
     "zero_": _filling("zero_"),
+    "einsum": lambda operands, equation: weft.einsum(equation, operands),
 }
 
 

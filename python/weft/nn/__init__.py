@@ -30,9 +30,10 @@ from weft.nn.activation import (
 from weft.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
 from weft.nn.container import ModuleDict, ModuleList, ParameterList, Sequential
 from weft.nn.conv import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from weft.nn.distance import CosineSimilarity, PairwiseDistance
 from weft.nn.dropout import Dropout
 from weft.nn.embedding import Embedding
-from weft.nn.linear import Identity, Linear
+from weft.nn.linear import Bilinear, Identity, Linear
 from weft.nn.loss import (
     BCELoss,
     BCEWithLogitsLoss,
@@ -76,10 +77,12 @@ __all__ = [
     "BCEWithLogitsLoss",
     "BatchNorm1d",
     "BatchNorm2d",
+    "Bilinear",
     "Conv1d",
     "Conv2d",
     "ConvTranspose1d",
     "ConvTranspose2d",
+    "CosineSimilarity",
     "CrossEntropyLoss",
     "Dropout",
     "Embedding",
@@ -107,6 +110,7 @@ __all__ = [
     "MultiheadAttention",
     "NLLLoss",
     "PReLU",
+    "PairwiseDistance",
     "Parameter",
     "ParameterList",
     "RReLU",

@@ -6,10 +6,13 @@ launches. A function is one definition with a decorator of _register.py.
 
 from weft.operations import (
     activation,
+    combine,
     creation,
     dtypes,
+    einsum,
     indexing,
     pointwise,
+    product,
     random,
     reduction,
     sets,

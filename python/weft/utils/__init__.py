@@ -1,1 +1,5 @@
-"""Names under which PyTorch code looks for the data tools: `weft.utils.data`."""
+"""Names under which PyTorch code looks for tools: `weft.utils.data`, `weft.utils.dlpack`."""
+
+from weft.utils import dlpack
+
+__all__ = ["dlpack"]

@@ -65,8 +65,11 @@ from weft.nn.functional.activation import (
     tanhshrink,
 )
 from weft.nn.functional.distance import (
+    bilinear,
     cosine_similarity,
     normalize,
+    pairwise_distance,
+    pdist,
 )
 from weft.nn.functional.padding import (
     pad,

@@ -1,27 +1,58 @@
-"""Norms and distances between vectors."""
+"""Norms and distances between vectors, and the bilinear form."""
 
 from __future__ import annotations
 
-import math
-
+from weft import _core
 from weft._core import Tensor
+from weft.operations._norm import p_norm
 
 
-def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """x / max(|x|_p, eps) along `dim`."""
-    return input / _norm(input, p, dim).clamp(min=eps)
-
-
-def _norm(x: Tensor, p: float, dim: int) -> Tensor:
-    if p == 2:
-        return (x * x).sum(dim, keepdim=True).sqrt()
-    if p == 1:
-        return x.abs().sum(dim, keepdim=True)
-    if math.isinf(p):
-        return x.abs().amax(dim, keepdim=True)
-    return (x.abs() ** p).sum(dim, keepdim=True) ** (1 / p)
+    result = input / p_norm(input, p, dim, keepdim=True).clamp(min=eps)
+    return result if out is None else out.copy_(result)
 
 
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
-    """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`."""
-    return (x1 / _norm(x1, 2, dim).clamp(min=eps) * (x2 / _norm(x2, 2, dim).clamp(min=eps))).sum(dim)
+    """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`; x1 and x2 broadcast."""
+    dtype = _core.promote_types(x1.dtype, x2.dtype)
+    if not dtype.is_floating_point:
+        raise TypeError(f"[cosine_similarity] expected floating tensors, got {x1.dtype} and {x2.dtype}")
+    n = max(x1.dim(), x2.dim())
+    x1, x2 = (x.to(dtype).reshape([1] * (n - x.dim()) + list(x.shape)) for x in (x1, x2))
+    if n and x1.shape[dim] != x2.shape[dim]:  # a size of 1 stretches, and with it the length
+        size = max(x1.shape[dim], x2.shape[dim])
+        x1, x2 = (x.expand([size if i == dim % n else k for i, k in enumerate(x.shape)]) for x in (x1, x2))
+    return (normalize(x1, 2, dim, eps) * normalize(x2, 2, dim, eps)).sum(dim)
+
+
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """|x1 - x2 + eps|_p along the last dimension; x1 and x2 broadcast."""
+    return p_norm(x1 - x2 + eps, p, -1, keepdim)
+
+
+def pdist(input: Tensor, p: float = 2.0) -> Tensor:
+    """The distances in the p-norm between the rows of a matrix: 0 and 1, 0 and 2, …, 1 and 2, …: (n (n - 1) / 2,)."""
+    if input.dim() != 2:
+        raise RuntimeError(f"[pdist] expected a matrix, got shape {tuple(input.shape)}")
+    if p < 0:
+        raise RuntimeError(f"[pdist] expected p >= 0, got {p}")
+    row = _core.arange(input.shape[0], device=input.device)
+    return _core.cdist(input, input, p, "donot_use_mm_for_euclid_dist")[row.unsqueeze(1) < row]
+
+
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """y[k] = x1 W[k] x2 + b[k]. x1: (*, in1), x2: (*, in2), weight: (out, in1, in2), bias: (out,); y: (*, out)."""
+    if weight.dim() != 3 or input1.shape[:-1] != input2.shape[:-1]:
+        raise RuntimeError(
+            "[bilinear] expected inputs that differ in the last dimension alone and a weight of 3 dimensions, got "
+            f"shapes {tuple(input1.shape)}, {tuple(input2.shape)} and {tuple(weight.shape)}"
+        )
+    out, in1, in2 = weight.shape
+    if input1.shape[-1] != in1 or input2.shape[-1] != in2:
+        raise RuntimeError(
+            f"[bilinear] expected inputs of {in1} and {in2} features, got {input1.shape[-1]} and {input2.shape[-1]}"
+        )
+    x1, x2 = input1.reshape(-1, in1, 1), input2.reshape(-1, 1, in2)
+    y = _core.linear((x1 * x2).flatten(1), weight.reshape(out, in1 * in2), bias)
+    return y.reshape(*input1.shape[:-1], out)

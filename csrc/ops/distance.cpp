@@ -1,0 +1,115 @@
+#include "kernels/distance.h"
+
+#include <cmath>
+
+#include "ops/copy.h"
+#include "ops/matmul.h"
+#include "ops/pointwise.h"
+#include "ops/reduce.h"
+#include "ops/view.h"
+#include "tensor/autograd.h"
+#include "tensor/launch.h"
+#include "tensor/python.h"
+
+namespace weft {
+namespace {
+
+enum class Mode { Products, Direct };
+
+Tensor zero_like(const Tensor& x) { return Tensor::zeros({}, x.dtype(), x.device()); }
+
+// (|a|^2 + |b|^2 - 2 a b)^(1/2): one product, at the price of digits where the distance is small beside the lengths.
+Tensor by_products(const Tensor& a, const Tensor& b) {
+  Tensor y = product("cdist", a, false, b, true);
+  Tensor squares = add(sum(mul(a, a), {-1}, true), transpose(sum(mul(b, b), {-1}, true), -2, -1));
+  return sqrt(maximum(add(squares, y, -2), zero_like(y)));  // rounding may have gone below 0
+}
+
+Tensor directly(const Tensor& a, const Tensor& b, double p) {
+  const int64_t rows = a.size(-2), cols = b.size(-2), n = a.size(-1);
+  Dims shape = a.shape();
+  shape[shape.n - 1] = cols;
+  Tensor y = Tensor::empty(shape, a.dtype(), a.device());
+  if (y.numel() > 0)
+    launch("cdist", y.device(), kernels<DistanceKernels>(y.device()).forward,
+           Distance{y.data(), a.data(), b.data(), y.numel() / (rows * cols), rows, cols, n, p, y.dtype()},
+           (double)y.numel() * (double)(n + 1));
+  return y;
+}
+
+// For p = 2, and of operations: dx1[i] = sum over j of (x1[i] - x2[j]) dy[i, j] / y[i, j].
+Tensor euclidean_grad(const Tensor& dy, const Tensor& y, const Tensor& a, const Tensor& b) {
+  Tensor same = eq(y, zero_like(y));
+  Tensor ratio = masked_fill(div(dy, masked_fill(y, same, {{}, 1})), same, {{}, 0});
+  return sub(mul(a, sum(ratio, {-1}, true)), times(ratio, false, b, false));
+}
+
+Tensor grad_directly(const Tensor& dy, const Tensor& y, const Tensor& a, const Tensor& b, bool exchanged, double p) {
+  const int64_t rows = a.size(-2), cols = b.size(-2), n = a.size(-1);
+  Tensor g = contiguous(dy.detach()), d = Tensor::empty_like(a);
+  if (a.numel() > 0)
+    launch("cdist backward", a.device(), kernels<DistanceKernels>(a.device()).backward,
+           DistanceGrad{d.data(), g.data(), y.data(), a.data(), b.data(), a.numel() / (rows * n), rows, cols, n,
+                        exchanged ? 1 : cols, exchanged ? rows : 1, p, a.dtype()},
+           (double)a.numel() * (double)(cols + 1));
+  if (grad_enabled()) no_second_derivative("cdist with p other than 2", {dy, a, b}, {d});
+  return d;
+}
+
+Tensor distances(const Tensor& x1, const Tensor& x2, double p, Mode mode) {
+  Tensor a = contiguous(x1.detach()), b = contiguous(x2.detach());
+  Tensor y = mode == Mode::Products ? by_products(a, b) : directly(a, b, p);
+  if (needs_grad(x1, x2))
+    record("cdist", {x1, x2}, {y}, [p, mode, y = Saved::output(y), x1 = Saved(x1), x2 = Saved(x2)](Backward& back) {
+      Tensor a = x1.get(back), b = x2.get(back), distance = y.get(back), dy = back.dy();
+      if (mode == Mode::Products || (p == 2 && grad_enabled()))
+        return back.grads(
+            back.needs(0) ? euclidean_grad(dy, distance, a, b) : Tensor(),
+            back.needs(1) ? euclidean_grad(transpose(dy, -2, -1), transpose(distance, -2, -1), b, a) : Tensor());
+      a = contiguous(a), b = contiguous(b);
+      return back.grads(back.needs(0) ? grad_directly(dy, distance, a, b, false, p) : Tensor(),
+                        back.needs(1) ? grad_directly(dy, distance, b, a, true, p) : Tensor());
+    });
+  return y;
+}
+
+Mode mode_of(const std::string& compute_mode, double p, int64_t rows, int64_t cols) {
+  if (compute_mode == "use_mm_for_euclid_dist") return p == 2 ? Mode::Products : Mode::Direct;
+  if (compute_mode == "donot_use_mm_for_euclid_dist") return Mode::Direct;
+  WEFT_CHECK(compute_mode == "use_mm_for_euclid_dist_if_necessary", Value, "[cdist] '", compute_mode,
+             "' is not a compute_mode: use_mm_for_euclid_dist, use_mm_for_euclid_dist_if_necessary or "
+             "donot_use_mm_for_euclid_dist");
+  return p == 2 && (rows > 25 || cols > 25) ? Mode::Products : Mode::Direct;
+}
+
+Tensor cdist(const Tensor& x1, const Tensor& x2, double p, const std::string& compute_mode) {
+  check_operands("cdist", x1, x2);
+  WEFT_CHECK(x1.dtype() == DType::Float32 || x1.dtype() == DType::Float64, Runtime,
+             "[cdist] expected float32 or float64, got ", name_of(x1.dtype()));
+  WEFT_CHECK(x1.dim() >= 2 && x2.dim() >= 2, Runtime, "[cdist] expected at least 2 dimensions, got shapes ",
+             to_string(x1.shape()), " and ", to_string(x2.shape()));
+  WEFT_CHECK(x1.size(-1) == x2.size(-1), Runtime, "[cdist] expected rows of one length, got shapes ",
+             to_string(x1.shape()), " and ", to_string(x2.shape()));
+  WEFT_CHECK(p >= 0, Runtime, "[cdist] expected p >= 0, got ", p);
+  Dims s1 = x1.shape(), s2 = x2.shape();
+  s1.n -= 2, s2.n -= 2;
+  Dims batch = broadcast_shapes("cdist", s1, s2);
+  auto spread = [&](const Tensor& x) {
+    Dims shape = batch;
+    shape.push_back(x.size(-2));
+    shape.push_back(x.size(-1));
+    return shape == x.shape() ? x : expand(x, shape);
+  };
+  return distances(spread(x1), spread(x2), p, mode_of(compute_mode, p, x1.size(-2), x2.size(-2)));
+}
+
+}  // namespace
+
+void bind_distance(py::module_& m) {
+  m.def("cdist", cdist, py::arg("x1"), py::arg("x2"), py::arg("p") = 2.0,
+        py::arg("compute_mode") = "use_mm_for_euclid_dist_if_necessary",
+        "Distances in the p-norm between all rows of x1 [..., m, k] and of x2 [..., n, k]: [..., m, n].\n"
+        "p = 2 is a matrix product where m or n is above 25, unless compute_mode says otherwise.");
+}
+
+}  // namespace weft
