@@ -12,9 +12,12 @@ namespace weft {
   BIND(copy)                \
   BIND(creation)            \
   BIND(cross_entropy)       \
+  BIND(ctc_loss)            \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
+  BIND(grid_sample)         \
+  BIND(interpolate)         \
   BIND(layer_norm)          \
   BIND(linear)              \
   BIND(losses)              \

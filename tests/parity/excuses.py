@@ -50,24 +50,15 @@ NOT_YET = {
         nn.functional.pairwise_distance nn.functional.pdist renorm tensordot vdot
     """,
     "neural": """
-        nn.functional.adaptive_avg_pool3d nn.functional.adaptive_max_pool3d nn.functional.alpha_dropout
-        nn.functional.avg_pool1d nn.functional.avg_pool2d nn.functional.avg_pool3d nn.functional.batch_norm
-        nn.functional.channel_shuffle nn.functional.conv1d nn.functional.conv2d nn.functional.conv3d
-        nn.functional.conv_transpose1d nn.functional.conv_transpose2d nn.functional.conv_transpose3d
-        nn.functional.cosine_embedding_loss nn.functional.ctc_loss nn.functional.dropout nn.functional.dropout2d
-        nn.functional.dropout3d nn.functional.embedding nn.functional.embedding_bag
-        nn.functional.feature_alpha_dropout nn.functional.fractional_max_pool2d
-        nn.functional.fractional_max_pool3d nn.functional.gaussian_nll_loss nn.functional.grid_sample
-        nn.functional.group_norm nn.functional.hinge_embedding_loss nn.functional.instance_norm
-        nn.functional.interpolate nn.functional.layer_norm nn.functional.local_response_norm
-        nn.functional.margin_ranking_loss nn.functional.max_pool3d nn.functional.max_unpool1d
-        nn.functional.max_unpool2d nn.functional.max_unpool3d nn.functional.multi_head_attention_forward
-        nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
-        nn.functional.multilabel_soft_margin_loss nn.functional.pad nn.functional.pixel_shuffle
-        nn.functional.pixel_unshuffle nn.functional.poisson_nll_loss nn.functional.rms_norm
-        nn.functional.soft_margin_loss nn.functional.triplet_margin_loss
-        nn.functional.triplet_margin_with_distance_loss nn.functional.unfold nn.functional.upsample_bilinear
-        nn.functional.upsample_nearest
+        nn.functional.adaptive_avg_pool3d nn.functional.adaptive_max_pool3d nn.functional.avg_pool1d
+        nn.functional.avg_pool2d nn.functional.avg_pool3d nn.functional.batch_norm nn.functional.conv1d
+        nn.functional.conv2d nn.functional.conv3d nn.functional.conv_transpose1d
+        nn.functional.conv_transpose2d nn.functional.conv_transpose3d nn.functional.embedding
+        nn.functional.embedding_bag nn.functional.fractional_max_pool2d
+        nn.functional.fractional_max_pool3d nn.functional.group_norm nn.functional.instance_norm
+        nn.functional.layer_norm nn.functional.local_response_norm nn.functional.max_pool3d
+        nn.functional.max_unpool1d nn.functional.max_unpool2d nn.functional.max_unpool3d
+        nn.functional.multi_head_attention_forward nn.functional.rms_norm nn.functional.unfold
     """,
     "shape": """
         argwhere as_strided atleast_1d atleast_2d atleast_3d broadcast_shapes broadcast_tensors column_stack
@@ -84,7 +75,11 @@ NOT_YET = {
 }
 
 # Variants: (name, which) -> reason; which is a dtype, "inplace", "method", "gradient" or "errors".
-VARIANTS: dict[tuple[str, str], str] = {}
+VARIANTS: dict[tuple[str, str], str] = {
+    ("nn.functional.grid_sample", "bfloat16"): "PyTorch computes positions in bfloat16, Weft in float32",
+    ("nn.functional.grid_sample", "float16"): "PyTorch computes positions in float16, Weft in float32",
+    ("nn.functional.hinge_embedding_loss", "bfloat16"): "PyTorch rounds the margin to bfloat16 first",
+}
 
 # Single samples: name -> (a function of the sample that is true for those to leave out, reason).
 SAMPLES: dict[str, tuple] = {
