@@ -61,7 +61,7 @@ Taps in_fixed_point(const Taps& t) {
   return r;
 }
 
-double cubic(double x, double a) {  // Keys 1981
+double cubic_weight(double x, double a) {  // Keys 1981
   x = std::fabs(x);
   if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
@@ -74,22 +74,20 @@ struct Filter {
 };
 Filter filter_of(const std::string& mode) {
   if (mode == "linear") return {1, [](double x) { return std::max(0.0, 1 - std::fabs(x)); }};
-  if (mode == "cubic") return {2, [](double x) { return cubic(x, -0.5); }};
+  if (mode == "cubic") return {2, [](double x) { return cubic_weight(x, -0.5); }};
   return {3, [](double x) { return std::fabs(x) < 3 ? sinc(x) * sinc(x / 3) : 0; }};
 }
 
 // The filter, widened to the distance of the outputs where that is the larger, and normalised.
-template <class T>
-void smooth(Taps& t, T scale, const std::string& mode) {
+void smooth(Taps& t, double scale, const std::string& mode) {
   Filter filter = filter_of(mode);
-  T wide = std::max<T>(scale, 1), reach = (T)filter.reach * wide;
+  double wide = std::max(scale, 1.0), reach = filter.reach * wide;
   for (int64_t j = 0; j < t.outputs; ++j) {
-    T center = scale * ((T)j + (T)0.5);
-    int64_t first = std::max<int64_t>((int64_t)(center - reach + (T)0.5), 0);
-    int64_t last = std::min<int64_t>((int64_t)(center + reach + (T)0.5), t.inputs);
-    double total = 0;
+    double center = scale * ((double)j + 0.5), total = 0;
+    int64_t first = std::max<int64_t>((int64_t)(center - reach + 0.5), 0);
+    int64_t last = std::min<int64_t>((int64_t)(center + reach + 0.5), t.inputs);
     for (int64_t i = first; i < last; ++i) {
-      double w = filter.at(((T)i - center + (T)0.5) / wide);
+      double w = filter.at(((double)i - center + 0.5) / wide);
       t.tap(i, w);
       total += w;
     }
@@ -98,50 +96,69 @@ void smooth(Taps& t, T scale, const std::string& mode) {
   }
 }
 
-// One output at position x among the inputs.
-template <class T>
-void sample(Taps& t, int64_t j, T x, const std::string& mode) {
-  int64_t last = t.inputs - 1;
-  if (mode == "linear") {
-    if (t.inputs == t.outputs) x = (T)j;
-    int64_t i = std::min<int64_t>((int64_t)std::max<T>(x, 0), last);
-    T after = std::clamp<T>(std::max<T>(x, 0) - (T)i, 0, 1);
-    t.tap(i, 1 - after);
-    t.tap(std::min(i + 1, last), after);
-  } else {
-    T floor = std::floor(x);
-    for (int d = -1; d <= 2; ++d) t.tap(std::clamp<int64_t>((int64_t)floor + d, 0, last), cubic(x - floor - d, -0.75));
+void average(Taps& t) {
+  for (int64_t j = 0; j < t.outputs; ++j) {
+    int64_t first = j * t.inputs / t.outputs, last = ((j + 1) * t.inputs + t.outputs - 1) / t.outputs;
+    for (int64_t i = first; i < last; ++i) t.tap(i, 1 / (double)(last - first));
+    t.end_row();
   }
+}
+
+// In T, the dtype's own precision, and at last in float, as PyTorch does: where rounding decides, it decides alike.
+template <class T>
+void nearest(Taps& t, double factor, bool exact) {
+  T scale = factor > 0 ? (T)(1 / factor) : (T)t.inputs / (T)t.outputs;
+  for (int64_t j = 0; j < t.outputs; ++j) {
+    T x = scale * ((T)j + (T)(exact ? 0.5 : 0));
+    t.tap(std::min<int64_t>((int64_t)std::floor((float)x), t.inputs - 1), 1);
+    t.end_row();
+  }
+}
+
+// An output at position x among the inputs.
+void linear(Taps& t, double x) {
+  int64_t last = t.inputs - 1, i = std::min((int64_t)std::max(x, 0.0), last);
+  double after = std::clamp(x - (double)i, 0.0, 1.0);
+  t.tap(i, 1 - after);
+  t.tap(std::min(i + 1, last), after);
+  t.end_row();
+}
+void cubic(Taps& t, double x) {
+  double floor = std::floor(x);
+  for (int d = -1; d <= 2; ++d)
+    t.tap(std::clamp<int64_t>((int64_t)floor + d, 0, t.inputs - 1), cubic_weight(x - floor - d, -0.75));
   t.end_row();
 }
 
-// Positions are computed in T, the dtype's own precision, as PyTorch does: where rounding decides, it decides alike.
-template <class T>
-Taps taps_of(int64_t inputs, int64_t outputs, const std::string& mode, bool align_corners, double factor,
-             bool antialias) {
+struct Rule {
+  std::string mode;
+  bool align_corners, antialias;
+  double factor;  // 0: the ratio of the sizes
+};
+
+Taps taps_of(int64_t inputs, int64_t outputs, const Rule& rule, DType dtype) {
   Taps t{inputs, outputs, {0}, {}, {}};
-  if (mode == "area") {
-    for (int64_t j = 0; j < outputs; ++j) {
-      int64_t first = j * inputs / outputs, last = ((j + 1) * inputs + outputs - 1) / outputs;
-      for (int64_t i = first; i < last; ++i) t.tap(i, 1 / (double)(last - first));
-      t.end_row();
-    }
+  bool exact = rule.mode == "nearest-exact";
+  if (exact || rule.mode == "nearest") {
+    (dtype == DType::Float64 ? nearest<double> : nearest<float>)(t, rule.factor, exact);
     return t;
   }
-  T scale = factor > 0 ? (T)(1 / factor) : (T)inputs / (T)outputs;
-  if (align_corners) scale = outputs > 1 ? (T)(inputs - 1) / (T)(outputs - 1) : 0;
-  if (antialias) {
-    smooth(t, scale, mode);
+  if (rule.mode == "area") {
+    average(t);
+    return t;
+  }
+  double scale = rule.factor > 0 ? 1 / rule.factor : (double)inputs / (double)outputs;
+  if (rule.align_corners) scale = outputs > 1 ? (double)(inputs - 1) / (double)(outputs - 1) : 0;
+  if (rule.antialias) {
+    smooth(t, scale, rule.mode);
     return t;
   }
   for (int64_t j = 0; j < outputs; ++j) {
-    if (mode == "nearest" || mode == "nearest-exact") {
-      T x = scale * ((T)j + (T)(mode == "nearest" ? 0 : 0.5));
-      t.tap(std::min<int64_t>((int64_t)std::floor((float)x), inputs - 1), 1);
-      t.end_row();
-    } else {
-      sample(t, j, align_corners ? scale * (T)j : scale * ((T)j + (T)0.5) - (T)0.5, mode);
-    }
+    double x = rule.align_corners ? scale * (double)j : scale * ((double)j + 0.5) - 0.5;
+    if (rule.mode == "cubic")
+      cubic(t, x);
+    else
+      linear(t, inputs == outputs ? (double)j : x);
   }
   return t;
 }
@@ -189,8 +206,7 @@ Tensor interpolate_axis(const Tensor& x, int64_t dim, int64_t size, const std::s
              "[interpolate] expected float32 or float64, got ", name_of(x.dtype()));
   WEFT_CHECK(n > 0 && size > 0 && n < INT32_MAX && size < INT32_MAX, Runtime,
              "[interpolate] expected sizes from 1 to 2^31 - 2, got ", n, " to ", size);
-  auto make = x.dtype() == DType::Float64 ? taps_of<double> : taps_of<float>;
-  Taps taps = make(n, size, mode, align_corners, factor, antialias);
+  Taps taps = taps_of(n, size, {mode, align_corners, antialias, factor}, x.dtype());
   return resample(x, axis, integers ? in_fixed_point(taps) : taps);
 }
 

@@ -67,16 +67,18 @@ from weft.nn.functional.interpolate import (
     upsample_nearest,
 )
 from weft.nn.functional.loss import (
-    cosine_embedding_loss,
     ctc_loss,
     gaussian_nll_loss,
+    multilabel_soft_margin_loss,
+    poisson_nll_loss,
+    soft_margin_loss,
+)
+from weft.nn.functional.margin_loss import (
+    cosine_embedding_loss,
     hinge_embedding_loss,
     margin_ranking_loss,
     multi_margin_loss,
     multilabel_margin_loss,
-    multilabel_soft_margin_loss,
-    poisson_nll_loss,
-    soft_margin_loss,
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )

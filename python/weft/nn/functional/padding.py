@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from weft import _core
@@ -20,20 +21,18 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     for axis, before, after in widths:
         if input.shape[axis] + before + after < 0:
             raise ValueError(f"[pad] cannot cut {-before} and {-after} from size {input.shape[axis]}")
-    if mode == "constant":
-        return _constant(input, widths, value or 0.0)
     if mode not in _EDGES:
         raise ValueError(f"[pad] expected mode 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
-    if value:
+    if mode != "constant" and value:
         raise ValueError(f"[pad] mode {mode!r} takes no value")
     x = input
     for axis, before, after in widths:
         if mode == "circular":
             x = _cut(x, axis, before, after)
-        x = _extended(x, axis, max(before, 0), max(after, 0), mode)
+        x = _extended(x, axis, max(before, 0), max(after, 0), mode, value or 0.0)
         if mode != "circular":
             x = _cut(x, axis, before, after)
-    return input.clone() if x is input else x
+    return x.contiguous() if any(n > 0 for n in pad) else x.clone()
 
 
 def _cut(x: Tensor, axis: int, before: int, after: int) -> Tensor:
@@ -41,46 +40,38 @@ def _cut(x: Tensor, axis: int, before: int, after: int) -> Tensor:
     return x.narrow(axis, before, x.shape[axis] - before - after) if before or after else x
 
 
-def _constant(x: Tensor, widths: list[tuple[int, int, int]], value: float) -> Tensor:
-    shape = list(x.shape)
-    for axis, before, after in widths:
-        shape[axis] += before + after
-        x = _cut(x, axis, before, after)
-    y = _core.full(shape, value, dtype=x.dtype, device=x.device)
-    inner = y
-    for axis, before, _ in widths:
-        inner = inner.narrow(axis, max(before, 0), x.shape[axis])
-    inner.copy_(x)
-    return y
-
-
-def _extended(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
+def _extended(x: Tensor, axis: int, before: int, after: int, mode: str, value: float) -> Tensor:
     if not before and not after:
         return x
     n = x.shape[axis]
     edges, most = _EDGES[mode]
-    if n == 0 or max(before, after) > most(n):
+    if max(before, after) > most(n):
         raise ValueError(f"[pad] {mode} padding by {(before, after)} does not fit size {n}")
-    first, last = edges(x, axis, before, after, n)
+    first, last = edges(x, axis, before, after, n, value)
     return _core.cat([first, x, last], axis)
 
 
-def _reflected(x, axis, before, after, n):
-    return _reversed(x.narrow(axis, min(1, n - before), before), axis), _reversed(
-        x.narrow(axis, n - 1 - after, after), axis
-    )
+def _stretched(x: Tensor, axis: int, count: int) -> Tensor:
+    shape = list(x.shape)
+    shape[axis] = count
+    return x.expand(*shape)
 
 
-def _replicated(x, axis, before, after, n):
-    def repeated(at, count):
-        shape = list(x.shape)
-        shape[axis] = count
-        return x.narrow(axis, at, 1).expand(*shape)
-
-    return repeated(0, before), repeated(n - 1, after)
+def _filled(x, axis, before, after, n, value):
+    one = _core.full([1 if i == axis else n for i, n in enumerate(x.shape)], value, dtype=x.dtype, device=x.device)
+    return _stretched(one, axis, before), _stretched(one, axis, after)
 
 
-def _wrapped(x, axis, before, after, n):
+def _reflected(x, axis, before, after, n, value):
+    first, last = x.narrow(axis, min(1, n - before), before), x.narrow(axis, n - 1 - after, after)
+    return _reversed(first, axis), _reversed(last, axis)
+
+
+def _replicated(x, axis, before, after, n, value):
+    return _stretched(x.narrow(axis, 0, 1), axis, before), _stretched(x.narrow(axis, n - 1, 1), axis, after)
+
+
+def _wrapped(x, axis, before, after, n, value):
     return x.narrow(axis, n - before, before), x.narrow(axis, 0, after)
 
 
@@ -90,7 +81,8 @@ def _reversed(x: Tensor, axis: int) -> Tensor:
 
 # mode: the parts before and after, and how long they may be
 _EDGES = {
+    "constant": (_filled, lambda n: math.inf),
     "reflect": (_reflected, lambda n: n - 1),
-    "replicate": (_replicated, lambda n: float("inf")),
+    "replicate": (_replicated, lambda n: math.inf if n else -1),
     "circular": (_wrapped, lambda n: n),
 }
