@@ -14,11 +14,14 @@ namespace weft {
   BIND(copy)                \
   BIND(creation)            \
   BIND(cross_entropy)       \
+  BIND(ctc_loss)            \
   BIND(distance)            \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
+  BIND(grid_sample)         \
   BIND(index)               \
+  BIND(interpolate)         \
   BIND(layer_norm)          \
   BIND(linear)              \
   BIND(losses)              \

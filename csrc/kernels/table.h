@@ -7,11 +7,14 @@
 #include "kernels/conv.h"
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/ctc_loss.h"
 #include "kernels/distance.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
 #include "kernels/gather.h"
+#include "kernels/grid_sample.h"
 #include "kernels/index.h"
+#include "kernels/interpolate.h"
 #include "kernels/layer_norm.h"
 #include "kernels/matmul.h"
 #include "kernels/optimizer.h"
@@ -32,11 +35,14 @@
   STEM(ConvKernels, conv)                  \
   STEM(CopyKernels, copy)                  \
   STEM(CrossEntropyKernels, cross_entropy) \
+  STEM(CtcLossKernels, ctc_loss)           \
   STEM(DistanceKernels, distance)          \
   STEM(DropoutKernels, dropout)            \
   STEM(EmbeddingKernels, embedding)        \
   STEM(GatherKernels, gather)              \
+  STEM(GridSampleKernels, grid_sample)     \
   STEM(IndexKernels, index)                \
+  STEM(InterpolateKernels, interpolate)    \
   STEM(LayerNormKernels, layer_norm)       \
   STEM(MatmulKernels, matmul)              \
   STEM(OptimizerKernels, optimizer)        \

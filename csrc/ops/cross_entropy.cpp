@@ -176,6 +176,16 @@ LossReduction parse_reduction(const char* op, const std::string& name) {
   return LossReduction::None;
 }
 
+std::string named_reduction(const std::string& reduction, std::optional<bool> size_average,
+                            std::optional<bool> reduce) {
+  if (!size_average && !reduce) return reduction;
+  const char* name = !reduce.value_or(true) ? "none" : size_average.value_or(true) ? "mean" : "sum";
+  std::string message =
+      cat("size_average and reduce args will be deprecated, please use reduction='", name, "' instead.");
+  if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
+  return name;
+}
+
 Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
   check_input("cross_entropy", x, options.weight);
   WEFT_CHECK(options.label_smoothing >= 0 && options.label_smoothing <= 1, Runtime,
@@ -208,29 +218,30 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions
 
 void bind_cross_entropy(py::module_& m) {
   using Maybe = std::optional<Tensor>;
+  using MaybeBool = std::optional<bool>;
   m.def(
       "cross_entropy",
-      [](const Tensor& input, const Tensor& target, const Maybe& weight, int64_t ignore_index,
-         const std::string& reduction, double label_smoothing) {
-        return cross_entropy(
-            input, target,
-            {weight.value_or(Tensor()), ignore_index, parse_reduction("cross_entropy", reduction), label_smoothing});
+      [](const Tensor& input, const Tensor& target, const Maybe& weight, MaybeBool size_average, int64_t ignore_index,
+         MaybeBool reduce, const std::string& reduction, double label_smoothing) {
+        LossReduction r = parse_reduction("cross_entropy", named_reduction(reduction, size_average, reduce));
+        return cross_entropy(input, target, {weight.value_or(Tensor()), ignore_index, r, label_smoothing});
       },
-      py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::kw_only(),
-      py::arg("ignore_index") = -100, py::arg("reduction") = "mean", py::arg("label_smoothing") = 0.0,
+      py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::arg("size_average") = py::none(),
+      py::arg("ignore_index") = -100, py::arg("reduce") = py::none(), py::arg("reduction") = "mean",
+      py::arg("label_smoothing") = 0.0,
       "Cross-entropy between logits [C], [N, C] or [N, C, ...] and class labels (the same shape without C) or class\n"
       "probabilities (the same shape). The mean is weighted by `weight` [C] of the labels; targets equal to "
       "ignore_index\n"
       "do not count, and if none counts the mean is 0. IndexError for other labels outside [0, C).");
   m.def(
       "nll_loss",
-      [](const Tensor& input, const Tensor& target, const Maybe& weight, int64_t ignore_index,
-         const std::string& reduction) {
-        return nll_loss(input, target,
-                        {weight.value_or(Tensor()), ignore_index, parse_reduction("nll_loss", reduction), 0});
+      [](const Tensor& input, const Tensor& target, const Maybe& weight, MaybeBool size_average, int64_t ignore_index,
+         MaybeBool reduce, const std::string& reduction) {
+        LossReduction r = parse_reduction("nll_loss", named_reduction(reduction, size_average, reduce));
+        return nll_loss(input, target, {weight.value_or(Tensor()), ignore_index, r, 0});
       },
-      py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::kw_only(),
-      py::arg("ignore_index") = -100, py::arg("reduction") = "mean",
+      py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::arg("size_average") = py::none(),
+      py::arg("ignore_index") = -100, py::arg("reduce") = py::none(), py::arg("reduction") = "mean",
       "Negative log-likelihood of class labels under log-probabilities [C], [N, C] or [N, C, ...]. See cross_entropy.");
 }
 

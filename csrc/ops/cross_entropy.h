@@ -1,6 +1,7 @@
 // Classification losses.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "kernels/cross_entropy.h"
@@ -23,5 +24,8 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
 Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options = {});
 
 LossReduction parse_reduction(const char* op, const std::string& name);  // "none", "mean", "sum"; ValueError
+
+// PyTorch's older way to say it, which wins over `reduction` and warns: size_average and reduce, True where not given.
+std::string named_reduction(const std::string& reduction, std::optional<bool> size_average, std::optional<bool> reduce);
 
 }  // namespace weft

@@ -35,14 +35,23 @@ Tensor reduced(const char* op, const Tensor& loss, const std::string& reduction)
 }
 Tensor weighted(const Tensor& loss, const Maybe& weight) { return weight ? mul(loss, *weight) : loss; }
 
+// The mean of weighted distances is divided by the sum of the weights; huber_loss's, as in PyTorch, is not.
+Tensor weighted_mean(const char* op, const Tensor& loss, const Maybe& weight, const std::string& reduction) {
+  if (!weight) return reduced(op, loss, reduction);
+  WEFT_CHECK(weight->shape() == loss.shape(), Value, "[", op, "] expected a weight of shape ", to_string(loss.shape()),
+             ", got ", to_string(weight->shape()));
+  if (parse_reduction(op, reduction) != LossReduction::Mean) return reduced(op, mul(loss, *weight), reduction);
+  return div(sum(mul(loss, *weight)), sum(*weight));
+}
+
 Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction, const Maybe& weight) {
   check("mse_loss", x, target);
-  return reduced("mse_loss", weighted(square(sub(x, target)), weight), reduction);
+  return weighted_mean("mse_loss", square(sub(x, target)), weight, reduction);
 }
 
 Tensor l1_loss(const Tensor& x, const Tensor& target, const std::string& reduction, const Maybe& weight) {
   check("l1_loss", x, target);
-  return reduced("l1_loss", weighted(abs(sub(x, target)), weight), reduction);
+  return weighted_mean("l1_loss", abs(sub(x, target)), weight, reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, const std::string& reduction, double beta) {
@@ -119,25 +128,57 @@ Tensor kl_div(const Tensor& x, const Tensor& target, const std::string& reductio
 }  // namespace
 
 void bind_losses(py::module_& m) {
+  using MaybeBool = std::optional<bool>;
   py::arg_v reduction("reduction", "mean"), weight("weight", py::none());
+  py::arg_v size_average("size_average", py::none()), reduce("reduce", py::none());
   py::arg input("input"), target("target");
-  m.def("mse_loss", &mse_loss, input, target, py::kw_only(), reduction, weight,
-        "(input - target)^2, reduced by 'mean', 'sum' or 'none'; shapes broadcast.");
-  m.def("l1_loss", &l1_loss, input, target, py::kw_only(), reduction, weight,
-        "|input - target|, reduced by 'mean', 'sum' or 'none'; shapes broadcast.");
-  m.def("smooth_l1_loss", &smooth_l1_loss, input, target, py::kw_only(), reduction, py::arg("beta") = 1.0,
-        "d^2 / (2 beta) where |d| < beta and |d| - beta / 2 elsewhere, d = input - target.");
+  m.def(
+      "mse_loss",
+      [](const Tensor& x, const Tensor& y, MaybeBool average, MaybeBool reduce, const std::string& r, const Maybe& w) {
+        return mse_loss(x, y, named_reduction(r, average, reduce), w);
+      },
+      input, target, size_average, reduce, reduction, weight,
+      "(input - target)^2, reduced by 'mean', 'sum' or 'none'; shapes broadcast. The mean is weighted by `weight`.");
+  m.def(
+      "l1_loss",
+      [](const Tensor& x, const Tensor& y, MaybeBool average, MaybeBool reduce, const std::string& r, const Maybe& w) {
+        return l1_loss(x, y, named_reduction(r, average, reduce), w);
+      },
+      input, target, size_average, reduce, reduction, weight,
+      "|input - target|, reduced by 'mean', 'sum' or 'none'; shapes broadcast. The mean is weighted by `weight`.");
+  m.def(
+      "smooth_l1_loss",
+      [](const Tensor& x, const Tensor& y, MaybeBool average, MaybeBool reduce, const std::string& r, double beta) {
+        return smooth_l1_loss(x, y, named_reduction(r, average, reduce), beta);
+      },
+      input, target, size_average, reduce, reduction, py::arg("beta") = 1.0,
+      "d^2 / (2 beta) where |d| < beta and |d| - beta / 2 elsewhere, d = input - target.");
   m.def("huber_loss", &huber_loss, input, target, reduction, py::arg("delta") = 1.0, weight,
         "d^2 / 2 where |d| <= delta and delta (|d| - delta / 2) elsewhere, d = input - target.");
-  m.def("binary_cross_entropy", &binary_cross_entropy, input, target, weight, py::kw_only(), reduction,
-        "-(target log(input) + (1 - target) log(1 - input)); the logarithms stop at -100. RuntimeError for an input\n"
-        "outside [0, 1].");
-  m.def("binary_cross_entropy_with_logits", &binary_cross_entropy_with_logits, input, target, weight, py::kw_only(),
-        reduction, py::arg("pos_weight") = py::none(),
-        "binary_cross_entropy(sigmoid(input), target) computed without overflow; pos_weight multiplies the positive "
-        "part.");
-  m.def("kl_div", &kl_div, input, target, py::kw_only(), reduction, py::arg("log_target") = false,
-        "target (log(target) - input), input being log-probabilities; 'batchmean' is the divergence per item.");
+  m.def(
+      "binary_cross_entropy",
+      [](const Tensor& x, const Tensor& y, const Maybe& w, MaybeBool average, MaybeBool reduce, const std::string& r) {
+        return binary_cross_entropy(x, y, w, named_reduction(r, average, reduce));
+      },
+      input, target, weight, size_average, reduce, reduction,
+      "-(target log(input) + (1 - target) log(1 - input)); the logarithms stop at -100. RuntimeError for an input\n"
+      "outside [0, 1].");
+  m.def(
+      "binary_cross_entropy_with_logits",
+      [](const Tensor& x, const Tensor& y, const Maybe& w, MaybeBool average, MaybeBool reduce, const std::string& r,
+         const Maybe& positive) {
+        return binary_cross_entropy_with_logits(x, y, w, named_reduction(r, average, reduce), positive);
+      },
+      input, target, weight, size_average, reduce, reduction, py::arg("pos_weight") = py::none(),
+      "binary_cross_entropy(sigmoid(input), target) computed without overflow; pos_weight multiplies the positive "
+      "part.");
+  m.def(
+      "kl_div",
+      [](const Tensor& x, const Tensor& y, MaybeBool average, MaybeBool reduce, const std::string& r, bool log_target) {
+        return kl_div(x, y, named_reduction(r, average, reduce), log_target);
+      },
+      input, target, size_average, reduce, reduction, py::arg("log_target") = false,
+      "target (log(target) - input), input being log-probabilities; 'batchmean' is the divergence per item.");
 }
 
 }  // namespace weft

@@ -1,5 +1,5 @@
-"""Norms of vectors and matrices and cross products, as in torch.linalg. Spectral and nuclear norms, which need singular values, are not
-here."""
+"""Norms of vectors and matrices and cross products, as in torch.linalg. Spectral and nuclear norms, which need singular
+values, are not here."""
 
 from __future__ import annotations
 

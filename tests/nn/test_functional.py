@@ -85,6 +85,6 @@ def test_bad_arguments():
 
 
 def test_everything_exported_exists_and_is_documented():
-    for name in F.__all__:
-        assert callable(getattr(F, name)), name
-        assert getattr(F, name).__doc__, name
+    functions = {name: f for name, f in vars(F).items() if callable(f)}
+    assert {"linear", "pad", "ctc_loss"} <= functions.keys()
+    assert not [name for name, f in functions.items() if not f.__doc__]

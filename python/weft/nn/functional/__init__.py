@@ -22,6 +22,7 @@ from weft._core import (
     elu_,
     embedding,
     gelu,
+    grid_sample,
     hardshrink,
     hardtanh,
     hardtanh_,
@@ -71,7 +72,43 @@ from weft.nn.functional.distance import (
     pairwise_distance,
     pdist,
 )
+from weft.nn.functional.interpolate import (
+    interpolate,
+    upsample,
+    upsample_bilinear,
+    upsample_nearest,
+)
+from weft.nn.functional.loss import (
+    ctc_loss,
+    gaussian_nll_loss,
+    multilabel_soft_margin_loss,
+    poisson_nll_loss,
+    soft_margin_loss,
+)
+from weft.nn.functional.margin_loss import (
+    cosine_embedding_loss,
+    hinge_embedding_loss,
+    margin_ranking_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+)
 from weft.nn.functional.padding import (
     pad,
+)
+from weft.nn.functional.random import (
+    alpha_dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    feature_alpha_dropout,
+    gumbel_softmax,
+)
+from weft.nn.functional.vision import (
+    affine_grid,
+    channel_shuffle,
+    pixel_shuffle,
+    pixel_unshuffle,
 )
 from weft.operations.activation import prelu, rrelu, rrelu_

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
 
 from weft import _core
 from weft._core import Tensor
 
 
-def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = None) -> Tensor:
+def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None) -> Tensor:
     """Adds (before, after) elements per axis, given from the last axis on; negative counts cut.
 
     mode: "constant" (with `value`, 0 by default), "reflect", "replicate" or "circular".
@@ -17,41 +17,72 @@ def pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = N
     pad = tuple(pad)
     if len(pad) % 2 or len(pad) > 2 * input.dim():
         raise ValueError(f"[pad] expected two numbers for each of up to {input.dim()} axes, got {pad}")
+    widths = [(input.dim() - 1 - i // 2, pad[i], pad[i + 1]) for i in range(0, len(pad), 2)]
+    for axis, before, after in widths:
+        if input.shape[axis] + before + after < 0:
+            raise ValueError(f"[pad] cannot cut {-before} and {-after} from size {input.shape[axis]}")
+    if mode not in _EDGES:
+        raise ValueError(f"[pad] expected mode 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
     if mode != "constant" and value:
         raise ValueError(f"[pad] mode {mode!r} takes no value")
-    for i in range(0, len(pad), 2):
-        axis = input.dim() - 1 - i // 2
-        if pad[i] or pad[i + 1]:
-            input = _pad_axis(input, axis, pad[i], pad[i + 1], mode, value or 0.0)
-    return input
+    x = input
+    for axis, before, after in widths:
+        if mode == "circular":
+            x = _cut(x, axis, before, after)
+        x = _extended(x, axis, max(before, 0), max(after, 0), mode, value or 0.0)
+        if mode != "circular":
+            x = _cut(x, axis, before, after)
+    return x.contiguous() if any(n > 0 for n in pad) else x.clone()
 
 
-def _pad_axis(x: Tensor, axis: int, before: int, after: int, mode: str, value: float) -> Tensor:
+def _cut(x: Tensor, axis: int, before: int, after: int) -> Tensor:
+    before, after = max(-before, 0), max(-after, 0)
+    return x.narrow(axis, before, x.shape[axis] - before - after) if before or after else x
+
+
+def _extended(x: Tensor, axis: int, before: int, after: int, mode: str, value: float) -> Tensor:
+    if not before and not after:
+        return x
     n = x.shape[axis]
-    if before < 0 or after < 0:
-        if n + min(before, 0) + min(after, 0) < 0:
-            raise ValueError(f"[pad] cannot cut {-before} and {-after} from size {n}")
-        x = x.narrow(axis, max(-before, 0), n + min(before, 0) + min(after, 0))
-        before, after, n = max(before, 0), max(after, 0), x.shape[axis]
-    if mode == "constant":
-        edges = []
-        for count in (before, after):
-            shape = list(x.shape)
-            shape[axis] = count
-            edges.append(_core.full(shape, value, dtype=x.dtype, device=x.device))
-        return _core.cat([edges[0], x, edges[1]], axis)
-    limits = {"reflect": n - 1, "replicate": math.inf if n else -1, "circular": n}
-    if mode not in limits:
-        raise ValueError(f"[pad] mode is 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
-    if max(before, after) > limits[mode]:
+    edges, most = _EDGES[mode]
+    if max(before, after) > most(n):
         raise ValueError(f"[pad] {mode} padding by {(before, after)} does not fit size {n}")
-    where = [_source(i, n, mode) for i in range(-before, n + after)]
-    return x.index_select(axis, _core.tensor(where, device=x.device))
+    first, last = edges(x, axis, before, after, n, value)
+    return _core.cat([first, x, last], axis)
 
 
-def _source(i: int, n: int, mode: str) -> int:
-    if mode == "circular":
-        return i % n
-    if mode == "replicate":
-        return min(max(i, 0), n - 1)
-    return -i if i < 0 else 2 * (n - 1) - i if i >= n else i
+def _stretched(x: Tensor, axis: int, count: int) -> Tensor:
+    shape = list(x.shape)
+    shape[axis] = count
+    return x.expand(*shape)
+
+
+def _filled(x, axis, before, after, n, value):
+    one = _core.full([1 if i == axis else n for i, n in enumerate(x.shape)], value, dtype=x.dtype, device=x.device)
+    return _stretched(one, axis, before), _stretched(one, axis, after)
+
+
+def _reflected(x, axis, before, after, n, value):
+    first, last = x.narrow(axis, min(1, n - before), before), x.narrow(axis, n - 1 - after, after)
+    return _reversed(first, axis), _reversed(last, axis)
+
+
+def _replicated(x, axis, before, after, n, value):
+    return _stretched(x.narrow(axis, 0, 1), axis, before), _stretched(x.narrow(axis, n - 1, 1), axis, after)
+
+
+def _wrapped(x, axis, before, after, n, value):
+    return x.narrow(axis, n - before, before), x.narrow(axis, 0, after)
+
+
+def _reversed(x: Tensor, axis: int) -> Tensor:
+    return x.index_select(axis, _core.arange(x.shape[axis] - 1, -1, -1, device=x.device))
+
+
+# mode: the parts before and after, and how long they may be
+_EDGES = {
+    "constant": (_filled, lambda n: math.inf),
+    "reflect": (_reflected, lambda n: n - 1),
+    "replicate": (_replicated, lambda n: math.inf if n else -1),
+    "circular": (_wrapped, lambda n: n),
+}

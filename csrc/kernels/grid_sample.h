@@ -1,0 +1,47 @@
+// Reading an image at arbitrary positions.
+//   forward:   y[n, c, o] = sum over the taps k of weight_k(grid[n, o]) x[n, c, at_k(grid[n, o])]
+//   backward:  dx, and dgrid by the derivative of the weights; either may be null
+// x is [batch, channels, D, H, W], with D = 1 for images (axes = 2). grid is [batch, outputs, axes], its last axis x, y
+// (, z) with -1 and 1 the edges of the image (Align: the centres of its outermost elements); y is [batch, channels,
+// outputs]. A position that is NaN or infinite counts as -1. All contiguous. Taps outside count 0 (Zeros), or the
+// position is moved to the edge (Border) or mirrored (Reflection).
+#pragma once
+
+#include <cstdint>
+
+#include "base/dtype.h"
+
+namespace weft {
+
+enum class SampleMode { Linear, Nearest, Cubic };
+enum class SamplePadding { Zeros, Border, Reflection };
+
+struct GridSampleShape {
+  int64_t batch, channels, outputs;
+  int64_t size[3];  // W, H, D: the order of the grid's last axis
+  int axes;         // 2 or 3
+  SampleMode mode;  // Cubic: 2 axes only
+  SamplePadding padding;
+  bool align_corners;
+};
+
+struct GridSampleForward {
+  void* y;
+  const void *x, *grid;
+  GridSampleShape shape;
+  DType dtype;  // Float32 or Float64
+};
+
+struct GridSampleBackward {
+  void *dx, *dgrid;
+  const void *dy, *x, *grid;
+  GridSampleShape shape;
+  DType dtype;
+};
+
+struct GridSampleKernels {
+  void (*forward)(const GridSampleForward&) = nullptr;
+  void (*backward)(const GridSampleBackward&) = nullptr;
+};
+
+}  // namespace weft

@@ -1,0 +1,100 @@
+#include "kernels/grid_sample.h"
+
+#include "ops/copy.h"
+#include "tensor/autograd.h"
+#include "tensor/launch.h"
+#include "tensor/python.h"
+
+namespace weft {
+namespace {
+
+double work_of(const GridSampleShape& s) { return (double)s.batch * (double)s.outputs * (64 + 8 * (double)s.channels); }
+
+GridSampleShape shape_of(const Tensor& x, const Tensor& grid, const std::string& mode, const std::string& padding,
+                         bool align_corners) {
+  const char* op = "[grid_sample] ";
+  WEFT_CHECK(x.dim() == 4 || x.dim() == 5, Value, op, "expected an input of 4 or 5 dimensions, got ",
+             to_string(x.shape()));
+  GridSampleShape s{};
+  s.axes = x.dim() - 2;
+  WEFT_CHECK(grid.dim() == x.dim() && grid.shape().back() == s.axes && grid.shape()[0] == x.shape()[0], Value, op,
+             "expected a grid of ", x.dim(), " dimensions, the first of size ", x.shape()[0], " and the last of size ",
+             s.axes, ", got ", to_string(grid.shape()));
+  WEFT_CHECK(is_floating(x.dtype()) && x.dtype() == grid.dtype() && x.device() == grid.device(), Runtime, op,
+             "expected a floating input and a grid of its dtype and device, got ", name_of(x.dtype()), " on ",
+             to_string(x.device()), " and ", name_of(grid.dtype()), " on ", to_string(grid.device()));
+  WEFT_CHECK(mode == "bilinear" || mode == "nearest" || mode == "bicubic", Value, op,
+             "expected mode 'bilinear', 'nearest' or 'bicubic', got '", mode, "'");
+  WEFT_CHECK(padding == "zeros" || padding == "border" || padding == "reflection", Value, op,
+             "expected padding_mode 'zeros', 'border' or 'reflection', got '", padding, "'");
+  WEFT_CHECK(mode != "bicubic" || s.axes == 2, Value, op, "expected an input of 4 dimensions for mode 'bicubic', got ",
+             to_string(x.shape()));
+  s.batch = x.shape()[0];
+  s.channels = x.shape()[1];
+  s.outputs = 1;
+  for (int d = 1; d <= s.axes; ++d) s.outputs *= grid.shape()[d];
+  s.size[2] = 1;
+  for (int d = 0; d < s.axes; ++d) {
+    s.size[d] = x.shape()[x.dim() - 1 - d];
+    WEFT_CHECK(s.size[d] > 0, Runtime, op, "expected an input that is not empty, got ", to_string(x.shape()));
+  }
+  s.mode = mode == "bilinear" ? SampleMode::Linear : mode == "nearest" ? SampleMode::Nearest : SampleMode::Cubic;
+  s.padding = padding == "zeros"    ? SamplePadding::Zeros
+              : padding == "border" ? SamplePadding::Border
+                                    : SamplePadding::Reflection;
+  s.align_corners = align_corners;
+  return s;
+}
+
+Tensor sampled(const Tensor& x, const Tensor& grid, const GridSampleShape& s) {
+  Dims shape = grid.shape();
+  shape.erase(shape.n - 1);
+  shape.insert(1, s.channels);
+  Tensor y = Tensor::empty(shape, x.dtype(), x.device()), from = contiguous(x.detach()), g = contiguous(grid.detach());
+  if (y.numel())
+    launch("grid_sample", x.device(), kernels<GridSampleKernels>(x.device()).forward,
+           GridSampleForward{y.data(), from.data(), g.data(), s, x.dtype()}, work_of(s));
+  if (needs_grad(x, grid))
+    record("grid_sample", {x, grid}, {y}, [s, x = Saved(x), grid = Saved(grid)](Backward& b) {
+      Tensor from = x.get(b), g = grid.get(b), dx, dgrid;
+      if (b.needs(0)) dx = Tensor::zeros(from.shape(), from.dtype(), from.device());
+      if (b.needs(1)) dgrid = Tensor::zeros(g.shape(), g.dtype(), g.device());
+      if (b.dy().numel()) {
+        Tensor dy = contiguous(b.dy().detach()), image = contiguous(from.detach()), points = contiguous(g.detach());
+        GridSampleBackward a{dx.defined() ? dx.data() : nullptr,
+                             dgrid.defined() ? dgrid.data() : nullptr,
+                             dy.data(),
+                             image.data(),
+                             points.data(),
+                             s,
+                             from.dtype()};
+        launch("grid_sample_backward", from.device(), kernels<GridSampleKernels>(from.device()).backward, a,
+               3 * work_of(s));
+      }
+      for (const Tensor& d : {dx, dgrid})
+        if (d.defined()) no_second_derivative("grid_sample", {b.dy(), from, g}, {d});
+      return b.grads(dx, dgrid);
+    });
+  return y;
+}
+
+Tensor grid_sample(const Tensor& x, const Tensor& grid, const std::string& mode, const std::string& padding_mode,
+                   std::optional<bool> align_corners) {
+  GridSampleShape s = shape_of(x, grid, mode, padding_mode, align_corners.value_or(false));
+  DType wide = is_half(x.dtype()) ? DType::Float32 : x.dtype();
+  return to(sampled(to(x, wide), to(grid, wide), s), x.dtype());
+}
+
+}  // namespace
+
+void bind_grid_sample(py::module_& m) {
+  m.def(
+      "grid_sample", grid_sample, py::arg("input"), py::arg("grid"), py::arg("mode") = "bilinear",
+      py::arg("padding_mode") = "zeros", py::arg("align_corners") = py::none(),
+      "input [N, C, H, W] read at the positions grid [N, H', W', 2] (x, y), or [N, C, D, H, W] at [N, D', H', W', 3]\n"
+      "(x, y, z); -1 and 1 are the edges, or with align_corners the centres of the outermost elements. mode: "
+      "'bilinear',\n'nearest' or, of images, 'bicubic'. padding_mode, for what lies outside: 'zeros', 'border' or "
+      "'reflection'.");
+}
+
+}  // namespace weft
