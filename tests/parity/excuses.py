@@ -69,8 +69,6 @@ NOT_YET = {
         nn.functional.triplet_margin_with_distance_loss nn.functional.unfold nn.functional.upsample_bilinear
         nn.functional.upsample_nearest
     """,
-    "shape": "",
-    "creation": "",
 }
 
 # Variants: (name, which) -> reason; which is a dtype, "inplace", "method", "gradient" or "errors".
