@@ -157,6 +157,7 @@ void bind_creation(py::module_& m) {
       "full",
       [](const Dims& shape, py::object value, std::optional<DType> dtype, std::optional<Device> device,
          bool requires_grad) {
+        value = number_of(value);
         Tensor t = Tensor::empty(shape, dtype_or(dtype, category_of(value)), device.value_or(Device{}));
         fill_with(t, value);
         return finish(t, requires_grad);
@@ -168,7 +169,7 @@ void bind_creation(py::module_& m) {
       [](const Tensor& like, py::object value, std::optional<DType> dtype, std::optional<Device> device,
          bool requires_grad) {
         Tensor t = Tensor::empty(like.shape(), dtype_or(dtype, like.dtype()), device.value_or(like.device()));
-        fill_with(t, value);
+        fill_with(t, number_of(value));
         return finish(t, requires_grad);
       },
       py::arg("input"), py::arg("fill_value"), py::kw_only(), py::arg("dtype") = py::none(),

@@ -6,6 +6,7 @@
 #include "ops/pointwise.h"
 #include "ops/scan.h"
 #include "ops/sort.h"
+#include "ops/view.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
@@ -87,6 +88,14 @@ RandomFill integers(const char* name, DType dtype, int64_t low, int64_t high) { 
 
 void check_probability(const char* name, double p) {
   WEFT_CHECK(p >= 0 && p <= 1, Runtime, "[", name, "] expected p between 0 and 1, got ", p);
+}
+
+RandomFill coin(const char* name, double p) {
+  check_probability(name, p);
+  RandomFill f{};
+  f.kind = RandomKind::Bernoulli;
+  f.a = p;
+  return f;
 }
 
 Tensor bernoulli(const Tensor& p, Generator* generator) {
@@ -227,6 +236,14 @@ void bind_random(py::module_& m) {
       py::arg("device") = py::none(), "0 .. n-1 in random order.");
   def_both(m, "bernoulli", bernoulli, py::kw_only(), py::arg("generator") = py::none(),
            "1 with the probability that the element states, else 0.");
+  def_both(
+      m, "bernoulli",
+      [](const Tensor& x, double p, Generator* generator) {
+        Tensor y = Tensor::empty_like(x);
+        fill_random("bernoulli", y, coin("bernoulli", p), generator);
+        return y;
+      },
+      py::arg("p"), py::kw_only(), py::arg("generator") = py::none(), "1 with probability p, in the input's shape.");
 
   def_both(m, "multinomial", multinomial, py::arg("num_samples"), py::arg("replacement") = false, py::kw_only(),
            py::arg("generator") = py::none(),
@@ -256,15 +273,16 @@ void bind_random(py::module_& m) {
   def_method(
       "bernoulli_",
       [](const Tensor& x, double p, Generator* generator) {
-        return fill_inplace("bernoulli_", x, generator, [&] {
-          check_probability("bernoulli_", p);
-          RandomFill f{};
-          f.kind = RandomKind::Bernoulli;
-          f.a = p;
-          return f;
-        });
+        return fill_inplace("bernoulli_", x, generator, [&] { return coin("bernoulli_", p); });
       },
       py::arg("p") = 0.5, py::kw_only(), py::arg("generator") = py::none(), "Fills with 1 (probability p) and 0.");
+  def_method(
+      "bernoulli_",
+      [](const Tensor& x, const Tensor& p, Generator* generator) {
+        Tensor self = x;
+        return copy_(self, bernoulli(expand(p, x.shape()), generator));
+      },
+      py::arg("p"), py::kw_only(), py::arg("generator") = py::none());
   def_method(
       "random_",
       [](const Tensor& x, int64_t from, std::optional<int64_t> to, Generator* generator) {

@@ -1,5 +1,7 @@
 """Random numbers: the stream itself, the distributions, reproducibility for any number of threads."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -182,3 +184,55 @@ def test_bad_input():
         weft.randperm(-1)
     with pytest.raises((ValueError, RuntimeError)):
         weft.randn(-1)
+
+
+def ks(x, cdf):
+    """The Kolmogorov-Smirnov distance between a sample and a distribution, times the root of its size."""
+    x = np.sort(to_numpy(x).astype(np.float64).ravel())
+    steps = np.arange(x.size + 1) / x.size
+    f = cdf(x)
+    return max(np.abs(f - steps[1:]).max(), np.abs(f - steps[:-1]).max()) * np.sqrt(x.size)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_distributions(dtype):
+    weft.manual_seed(5)
+    x = weft.empty(20000, dtype=getattr(weft, dtype))
+    assert ks(x.exponential_(2.0), lambda v: 1 - np.exp(-2 * v)) < 2
+    assert ks(x.cauchy_(1.0, 3.0), lambda v: 0.5 + np.arctan((v - 1) / 3) / np.pi) < 2
+    erf = np.vectorize(math.erf)
+    assert ks(x.log_normal_(0.5, 0.25), lambda v: 0.5 * (1 + erf((np.log(v) - 0.5) / 0.25 / 2**0.5))) < 2
+    assert ks(weft.normal(weft.full((20000,), 2.0), 3.0), lambda v: 0.5 * (1 + erf((v - 2) / 3 / 2**0.5))) < 2
+    y = x.geometric_(0.3)
+    assert y.min() == 1 and abs(float((y == 1).double().mean()) - 0.3) < 0.02 and abs(float(y.mean()) - 1 / 0.3) < 0.1
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5, 7.0, 300.0])
+def test_poisson(rate):
+    weft.manual_seed(6)
+    x = weft.poisson(weft.full((4000,), rate)).double()
+    assert abs(float(x.mean()) - rate) <= 5 * (rate / 4000) ** 0.5
+    assert abs(float(x.var()) - rate) <= 8 * rate / 4000**0.5 + 4 * (rate / 4000) ** 0.5
+    assert bool((x == x.round()).all())
+
+
+def test_random_arguments():
+    x = weft.full((3, 2), 0.5)
+    for fill in ("exponential_", "cauchy_", "log_normal_"):
+        y = weft.zeros(4, 6).t()[::2]
+        assert getattr(y, fill)() is y and bool((y != 0).all())
+        with pytest.raises(RuntimeError, match=fill):
+            getattr(weft.zeros(2, dtype=weft.int64), fill)()
+    assert weft.zeros(1000, dtype=weft.int32).geometric_(0.5).min() == 1
+    assert set(weft.bernoulli(weft.zeros(100, dtype=weft.int8), 0.5).tolist()) == {0, 1}
+    assert weft.zeros(2, 3).bernoulli_(weft.tensor([0.0, 1.0, 0.0])).tolist() == [[0, 1, 0]] * 2
+    assert weft.normal(0.0, x).shape == weft.normal(x, x).shape == weft.normal(0, 1, (3, 2)).shape
+    assert set(weft.randint_like(x, 2, 4).flatten().tolist()) <= {2.0, 3.0}
+    g = [weft.Generator().manual_seed(3) for _ in range(2)]
+    assert weft.normal(x, 1.0, generator=g[0]).tolist() == weft.normal(x, 1.0, generator=g[1]).tolist()
+    with pytest.raises(RuntimeError, match="std"):
+        weft.normal(x, -x)
+    with pytest.raises(RuntimeError, match="not negative"):
+        weft.poisson(-x)
+    with pytest.raises(RuntimeError, match="p between"):
+        weft.bernoulli(x, 1.5)

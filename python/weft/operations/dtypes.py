@@ -83,3 +83,9 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
 def get_device(input: Tensor) -> int:
     """The index of the GPU, -1 for the CPU."""
     return -1 if input.device.type == "cpu" else input.device.index
+
+
+@both
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the only element is not zero. RuntimeError if there are more, or none."""
+    return bool(input)

@@ -102,7 +102,9 @@ def repeat_interleave(
             raise RuntimeError(f"[repeat_interleave] repeats must not be negative, got {repeats}")
         dim %= input.dim()
         shape = list(input.shape)
-        return input.unsqueeze(dim + 1).expand([*shape[: dim + 1], repeats, *shape[dim + 1 :]]).flatten(dim, dim + 1)
+        outer, inner = math.prod(shape[: dim + 1]), math.prod(shape[dim + 1 :])
+        shape[dim] *= repeats
+        return input.reshape(outer, 1, inner).expand(outer, repeats, inner).reshape(shape)
     repeats = _core.as_tensor(repeats, device=input.device).reshape(-1)
     if repeats.numel() not in (1, n):
         raise RuntimeError(f"[repeat_interleave] expected {n} repeats, one a slice, got {repeats.numel()}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from weft import _core
@@ -207,8 +208,10 @@ def repeat(self: Tensor, *sizes: int) -> Tensor:
     for d in reversed(range(len(sizes))):
         if sizes[d] != 1:
             shape = list(result.shape)
-            result = result.unsqueeze(d).expand([*shape[:d], sizes[d], *shape[d:]]).flatten(d, d + 1)
-    return result.clone() if result._version == self._version and result.data_ptr() == self.data_ptr() else result
+            outer, inner = math.prod(shape[:d]), math.prod(shape[d:])
+            shape[d] *= sizes[d]
+            result = result.reshape(outer, 1, inner).expand(outer, sizes[d], inner).reshape(shape)
+    return result.clone() if all(n == 1 for n in sizes) else result
 
 
 @both
