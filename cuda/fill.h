@@ -11,10 +11,13 @@
   STEM(conv)                  \
   STEM(copy)                  \
   STEM(cross_entropy)         \
+  STEM(ctc_loss)              \
   STEM(dropout)               \
   STEM(embedding)             \
   STEM(gather)                \
+  STEM(grid_sample)           \
   STEM(index)                 \
+  STEM(interpolate)           \
   STEM(layer_norm)            \
   STEM(matmul)                \
   STEM(optimizer)             \

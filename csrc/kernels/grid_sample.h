@@ -1,6 +1,6 @@
 // Reading an image at arbitrary positions.
 //   forward:   y[n, c, o] = sum over the taps k of weight_k(grid[n, o]) x[n, c, at_k(grid[n, o])]
-//   backward:  dx, and dgrid by the derivative of the weights; either may be null
+//   backward:  dx, which is 0 before, and dgrid by the derivative of the weights; either may be null
 // x is [batch, channels, D, H, W], with D = 1 for images (axes = 2). grid is [batch, outputs, axes], its last axis x, y
 // (, z) with -1 and 1 the edges of the image (Align: the centres of its outermost elements); y is [batch, channels,
 // outputs]. A position that is NaN or infinite counts as -1. All contiguous. Taps outside count 0 (Zeros), or the

@@ -380,3 +380,38 @@ def test_losses(check, dtypes):
     check(
         F.binary_cross_entropy_with_logits, normal(9, 4), rng.integers(0, 2, (9, 4)).astype(np.float64), dtypes=dtypes
     )
+
+
+# Resizing, sampling, alignments.
+
+
+@pytest.mark.parametrize("mode", ["nearest", "bilinear", "bicubic", "area"])
+def test_interpolate(check, mode):
+    for size in ((3, 4), (5, 9), (4, 1)):
+        check(lambda x, size=size: F.interpolate(x, size, mode=mode), normal(2, 3, 4, 6))
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+def test_grid_sample(check, mode, padding):
+    x, grid = normal(2, 3, 4, 5), rounded_off(normal(2, 7, 9, 2))
+    check(lambda x, g: F.grid_sample(x, g, mode, padding, False), x, grid)
+    if mode != "bicubic":
+        x, grid = normal(1, 2, 3, 4, 5), rounded_off(normal(1, 2, 3, 4, 3))
+        check(lambda x, g: F.grid_sample(x, g, mode, padding, True), x, grid)
+
+
+def rounded_off(x):
+    """Away from the positions where rounding decides."""
+    return np.round(x * 64) / 64 + 1 / 256
+
+
+def test_ctc_loss(check):
+    x, targets = normal(20, 4, 6), weft.tensor(rng.integers(1, 6, (4, 7)))
+    x -= np.log(np.exp(x).sum(-1, keepdims=True))
+
+    def loss(x):
+        return weft._core._ctc_loss(x, targets.to(x.device), weft.tensor([20, 15, 14, 3]), lengths, 0, True)
+
+    lengths = weft.tensor([7, 4, 0, 1])
+    check(loss, x, terms=20000)
