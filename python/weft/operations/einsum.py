@@ -33,7 +33,7 @@ def einsum(*args: Any) -> Tensor:
         waiting[len(values)] = _multiply(a, b, kept)
         values.append(waiting[len(values)])
     x, labels = _sum_out(*values[-1], {*todo.output})
-    return x.permute([labels.index(label) for label in todo.output])
+    return x if labels == todo.output else x.permute([labels.index(label) for label in todo.output])
 
 
 def _from_equation(equation: str, *operands: Any) -> tuple[Sequence[Tensor], tuple, tuple | None]:
@@ -103,7 +103,11 @@ def _multiply(a: tuple[Tensor, Labels], b: tuple[Tensor, Labels], kept: set) -> 
         y = y.permute([of_y.index(k) for k in batch + columns])
         x = x.reshape([*x.shape, *[1] * len(columns)])
         return x * y.reshape([*y.shape[: len(batch)], *[1] * len(rows), *y.shape[len(batch) :]]), labels
-    summed = _order(x, of_x, y, of_y, summed)
+    if batch and not rows and not columns and x.itemsize > 2:  # many sums of one row each
+        y = y.permute([of_y.index(k) for k in of_x])
+        product = (x * y).sum([of_x.index(k) for k in summed], dtype=x.dtype)
+        return product, tuple(k for k in of_x if k in kept)
+    summed = _order(x, of_x, y, of_y, summed) if len(summed) > 1 else summed
     rows, columns = _as_stored(x, of_x, rows), _as_stored(y, of_y, columns)
     shape = [*_sizes(x, of_x, batch + rows), *_sizes(y, of_y, columns)]
     product = _core.matmul(_matrices(x, of_x, batch, rows, summed), _matrices(y, of_y, batch, summed, columns))
@@ -116,7 +120,11 @@ def _sizes(x: Tensor, labels: Labels, wanted: Sequence) -> list[int]:
 
 def _matrices(x: Tensor, labels: Labels, batch: list, rows: list, columns: list) -> Tensor:
     """x as [*batch, rows, columns]; a view where the labels of rows and of columns lie together in memory."""
-    x = x.permute([labels.index(k) for k in batch + rows + columns])
+    wanted = (*batch, *rows, *columns)
+    if wanted != labels:
+        x = x.permute([labels.index(k) for k in wanted])
+    if len(rows) == len(columns) == 1 and len(batch) <= 6:
+        return x
     lead, height = x.shape[: len(batch)], math.prod(x.shape[len(batch) : len(batch) + len(rows)])
     if len(batch) > 6:
         lead = (math.prod(lead),)
@@ -124,7 +132,7 @@ def _matrices(x: Tensor, labels: Labels, batch: list, rows: list, columns: list)
 
 
 def _as_stored(x: Tensor, labels: Labels, wanted: list) -> list:
-    return sorted(wanted, key=lambda k: -x.stride(labels.index(k)))
+    return wanted if len(wanted) < 2 else sorted(wanted, key=lambda k: -x.stride(labels.index(k)))
 
 
 def _order(x: Tensor, of_x: Labels, y: Tensor, of_y: Labels, summed: list) -> list:
