@@ -12,11 +12,13 @@ namespace weft {
   BIND(copy)                \
   BIND(creation)            \
   BIND(cross_entropy)       \
+  BIND(csr)                 \
   BIND(dropout)             \
   BIND(embedding)           \
   BIND(gather)              \
   BIND(layer_norm)          \
   BIND(linear)              \
+  BIND(linear_scan)         \
   BIND(losses)              \
   BIND(matmul)              \
   BIND(optimizer)           \
@@ -27,6 +29,7 @@ namespace weft {
   BIND(random)              \
   BIND(reduce)              \
   BIND(scan)                \
+  BIND(segment)             \
   BIND(softmax)             \
   BIND(sort)                \
   BIND(variance)            \

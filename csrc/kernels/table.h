@@ -7,11 +7,13 @@
 #include "kernels/conv.h"
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/csr.h"
 #include "kernels/dropout.h"
 #include "kernels/embedding.h"
 #include "kernels/gather.h"
 #include "kernels/index.h"
 #include "kernels/layer_norm.h"
+#include "kernels/linear_scan.h"
 #include "kernels/matmul.h"
 #include "kernels/optimizer.h"
 #include "kernels/pointwise.h"
@@ -20,6 +22,7 @@
 #include "kernels/random.h"
 #include "kernels/reduce.h"
 #include "kernels/scan.h"
+#include "kernels/segment.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
 
@@ -30,11 +33,13 @@
   STEM(ConvKernels, conv)                  \
   STEM(CopyKernels, copy)                  \
   STEM(CrossEntropyKernels, cross_entropy) \
+  STEM(CsrKernels, csr)                    \
   STEM(DropoutKernels, dropout)            \
   STEM(EmbeddingKernels, embedding)        \
   STEM(GatherKernels, gather)              \
   STEM(IndexKernels, index)                \
   STEM(LayerNormKernels, layer_norm)       \
+  STEM(LinearScanKernels, linear_scan)     \
   STEM(MatmulKernels, matmul)              \
   STEM(OptimizerKernels, optimizer)        \
   STEM(PointwiseKernels, pointwise)        \
@@ -43,6 +48,7 @@
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
   STEM(ScanKernels, scan)                  \
+  STEM(SegmentKernels, segment)            \
   STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
 
