@@ -75,7 +75,7 @@ void scatter_into(const char* op, const Tensor& x, int64_t dim, const Tensor& in
 
 Tensor scatter(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool add,
                bool inplace) {
-  auto backward = [dim, add, kept = Saved(index)](Backward& b) {
+  auto backward = [dim, add, kept = needs_grad(x, src) ? Saved(index) : Saved()](Backward& b) {
     Tensor at = kept.get(b), dx = b.dy(), dsrc;
     if (b.needs(0) && !add)
       dx = scatter("scatter", b.dy(), dim, at, Tensor::zeros({}, dx.dtype(), dx.device()), false, false);

@@ -49,8 +49,40 @@ class enable_grad(no_grad):
     mode = True
 
 
-class inference_mode(no_grad):
-    """As no_grad; a promise that nothing made inside meets the tape later."""
+class inference_mode(_GradMode):
+    """As no_grad, and nothing made inside may be saved for a backward pass later: inference_mode(False) switches it off
+    again within."""
+
+    def __new__(cls, mode=True):
+        self = super().__new__(cls)
+        if not callable(mode):
+            return self
+        self.__init__()
+        return self(mode)
+
+    def __init__(self, mode=True):
+        super().__init__()
+        self.inference = bool(mode)
+        self.mode = not self.inference
+
+    def __enter__(self):
+        super().__enter__()
+        self._before.append(_core.is_inference_mode_enabled())
+        _core._set_inference_mode(self.inference)
+
+    def __exit__(self, *exception):
+        _core._set_inference_mode(self._before.pop())
+        super().__exit__(*exception)
+
+    def __call__(self, function):
+        mode = self.inference
+
+        @wraps(function)
+        def switched(*args, **kwargs):
+            with inference_mode(mode):
+                return function(*args, **kwargs)
+
+        return switched
 
 
 class set_grad_enabled(_GradMode):

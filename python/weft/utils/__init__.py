@@ -1,1 +1,5 @@
-"""Names under which PyTorch code looks for the data tools: `weft.utils.data`."""
+"""Names under which PyTorch code looks for tools: `weft.utils.data`, `weft.utils.checkpoint`."""
+
+from weft.utils import checkpoint, data
+
+__all__ = ["checkpoint", "data"]
