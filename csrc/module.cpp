@@ -41,6 +41,7 @@ WEFT_BINDINGS(BIND)
 
 void bind_runtime(py::module_& m);  // csrc/tensor/runtime.cpp: errors, threads, memory, instruction sets
 void bind_tensor(py::module_& m);   // csrc/tensor/python.cpp: the Tensor type, dtypes, devices
+void bind_trace(py::module_& m);    // csrc/tensor/trace.cpp: which kernels a call launches
 void bind_devices(py::module_& m);  // csrc/tensor/devices.cpp: CUDA arrays, the tables that weft._cuda fills
 
 }  // namespace weft
@@ -50,6 +51,7 @@ PYBIND11_MODULE(_core, m) {
   bind_runtime(m);
   bind_tensor(m);
   bind_devices(m);
+  bind_trace(m);
 #define BIND(name) bind_##name(m);
   WEFT_BINDINGS(BIND)
 #undef BIND

@@ -6,6 +6,7 @@
 
 #define WEFT_CUDA_STEMS(STEM) \
   STEM(arg_reduce)            \
+  STEM(attention)             \
   STEM(batch_norm)            \
   STEM(conv)                  \
   STEM(copy)                  \
