@@ -14,6 +14,7 @@ namespace weft {
   BIND(copy)                \
   BIND(creation)            \
   BIND(cross_entropy)       \
+  BIND(csr)                 \
   BIND(ctc_loss)            \
   BIND(distance)            \
   BIND(dropout)             \
@@ -24,6 +25,7 @@ namespace weft {
   BIND(interpolate)         \
   BIND(layer_norm)          \
   BIND(linear)              \
+  BIND(linear_scan)         \
   BIND(losses)              \
   BIND(matmul)              \
   BIND(optimizer)           \
@@ -36,6 +38,7 @@ namespace weft {
   BIND(reduce)              \
   BIND(scan)                \
   BIND(search)              \
+  BIND(segment)             \
   BIND(softmax)             \
   BIND(sort)                \
   BIND(split)               \

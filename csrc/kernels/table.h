@@ -7,6 +7,7 @@
 #include "kernels/conv.h"
 #include "kernels/copy.h"
 #include "kernels/cross_entropy.h"
+#include "kernels/csr.h"
 #include "kernels/ctc_loss.h"
 #include "kernels/distance.h"
 #include "kernels/dropout.h"
@@ -16,6 +17,7 @@
 #include "kernels/index.h"
 #include "kernels/interpolate.h"
 #include "kernels/layer_norm.h"
+#include "kernels/linear_scan.h"
 #include "kernels/matmul.h"
 #include "kernels/optimizer.h"
 #include "kernels/pointwise.h"
@@ -25,6 +27,7 @@
 #include "kernels/reduce.h"
 #include "kernels/scan.h"
 #include "kernels/search.h"
+#include "kernels/segment.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
 
@@ -35,6 +38,7 @@
   STEM(ConvKernels, conv)                  \
   STEM(CopyKernels, copy)                  \
   STEM(CrossEntropyKernels, cross_entropy) \
+  STEM(CsrKernels, csr)                    \
   STEM(CtcLossKernels, ctc_loss)           \
   STEM(DistanceKernels, distance)          \
   STEM(DropoutKernels, dropout)            \
@@ -44,6 +48,7 @@
   STEM(IndexKernels, index)                \
   STEM(InterpolateKernels, interpolate)    \
   STEM(LayerNormKernels, layer_norm)       \
+  STEM(LinearScanKernels, linear_scan)     \
   STEM(MatmulKernels, matmul)              \
   STEM(OptimizerKernels, optimizer)        \
   STEM(PointwiseKernels, pointwise)        \
@@ -53,6 +58,7 @@
   STEM(ReduceKernels, reduce)              \
   STEM(ScanKernels, scan)                  \
   STEM(SearchKernels, search)              \
+  STEM(SegmentKernels, segment)            \
   STEM(SoftmaxKernels, softmax)            \
   STEM(SortKernels, sort)
 

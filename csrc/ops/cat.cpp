@@ -1,4 +1,6 @@
 // Joining tensors: each input is copied into its part of the result.
+#include "ops/cat.h"
+
 #include "ops/copy.h"
 #include "ops/view.h"
 #include "tensor/autograd.h"
@@ -84,6 +86,8 @@ Tensor stack(const TensorList& tensors, int64_t dim) {
 }
 
 }  // namespace
+
+Tensor join(const TensorList& tensors, int64_t dim) { return concat(tensors, dim); }
 
 void bind_cat(py::module_& m) {
   m.def("cat", &concat, py::arg("tensors"), py::arg("dim") = 0,

@@ -82,7 +82,7 @@ Tensor zero_like(const Tensor& t) { return Tensor::zeros({}, t.dtype(), t.device
 Tensor scatter(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool add,
                bool inplace) {
   ScatterOp kind = add ? ScatterOp::Add : ScatterOp::Set;
-  auto backward = [dim, add, kept = Saved(index)](Backward& b) {
+  auto backward = [dim, add, kept = needs_grad(x, src) ? Saved(index) : Saved()](Backward& b) {
     Tensor at = kept.get(b), dx = b.dy(), dsrc;
     if (b.needs(0) && !add) dx = scatter("scatter", b.dy(), dim, at, zero_like(dx), false, false);
     if (b.needs(1)) dsrc = gather(b.dy(), dim, at);

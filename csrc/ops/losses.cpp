@@ -94,7 +94,12 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Maybe& 
         Tensor spread = maximum(mul(p, rsub(p, 1)), number(1e-12, p));
         dx = mul(b.dy(), div(sub(p, target.get(b)), spread));
       }
-      return b.grads(dx, b.needs(1) ? mul(b.dy(), slope) : Tensor());
+      Tensor by_target = slope;
+      if (grad_enabled() && b.needs(1)) {  // it depends on x
+        Tensor floor = number(-100, p);
+        by_target = sub(maximum(log1p(neg(p)), floor), maximum(log(p), floor));
+      }
+      return b.grads(dx, b.needs(1) ? mul(b.dy(), by_target) : Tensor());
     });
   return reduced("binary_cross_entropy", weighted(loss, weight), reduction);
 }

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ops/cat.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
 #include "ops/view.h"
@@ -122,6 +123,43 @@ Tensor mean(const Tensor& x, const Dims& axes, bool keepdim) {
   return y;
 }
 
+namespace {
+
+// For each element of the last dimension the product of the others, by products alone: pairs are joined up to one and
+// each passes what is outside it on to its two. Exact at zeros, and so are all its derivatives.
+Tensor products_of_others(const Tensor& x) {
+  int last = x.dim() - 1;
+  int64_t n = x.shape()[last], half = (n + 1) / 2;
+  if (n < 2) return Tensor::full(x.shape(), 1, x.dtype(), x.device());
+  Dims edge = x.shape();
+  edge[last] = 1;
+  Tensor even = n % 2 ? join({x, Tensor::full(edge, 1, x.dtype(), x.device())}, last) : x;
+  Tensor odd = slice(even, last, 1, 2 * half, 2);
+  even = slice(even, last, 0, 2 * half, 2);
+  Tensor outside = products_of_others(mul(even, odd));
+  Dims whole = x.shape();
+  whole[last] = 2 * half;
+  Tensor y = join({unsqueeze(mul(outside, odd), last + 1), unsqueeze(mul(outside, even), last + 1)}, last + 1);
+  return narrow(reshape(y, whole), last, 0, n);
+}
+
+// The same over the axes of a reduction, in the shape of x.
+Tensor products_of_others(const Tensor& x, const Reduction& r) {
+  Dims order, back = Dims::filled(x.dim(), 0), kept;
+  for (int part = 0; part < 2; ++part)
+    for (int d = 0; d < x.dim(); ++d)
+      if (r.reduced[d] == (part == 1)) {
+        back[d] = order.n;
+        order.push_back(d);
+        if (part == 0) kept.push_back(x.shape()[d]);
+      }
+  Tensor in_order = permute(x, order);
+  kept.push_back(r.count);
+  return permute(reshape(products_of_others(reshape(in_order, kept)), in_order.shape()), back);
+}
+
+}  // namespace
+
 Tensor prod(const Tensor& x, const Dims& axes, bool keepdim) {
   Reduction r = reduction_of("prod", x, axes, keepdim);
   Tensor y =
@@ -130,6 +168,7 @@ Tensor prod(const Tensor& x, const Dims& axes, bool keepdim) {
     record("prod", {x}, {y}, [r, x = Saved(x)](Backward& b) {
       // dx = product of the others: with one zero among them it is theirs where the zero is, with two it is 0.
       Tensor v = x.get(b), zero = Tensor::zeros({}, v.dtype(), v.device());
+      if (grad_enabled()) return b.grads(mul(spread(b.dy(), r, v.shape()), products_of_others(v, r)));
       Tensor one = Tensor::full({}, 1, v.dtype(), v.device()), is_zero = eq(v, zero);
       Tensor others = where(is_zero, one, v);
       Dims axes;

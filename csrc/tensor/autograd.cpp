@@ -9,12 +9,13 @@
 namespace weft {
 
 namespace {
-thread_local bool grad_mode = true;
+thread_local bool mode = true;
 std::atomic<uint64_t> next_sequence{1};
 }  // namespace
 
-bool grad_enabled() { return grad_mode; }
-void set_grad_enabled(bool on) { grad_mode = on; }
+bool grad_mode() { return mode; }
+bool grad_enabled() { return mode && !inference_mode(); }
+void set_grad_enabled(bool on) { mode = on; }
 
 bool needs_grad(const TensorList& list) {
   if (!grad_enabled()) return false;
@@ -53,8 +54,48 @@ Node::~Node() {
   for (Edge& e : next) dispose(std::move(e.node));
 }
 
-Saved::Saved(const Tensor& t) : tensor_(t), version_(t.defined() ? t.version() : 0) {
-  if (!t.defined() || !t.get()->view_base) return;
+std::vector<Pack>& saved_tensors_hooks() {
+  thread_local std::vector<Pack> hooks;
+  return hooks;
+}
+
+// True where a hook took the tensor. `history`: the tensor whose gradient's way the unpacked one continues.
+bool Saved::pack(const Tensor& t, const Tensor& history) {
+  WEFT_CHECK(!t.get()->storage->inference || inference_mode(), Runtime,
+             "a tensor made in inference mode cannot be saved for backward; use clone() outside of it, or no_grad()");
+  if (saved_tensors_hooks().empty()) return false;
+  Pack hook = saved_tensors_hooks().back();  // a copy: it may take itself off
+  packed_ = std::make_shared<Packed>(Packed{hook(t.detach()), edge_of(history), t.shape(), t.dtype(), t.device()});
+  return true;
+}
+
+Tensor Saved::unpacked(const char* name) const {
+  Tensor got = packed_->unpack();
+  WEFT_CHECK(
+      got.defined() && got.shape() == packed_->shape && got.dtype() == packed_->dtype &&
+          got.device() == packed_->device,
+      Runtime, "[", name, "] a saved tensor of shape ", to_string(packed_->shape), " and dtype ",
+      name_of(packed_->dtype), " on ", to_string(packed_->device), " came back from its hook as something else: ",
+      got.defined()
+          ? cat("shape ", to_string(got.shape()), ", dtype ", name_of(got.dtype()), " on ", to_string(got.device()))
+          : "nothing");
+  got = got.detach();
+  const Edge& edge = packed_->edge;
+  if (edge.leaf && grad_enabled()) {
+    record("saved", {Tensor(edge.leaf)}, {got}, [](Backward& b) { return b.grads(b.dy()); });
+  } else if (edge.node) {
+    got.get()->requires_grad = true;
+    got.get()->grad_fn = edge.node;
+    got.get()->output_nr = edge.output_nr;
+  }
+  return got;
+}
+
+Saved::Saved(const Tensor& t) {
+  if (!t.defined() || pack(t, t)) return;
+  tensor_ = t;
+  version_ = t.version();
+  if (!t.get()->view_base) return;
   // A view is kept without the tensor it is a view of: that one's history may come to depend on this very node.
   Ref<Node> history = grad_fn_of(t);
   tensor_ = t.detach();
@@ -65,23 +106,26 @@ Saved::Saved(const Tensor& t) : tensor_(t), version_(t.defined() ? t.version() :
 
 Saved Saved::output(const Tensor& t, int nr) {
   Saved s;
-  s.tensor_ = t.detach();
-  s.version_ = t.version();
   s.output_ = true;
   s.nr_ = nr;
+  if (s.pack(t, {})) return s;
+  s.tensor_ = t.detach();
+  s.version_ = t.version();
   return s;
 }
 
-Tensor Saved::get(Backward& b) const {
-  if (!tensor_.defined()) return tensor_;
-  WEFT_CHECK(tensor_.version() == version_, Runtime, "[", b.node.name, "] a tensor of shape ",
+Tensor Saved::get(const char* name, Node* node) const {
+  if (!defined()) return tensor_;
+  WEFT_CHECK(packed_ || tensor_.version() == version_, Runtime, "[", name, "] a tensor of shape ",
              to_string(tensor_.shape()),
              " that backward needs was changed in place after the forward pass (it is at version ", tensor_.version(),
              ", expected ", version_, "); change a clone() instead");
-  if (!output_) return tensor_;
-  Tensor t = tensor_.detach();
+  Tensor t = packed_ ? unpacked(name) : tensor_;
+  if (!output_) return t;
+  t = t.detach();
+  if (!node) return t;
   t.get()->requires_grad = true;
-  t.get()->grad_fn = Ref<Node>(&b.node);
+  t.get()->grad_fn = Ref<Node>(node);
   t.get()->output_nr = nr_;
   return t;
 }
@@ -142,6 +186,8 @@ InPlace::InPlace(const char* name, const Tensor& x) : x_(x) {
   for (int i = 0; i < x.dim(); ++i)
     WEFT_CHECK(impl.strides[i] != 0 || impl.shape[i] <= 1, Runtime, "[", name,
                "] several elements of the tensor share one place in memory (expand); change a clone() instead");
+  WEFT_CHECK(!impl.storage->inference || inference_mode(), Runtime, "[", name,
+             "] a tensor made in inference mode cannot be changed in place outside of it; change a clone() instead");
   if (!grad_enabled()) return;
   WEFT_CHECK(!(impl.requires_grad && x.is_leaf() && !is_stale_view(impl)), Runtime, "[", name,
              "] a leaf tensor that requires grad cannot be changed in place; use weft.no_grad() or detach()");
@@ -149,6 +195,8 @@ InPlace::InPlace(const char* name, const Tensor& x) : x_(x) {
     WEFT_CHECK(!impl.view_base->requires_grad || impl.view_base->grad_fn, Runtime, "[", name,
                "] a view of a leaf tensor that requires grad cannot be changed in place; use weft.no_grad()");
 }
+
+bool is_view(const Tensor& x) { return (bool)x.get()->view_base; }
 
 void link_inplace(const Ref<Node>& node, const Tensor& x, const Tensor* inputs, int n_inputs) {
   collect_edges(*node, inputs, n_inputs);

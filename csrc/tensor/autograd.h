@@ -16,15 +16,17 @@
 
 #include <functional>
 #include <initializer_list>
+#include <memory>
 
 #include "tensor/tensor.h"
 
 namespace weft {
 
-bool grad_enabled();  // thread-local; weft.no_grad() and enable_grad() set it
+bool grad_mode();     // thread-local; weft.no_grad() and enable_grad() set it
+bool grad_enabled();  // operations are recorded: grad mode outside of inference mode
 void set_grad_enabled(bool on);
 struct GradMode {  // RAII
-  explicit GradMode(bool on) : before(grad_enabled()) { set_grad_enabled(on); }
+  explicit GradMode(bool on) : before(grad_mode()) { set_grad_enabled(on); }
   ~GradMode() { set_grad_enabled(before); }
   bool before;
 };
@@ -47,6 +49,7 @@ struct Edge {
 struct TensorHook {
   int64_t id;
   std::function<Tensor(const Tensor&)> call;  // returns undefined to leave the gradient as it is
+  bool after_accumulation = false;            // of a leaf: called with the leaf once .grad is up to date
 };
 
 class Backward;
@@ -87,17 +90,34 @@ class Backward {
   }
 };
 
+// What a hook made of a tensor to be saved, and how to get it back: another form, another place, or a recomputation.
+using Unpack = std::function<Tensor()>;
+using Pack = std::function<Unpack(const Tensor&)>;
+std::vector<Pack>& saved_tensors_hooks();  // of this thread; the last one is asked
+
 // A tensor kept for backward. get() raises, naming the operation, if it was changed in place since.
 class Saved {
  public:
   Saved() = default;
   Saved(const Tensor& t);                                   // an input
   static Saved output(const Tensor& t, int output_nr = 0);  // an output of the node being recorded
-  Tensor get(Backward& b) const;
-  bool defined() const { return tensor_.defined(); }
+  Tensor get(Backward& b) const { return get(b.node.name, &b.node); }
+  Tensor get(const char* name, Node* node) const;  // node: the one whose output it may be, or null
+  bool defined() const { return tensor_.defined() || packed_; }
 
  private:
+  struct Packed {
+    Unpack unpack;
+    Edge edge;  // of an input: where its gradient goes
+    Dims shape;
+    DType dtype;
+    Device device;
+  };
+  bool pack(const Tensor& t, const Tensor& history);
+  Tensor unpacked(const char* name) const;
+
   Tensor tensor_;
+  std::shared_ptr<Packed> packed_;
   uint32_t version_ = 0;
   bool output_ = false;
   int nr_ = 0;
@@ -144,6 +164,7 @@ class InPlace {
   Tensor x_;
 };
 void link_inplace(const Ref<Node>& node, const Tensor& x, const Tensor* inputs, int n_inputs);
+bool is_view(const Tensor& x);
 template <class F>
 void record_inplace(const char* name, const Tensor& x, std::initializer_list<Tensor> inputs, F f) {
   link_inplace(Ref<Node>(new FunctionNode<F>(name, std::move(f))), x, inputs.begin(), (int)inputs.size());

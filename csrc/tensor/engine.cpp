@@ -37,7 +37,7 @@ class Engine {
       Edge e = edge_of(inputs[i]);
       WEFT_CHECK(e.wanted(), Runtime, "[grad] input ", i, " does not require a gradient");
       if (e.leaf)
-        leaf_targets_.emplace(e.leaf.get(), i);
+        leaf_targets_[e.leaf.get()].push_back(i);
       else
         node_targets_[e.node.get()].emplace_back(e.output_nr, i);
     }
@@ -67,13 +67,17 @@ class Engine {
  private:
   void visit(Pending& p) {
     Node& node = *p.node;
-    for (auto& h : node.hooks)
+    std::vector<Node::OutputHook> hooks = node.hooks;  // a copy: one may take itself off
+    for (auto& h : hooks)
       if (p.grads[h.output_nr].defined()) {
         Tensor changed = h.hook.call(p.grads[h.output_nr]);
         if (changed.defined()) p.grads[h.output_nr] = changed;
       }
     if (auto t = node_targets_.find(&node); t != node_targets_.end())
-      for (auto [nr, index] : t->second) results_[index] = p.grads[nr];
+      for (auto [nr, index] : t->second) {
+        results_[index] = p.grads[nr];
+        if (into_leaves_ && p.grads[nr].defined()) add_to_grad(*inputs_[index].get(), p.grads[nr]);
+      }
     if (filtered_ && !needed_.count(&node)) return;
 
     WEFT_CHECK(!node.released, Runtime, "[", node.name,
@@ -105,21 +109,29 @@ class Engine {
   }
 
   void arrive(const Ref<TensorImpl>& leaf, Tensor grad) {
-    if (leaf->hooks)
-      for (auto& h : *leaf->hooks) {
-        Tensor changed = h.call(grad);
-        if (changed.defined()) grad = changed;
-      }
+    std::vector<TensorHook> hooks;  // a copy: one may take itself off
+    if (leaf->hooks) hooks = *leaf->hooks;
+    for (auto& h : hooks) {
+      if (h.after_accumulation) continue;
+      Tensor changed = h.call(grad);
+      if (changed.defined()) grad = changed;
+    }
     if (!into_leaves_) {
-      accumulate(results_[leaf_targets_.at(leaf.get())], std::move(grad));
+      for (size_t i : leaf_targets_.at(leaf.get())) accumulate(results_[i], grad);
       return;
     }
-    if (!leaf->grad) {
-      leaf->grad = grad_enabled() || ours_alone(grad) ? grad.ref() : clone(grad).ref();
+    add_to_grad(*leaf, std::move(grad));
+    for (auto& h : hooks)
+      if (h.after_accumulation) h.call(Tensor(leaf));
+  }
+
+  static void add_to_grad(TensorImpl& x, Tensor grad) {
+    if (!x.grad) {
+      x.grad = grad_enabled() || ours_alone(grad) ? grad.ref() : clone(grad).ref();
     } else if (grad_enabled()) {
-      leaf->grad = add(Tensor(leaf->grad), grad).ref();
+      x.grad = add(Tensor(x.grad), grad).ref();
     } else {
-      Tensor sum(leaf->grad);
+      Tensor sum(x.grad);
       add_into(sum, grad);
       sum.bump_version();
     }
@@ -151,7 +163,7 @@ class Engine {
   TensorList results_, inputs_;
   std::unordered_map<Node*, Pending> pending_;
   std::priority_queue<std::pair<uint64_t, Node*>> order_;
-  std::unordered_map<TensorImpl*, size_t> leaf_targets_;
+  std::unordered_map<TensorImpl*, std::vector<size_t>> leaf_targets_;
   std::unordered_map<Node*, std::vector<std::pair<int, size_t>>> node_targets_;
   std::unordered_set<Node*> needed_, seen_;
 };

@@ -313,8 +313,14 @@ PyGetSetDef attributes[] = {
        return n ? node_object(n) : py::none();
      }),
      nullptr, "The operation that made it, or None.", nullptr},
-    {"_version", attribute([](const Tensor& t) { return t.version(); }), nullptr, "Number of in-place changes.",
-     nullptr},
+    {"_version", attribute([](const Tensor& t) {
+       WEFT_CHECK(!t.get()->storage->inference, Runtime,
+                  "[_version] a tensor made in inference mode counts no changes");
+       return t.version();
+     }),
+     nullptr, "Number of in-place changes.", nullptr},
+    {"retains_grad", attribute([](const Tensor& t) { return t.get()->retains_grad; }), nullptr,
+     "Whether retain_grad() was called on a tensor that is not a leaf.", nullptr},
     {"data", attribute([](const Tensor& t) { return t.detach(); }), set_data, "The same memory, off the tape.",
      nullptr},
     {"grad", attribute([](const Tensor& t) { return t.grad(); }), set_grad, "Accumulated gradient, or None.", nullptr},

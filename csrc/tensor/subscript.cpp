@@ -229,8 +229,8 @@ void set_item(const Tensor& x, PyObject* key, PyObject* value) {
     v = tensor_of(value);
     if (v.device() != x.device() && v.dim() == 0) v = to(v, x.device());
   } else {
-    v = to(tensor_from_python(py::reinterpret_borrow<py::object>(value), std::nullopt, DType::Float32, false),
-           x.device());
+    DType numbers = x.dtype() == DType::Float64 ? DType::Float64 : DType::Float32;  // nothing is lost on the way
+    v = to(tensor_from_python(py::reinterpret_borrow<py::object>(value), std::nullopt, numbers, false), x.device());
   }
   put_parsed(x, parse(x, key), v, false);
 }

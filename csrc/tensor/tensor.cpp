@@ -8,6 +8,13 @@
 namespace weft {
 
 namespace {
+thread_local bool inference = false;
+}  // namespace
+
+bool inference_mode() { return inference; }
+void set_inference_mode(bool on) { inference = on; }
+
+namespace {
 
 void* allocate_on(Device d, size_t bytes) {
   if (d.is_cpu()) return allocate_cpu(bytes);
@@ -80,6 +87,8 @@ void Tensor::set_requires_grad(bool on) const {
              "[requires_grad_] only leaf tensors can stop requiring a gradient; use detach() for others");
   WEFT_CHECK(!on || is_floating(dtype()), Runtime,
              "[requires_grad_] only tensors of floating dtype can require gradients, got ", name_of(dtype()));
+  WEFT_CHECK(!on || !impl_->storage->inference || inference_mode(), Runtime,
+             "[requires_grad_] a tensor made in inference mode cannot require gradients outside of it; use clone()");
   impl_->requires_grad = on;
 }
 

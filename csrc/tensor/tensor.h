@@ -19,6 +19,10 @@ namespace weft {
 struct Node;
 class Tensor;
 
+// Inference mode of this thread: nothing is recorded, and memory made now is never to be saved for a backward pass.
+bool inference_mode();
+void set_inference_mode(bool on);
+
 // A block of memory on one device. The version counts in-place changes; all views share it.
 struct Storage : RefCounted {
   void* data = nullptr;
@@ -28,6 +32,7 @@ struct Storage : RefCounted {
   void (*deleter)(void* owner) = nullptr;  // foreign memory (a NumPy array); null: from our allocator
   void* owner = nullptr;
   bool writable = true;
+  bool inference = inference_mode();
 
   Storage(size_t bytes, Device device);  // MemoryError naming size and device
   Storage(void* data, size_t bytes, Device device, void (*deleter)(void*), void* owner)

@@ -80,6 +80,8 @@ from weft._core import (
     cpu_isa as cpu_isa,
     cpu_isas as cpu_isas,
     cross_entropy as cross_entropy,
+    csr_matmul as csr_matmul,
+    csr_transpose as csr_transpose,
     cumsum as cumsum,
     default_generator as default_generator,
     detach as detach,
@@ -150,6 +152,8 @@ from weft._core import (
     int8 as int8,
     is_floating_point as is_floating_point,
     is_grad_enabled as is_grad_enabled,
+    is_inference as is_inference,
+    is_inference_mode_enabled as is_inference_mode_enabled,
     is_tensor as is_tensor,
     isclose as isclose,
     isfinite as isfinite,
@@ -166,6 +170,7 @@ from weft._core import (
     less_equal as less_equal,
     linear as linear,
     linear_act as linear_act,
+    linear_scan as linear_scan,
     linspace as linspace,
     log as log,
     log10 as log10,
@@ -249,6 +254,11 @@ from weft._core import (
     scatter as scatter,
     scatter_add as scatter_add,
     seed as seed,
+    segment_max as segment_max,
+    segment_mean as segment_mean,
+    segment_min as segment_min,
+    segment_softmax as segment_softmax,
+    segment_sum as segment_sum,
     select as select,
     selu as selu,
     selu_ as selu_,
@@ -329,6 +339,9 @@ from weft.cuda import (
 from weft.io import (
     load as load,
     save as save,
+)
+from weft.operations.scan import (
+    associative_scan as associative_scan,
 )
 from weft.operations.shape import (
     atleast_1d as atleast_1d,

@@ -88,7 +88,7 @@ _dtype = dtype
 _device = device
 
 class Tensor:
-    """An array of elements of one dtype on one device, that can keep the tape of its making."""
+    """Elements of one dtype on one device, with the tape of their making."""
 
     @property
     def T(self) -> Tensor: ...
@@ -326,6 +326,8 @@ class Tensor:
     @property
     def is_cuda(self) -> builtins.bool: ...
     def is_floating_point(self) -> builtins.bool: ...
+    def is_inference(self) -> builtins.bool:
+        """True for a tensor made in inference mode."""
     @property
     def is_leaf(self) -> builtins.bool: ...
     def isclose(
@@ -482,6 +484,8 @@ class Tensor:
     def reciprocal_(self) -> Tensor: ...
     def register_hook(self, hook: Any) -> RemovableHandle:
         """Calls hook(grad) during backward; what it returns, if not None, replaces the gradient."""
+    def register_post_accumulate_grad_hook(self, hook: Any) -> RemovableHandle:
+        """Calls hook(tensor) each time that backward has added to a leaf's .grad."""
     def relu(self) -> Tensor: ...
     def relu6(self) -> Tensor: ...
     def relu6_(self) -> Tensor: ...
@@ -498,6 +502,8 @@ class Tensor:
     def reshape_as(self, other: Tensor) -> Tensor: ...
     def retain_grad(self) -> None:
         """Keeps .grad of a tensor that is not a leaf."""
+    @property
+    def retains_grad(self) -> builtins.bool: ...
     def round(self) -> Tensor: ...
     def round_(self) -> Tensor: ...
     def rsqrt(self) -> Tensor: ...
@@ -977,6 +983,24 @@ def cross_entropy(
     probabilities (the same shape). The mean is weighted by `weight` [C] of the labels; targets equal to ignore_index
     do not count, and if none counts the mean is 0. IndexError for other labels outside [0, C)."""
 
+def csr_matmul(
+    crow_indices: Tensor,
+    col_indices: Tensor,
+    values: Tensor,
+    dense: Tensor,
+    *,
+    transposed: tuple[Tensor, Tensor, Tensor] | None = None,
+) -> Tensor:
+    """A sparse matrix in CSR form times dense [columns, n] (or [columns]): [rows, n]. Row r has values[k] in column
+    col_indices[k] for k from crow_indices[r] to crow_indices[r + 1]. Gradients reach values and dense. That of
+    dense needs the transpose, which is built in backward unless csr_transpose(...) is given as `transposed`:
+    build it once for a graph that is used many times."""
+
+def csr_transpose(
+    crow_indices: Tensor, col_indices: Tensor, num_columns: builtins.int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The transpose of a CSR structure: (crow_indices, col_indices, order), where values[order] are its values."""
+
 def cumsum(input: Tensor, dim: builtins.int, *, dtype: _dtype | None = None) -> Tensor:
     """Running sums along dim. Integers give int64."""
 
@@ -1127,6 +1151,12 @@ def is_floating_point(input: Tensor) -> builtins.bool: ...
 def is_grad_enabled() -> builtins.bool:
     """Whether operations of this thread are recorded."""
 
+def is_inference(input: Tensor) -> builtins.bool:
+    """True for a tensor made in inference mode."""
+
+def is_inference_mode_enabled() -> builtins.bool:
+    """Whether this thread is in inference_mode()."""
+
 def is_tensor(obj: Any) -> builtins.bool: ...
 def isclose(
     input: Tensor,
@@ -1172,6 +1202,13 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 def linear_act(input: Tensor, weight: Tensor, bias: Tensor | None, act: str) -> Tensor:
     """act(linear(input, weight, bias)) in one pass: 'none', 'relu', 'gelu', 'gelu_tanh' or 'silu'."""
+
+def linear_scan(
+    a: Tensor, b: Tensor, dim: builtins.int, initial: Tensor | None = None, reverse: builtins.bool = False
+) -> Tensor:
+    """h[t] = a[t] * h[t - 1] + b[t] along dim, for all t, where h[-1] is `initial` (the shape without dim) or 0:
+    the recurrence of state-space models and of exponential averages. a and b broadcast. reverse runs from the end.
+    The same bits for any number of threads; differentiable any number of times."""
 
 def linspace(
     start: builtins.float,
@@ -1486,6 +1523,35 @@ def scatter_add(input: Tensor, dim: builtins.int, index: Tensor, src: Tensor) ->
 
 def seed() -> builtins.int:
     """Seeds the default generator from the system's entropy and returns the seed."""
+
+def segment_max(
+    data: Tensor, segment_ids: Tensor, num_segments: builtins.int | None = None, sorted: builtins.bool = False
+) -> Tensor:
+    """The largest of each segment, -inf (or the lowest integer) for an empty one. The gradient is shared by
+    equal elements. See segment_sum."""
+
+def segment_mean(
+    data: Tensor, segment_ids: Tensor, num_segments: builtins.int | None = None, sorted: builtins.bool = False
+) -> Tensor:
+    """The mean of each segment, 0 for an empty one. See segment_sum."""
+
+def segment_min(
+    data: Tensor, segment_ids: Tensor, num_segments: builtins.int | None = None, sorted: builtins.bool = False
+) -> Tensor:
+    """The smallest of each segment, inf (or the highest integer) for an empty one. See segment_max."""
+
+def segment_softmax(
+    data: Tensor, segment_ids: Tensor, num_segments: builtins.int | None = None, sorted: builtins.bool = False
+) -> Tensor:
+    """Softmax of data [n, ...] over the rows of each segment, the attention of a graph: same shape. See segment_sum."""
+
+def segment_sum(
+    data: Tensor, segment_ids: Tensor, num_segments: builtins.int | None = None, sorted: builtins.bool = False
+) -> Tensor:
+    """Sums of the rows of data [n, ...] that share an id: [num_segments, ...], where row s sums the data[i]
+    with segment_ids[i] == s, in their order: the same bits for any number of threads. num_segments
+    defaults to the largest id + 1. Ids may come in any order; sorted=True says that they ascend, which
+    saves grouping them. An empty segment is 0. IndexError names an id that is out of range."""
 
 def select(input: Tensor, dim: builtins.int, index: builtins.int) -> Tensor:
     """One index of one dimension; a view."""

@@ -1,7 +1,6 @@
 """Switches for the tape, each a context manager and a decorator. They act on the current thread."""
 
 from functools import wraps
-from threading import local
 
 from weft import _core
 
@@ -50,31 +49,40 @@ class enable_grad(no_grad):
     mode = True
 
 
-class inference_mode(no_grad):
-    """As no_grad; a promise that nothing made inside meets the tape later. inference_mode(False) takes it back."""
-
-    _state = local()
+class inference_mode(_GradMode):
+    """As no_grad, and nothing made inside may be saved for a backward pass later: inference_mode(False) switches it off
+    again within."""
 
     def __new__(cls, mode=True):
-        return super().__new__(cls, mode if callable(mode) else None)
+        self = super().__new__(cls)
+        if not callable(mode):
+            return self
+        self.__init__()
+        return self(mode)
 
     def __init__(self, mode=True):
         super().__init__()
-        self.mode = not mode
+        self.inference = bool(mode)
+        self.mode = not self.inference
 
     def __enter__(self):
         super().__enter__()
-        self._before_inference = getattr(self._state, "on", False)
-        self._state.on = not self.mode
+        self._before.append(_core.is_inference_mode_enabled())
+        _core._set_inference_mode(self.inference)
 
     def __exit__(self, *exception):
-        self._state.on = self._before_inference
+        _core._set_inference_mode(self._before.pop())
         super().__exit__(*exception)
 
+    def __call__(self, function):
+        mode = self.inference
 
-def is_inference_mode_enabled():
-    """Whether inference_mode is on in this thread."""
-    return getattr(inference_mode._state, "on", False)
+        @wraps(function)
+        def switched(*args, **kwargs):
+            with inference_mode(mode):
+                return function(*args, **kwargs)
+
+        return switched
 
 
 class set_grad_enabled(_GradMode):

@@ -70,6 +70,13 @@ def test_set_broadcast_and_gradient():
     check_same(assign, X, random.standard_normal(5))
 
 
+def test_set_numbers_keeps_all_digits():
+    x = weft.zeros(2, dtype=weft.float64)
+    x[0] = 0.1
+    x[1:] = [0.1]
+    assert x.tolist() == [0.1, 0.1]
+
+
 def test_set_numbers_and_arrays():
     x = weft.zeros(3, 3)
     x[0] = 1

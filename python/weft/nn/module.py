@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from weft._core import Tensor
 from weft._grad_mode import no_grad
 from weft.nn.convert import parse_to, to_tensor
-from weft.nn.hooks import RemovableHandle, add_hook
+from weft.nn.hooks import EVERYWHERE, Hook, RemovableHandle, add_hook, call_with_hooks
 from weft.nn.locate import locate
 from weft.nn.parameter import Parameter
 
@@ -32,8 +32,7 @@ class Module:
     training: bool = True
     _frozen: bool = False
     _buffer_names: Mapping[str, bool] = MappingProxyType({})  # name -> kept in the state_dict
-    _forward_hooks: dict[int, Callable] | None = None
-    _forward_pre_hooks: dict[int, Callable] | None = None
+    _hooks: OrderedDict[int, Hook] | None = None
 
     def __init__(self) -> None:
         self.training = True
@@ -43,45 +42,41 @@ class Module:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:
-            if self._forward_hooks or self._forward_pre_hooks:
-                return self._call_with_hooks(args, kwargs)
+            if self._hooks or EVERYWHERE:
+                return call_with_hooks(self, args, kwargs)
             return self.forward(*args, **kwargs)
         except Exception as error:
             locate(error, self)
             raise
 
-    def _call_with_hooks(self, args: tuple, kwargs: dict) -> Any:
-        for hook, with_kwargs in list((self._forward_pre_hooks or {}).values()):
-            if with_kwargs:
-                result = hook(self, args, kwargs)
-                if result is not None:
-                    args, kwargs = result
-            else:
-                result = hook(self, args)
-                if result is not None:
-                    args = result if isinstance(result, tuple) else (result,)
-        output = self.forward(*args, **kwargs)
-        for hook, with_kwargs in list((self._forward_hooks or {}).values()):
-            result = hook(self, args, kwargs, output) if with_kwargs else hook(self, args, output)
-            if result is not None:
-                output = result
-        return output
+    def _add_hook(self, hook: Hook, prepend: bool) -> RemovableHandle:
+        if self._hooks is None:
+            self._hooks = OrderedDict()
+        return add_hook(self._hooks, hook, prepend)
 
     def register_forward_hook(
-        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False, always_call: bool = False
     ) -> RemovableHandle:
-        """`hook(module, args, output)` runs after `forward`; what it returns, unless None, replaces the output."""
-        if self._forward_hooks is None:
-            self._forward_hooks = OrderedDict()
-        return add_hook(self._forward_hooks, hook, with_kwargs, prepend)
+        """`hook(module, args, output)` runs after `forward`; what it returns, unless None, replaces the output.
+        with_kwargs: `hook(module, args, kwargs, output)`. always_call: also when forward or another hook has raised."""
+        return self._add_hook(Hook("forward", hook, with_kwargs, always_call), prepend)
 
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
     ) -> RemovableHandle:
-        """`hook(module, args)` runs before `forward`; what it returns, unless None, replaces the arguments."""
-        if self._forward_pre_hooks is None:
-            self._forward_pre_hooks = OrderedDict()
-        return add_hook(self._forward_pre_hooks, hook, with_kwargs, prepend)
+        """`hook(module, args)` runs before `forward`; what it returns, unless None, replaces the arguments.
+        with_kwargs: `hook(module, args, kwargs)`, which returns None or (args, kwargs)."""
+        return self._add_hook(Hook("forward_pre", hook, with_kwargs), prepend)
+
+    def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """`hook(module, grad_input, grad_output)` runs when backward has the gradients of the positional arguments;
+        what it returns, unless None, replaces grad_input. Both are tuples, None where there is no gradient."""
+        return self._add_hook(Hook("backward", hook), prepend)
+
+    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
+        """`hook(module, grad_output)` runs before the module's backward; what it returns, unless None, replaces
+        grad_output."""
+        return self._add_hook(Hook("backward_pre", hook), prepend)
 
     # Registration
 

@@ -15,6 +15,7 @@ from weft.operations import (
     product,
     random,
     reduction,
+    scan,
     sets,
     shape,
     statistics,

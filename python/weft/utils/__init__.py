@@ -1,5 +1,5 @@
-"""Names under which PyTorch code looks for tools: `weft.utils.data`, `weft.utils.dlpack`."""
+"""Names under which PyTorch code looks for tools: `weft.utils.checkpoint`, `weft.utils.data`, `weft.utils.dlpack`."""
 
-from weft.utils import dlpack
+from weft.utils import checkpoint, data, dlpack
 
-__all__ = ["dlpack"]
+__all__ = ["checkpoint", "data", "dlpack"]
