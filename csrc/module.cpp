@@ -29,6 +29,7 @@ namespace weft {
   BIND(scan)                \
   BIND(softmax)             \
   BIND(sort)                \
+  BIND(unfold)              \
   BIND(variance)            \
   BIND(view)
 

@@ -22,6 +22,7 @@
 #include "kernels/scan.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
+#include "kernels/unfold.h"
 
 #define WEFT_STEMS(STEM)                   \
   STEM(ArgReduceKernels, arg_reduce)       \
@@ -44,7 +45,8 @@
   STEM(ReduceKernels, reduce)              \
   STEM(ScanKernels, scan)                  \
   STEM(SoftmaxKernels, softmax)            \
-  STEM(SortKernels, sort)
+  STEM(SortKernels, sort)                  \
+  STEM(UnfoldKernels, unfold)
 
 namespace weft {
 
