@@ -50,24 +50,15 @@ NOT_YET = {
         nn.functional.pairwise_distance nn.functional.pdist renorm tensordot vdot
     """,
     "neural": """
-        nn.functional.adaptive_avg_pool3d nn.functional.adaptive_max_pool3d nn.functional.alpha_dropout
-        nn.functional.avg_pool1d nn.functional.avg_pool2d nn.functional.avg_pool3d nn.functional.batch_norm
-        nn.functional.channel_shuffle nn.functional.conv1d nn.functional.conv2d nn.functional.conv3d
-        nn.functional.conv_transpose1d nn.functional.conv_transpose2d nn.functional.conv_transpose3d
-        nn.functional.cosine_embedding_loss nn.functional.ctc_loss nn.functional.dropout nn.functional.dropout2d
-        nn.functional.dropout3d nn.functional.embedding nn.functional.embedding_bag
-        nn.functional.feature_alpha_dropout nn.functional.fractional_max_pool2d
-        nn.functional.fractional_max_pool3d nn.functional.gaussian_nll_loss nn.functional.grid_sample
-        nn.functional.group_norm nn.functional.hinge_embedding_loss nn.functional.instance_norm
-        nn.functional.interpolate nn.functional.layer_norm nn.functional.local_response_norm
-        nn.functional.margin_ranking_loss nn.functional.max_pool3d nn.functional.max_unpool1d
-        nn.functional.max_unpool2d nn.functional.max_unpool3d nn.functional.multi_head_attention_forward
+        nn.functional.alpha_dropout nn.functional.channel_shuffle nn.functional.cosine_embedding_loss
+        nn.functional.ctc_loss nn.functional.dropout nn.functional.dropout2d nn.functional.dropout3d
+        nn.functional.feature_alpha_dropout nn.functional.gaussian_nll_loss nn.functional.grid_sample
+        nn.functional.hinge_embedding_loss nn.functional.interpolate nn.functional.margin_ranking_loss
         nn.functional.multi_margin_loss nn.functional.multilabel_margin_loss
         nn.functional.multilabel_soft_margin_loss nn.functional.pad nn.functional.pixel_shuffle
-        nn.functional.pixel_unshuffle nn.functional.poisson_nll_loss nn.functional.rms_norm
-        nn.functional.soft_margin_loss nn.functional.triplet_margin_loss
-        nn.functional.triplet_margin_with_distance_loss nn.functional.unfold nn.functional.upsample_bilinear
-        nn.functional.upsample_nearest
+        nn.functional.pixel_unshuffle nn.functional.poisson_nll_loss nn.functional.soft_margin_loss
+        nn.functional.triplet_margin_loss nn.functional.triplet_margin_with_distance_loss
+        nn.functional.upsample_bilinear nn.functional.upsample_nearest
     """,
     "shape": """
         argwhere as_strided atleast_1d atleast_2d atleast_3d broadcast_shapes broadcast_tensors column_stack
@@ -84,13 +75,39 @@ NOT_YET = {
 }
 
 # Variants: (name, which) -> reason; which is a dtype, "inplace", "method", "gradient" or "errors".
-VARIANTS: dict[tuple[str, str], str] = {}
+VARIANTS: dict[tuple[str, str], str] = {
+    **{
+        (f"nn.functional.conv{kind}{n}d", "int64"): "no network convolves integers"
+        for kind in ("", "_transpose")
+        for n in (1, 2, 3)
+    },
+    **{
+        (f"nn.functional.conv_transpose{n}d", half): "PyTorch adds up in half precision, Weft in float32"
+        for n in (2, 3)
+        for half in ("float16", "bfloat16")
+    },
+}
+
+
+def sparse_gradient(args, kwargs):
+    return kwargs.get("sparse", False)
+
 
 # Single samples: name -> (a function of the sample that is true for those to leave out, reason).
 SAMPLES: dict[str, tuple] = {
     "nn.functional.scaled_dot_product_attention": (
         lambda args, kwargs: kwargs.get("dropout_p", 0) > 0,
         "the random numbers are another generator's",
+    ),
+    "nn.functional.embedding": (sparse_gradient, "no sparse layouts"),
+    "nn.functional.embedding_bag": (sparse_gradient, "no sparse layouts"),
+    "nn.functional.layer_norm": (
+        lambda args, kwargs: args[1] == (1,) and str(args[0].dtype) == "torch.float32",
+        "x minus the mean of x alone is 0; PyTorch's gradient of the weight is a rounding error times 1 / sqrt(eps)",
+    ),
+    "nn.functional.multi_head_attention_forward": (
+        lambda args, kwargs: args[10] > 0 and kwargs.get("training", True),
+        "the random numbers of its dropout are another generator's",
     ),
 }
 

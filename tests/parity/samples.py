@@ -53,7 +53,12 @@ def resolve(name):
     return function
 
 
-RENAMED = {"__getitem__": lambda x, index: x[index]}
+# Names that are no functions, and those whose samples have the tensor to differentiate first.
+RENAMED = {
+    "__getitem__": lambda x, index: x[index],
+    "nn.functional.embedding": lambda weight, ids, **options: weft.nn.functional.embedding(ids, weight, **options),
+    "nn.functional.embedding_bag": lambda weight, ids, **o: weft.nn.functional.embedding_bag(ids, weight, **o),
+}
 
 
 def translate(x):
