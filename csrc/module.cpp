@@ -43,6 +43,7 @@ namespace weft {
   BIND(sort)                \
   BIND(split)               \
   BIND(strided_view)        \
+  BIND(unfold)              \
   BIND(variance)            \
   BIND(view)                \
   BIND(view_inplace)        \

@@ -1,8 +1,8 @@
 // Convolution as a matrix product whose operands are gathered on the way into shared memory: no im2col copy. A block
 // computes a 64 x 64 tile of the result of one group. The three directions differ in what M, N and K are:
-//   forward:          y[o, pixel of y]       = sum over (c, k, l)       weight[o, (c, k, l)] * x[…]
-//   backward_input:   x[c, pixel of x]       = sum over (o, k, l)       weight[o, c, k, l] * y[…]
-//   backward_weight:  weight[o, (c, k, l)]   = sum over pixels of y     y[o, pixel] * x[…]
+//   forward:          y[o, pixel of y]       = sum over (c, t, k, l)    weight[o, (c, t, k, l)] * x[…]
+//   backward_input:   x[c, pixel of x]       = sum over (o, t, k, l)    weight[o, c, t, k, l] * y[…]
+//   backward_weight:  weight[o, (c, t, k, l)] = sum over pixels of y     y[o, pixel] * x[…]
 #include "kernels/conv.h"
 
 #include "convert.cuh"
@@ -16,49 +16,56 @@ constexpr int64_t kBlocks = 512;  // a sum is split until there are about so man
                                   // depend on the GPU
 
 struct Tap {
-  int64_t channel, k, l;
+  int64_t channel, t, k, l;
 };
 WEFT_DEVICE Tap tap_of(const ConvShape& s, int64_t i) {
-  int64_t line = quotient(i, s.cols.kernel), channel = quotient(line, s.rows.kernel);
-  return {channel, line - channel * s.rows.kernel, i - line * s.cols.kernel};
+  int64_t line = quotient(i, s.cols.kernel), plane = quotient(line, s.rows.kernel);
+  int64_t channel = s.depths.kernel == 1 ? plane : quotient(plane, s.depths.kernel);
+  return {channel, plane - channel * s.depths.kernel, line - plane * s.rows.kernel, i - line * s.cols.kernel};
 }
 struct Pixel {
-  int64_t image, i, j;
+  int64_t image, h, i, j;
 };
-WEFT_DEVICE Pixel pixel_of(int64_t p, int64_t rows, int64_t cols) {
-  int64_t line = quotient(p, cols), image = quotient(line, rows);
-  return {image, line - image * rows, p - line * cols};
+WEFT_DEVICE Pixel pixel_of(int64_t p, int64_t depths, int64_t rows, int64_t cols) {
+  int64_t line = quotient(p, cols), plane = quotient(line, rows), image = depths == 1 ? plane : quotient(plane, depths);
+  return {image, plane - image * depths, line - plane * rows, p - line * cols};
 }
-// x where output (i, j) meets tap (k, l); 0 outside.
+WEFT_DEVICE Pixel output_of(const ConvShape& s, int64_t p) { return pixel_of(p, s.depths.out, s.rows.out, s.cols.out); }
+WEFT_HD int64_t taps_in(const ConvShape& s) { return s.depths.kernel * s.rows.kernel * s.cols.kernel; }
+WEFT_HD int64_t volume_in(const ConvShape& s) { return s.depths.in * s.rows.in * s.cols.in; }
+WEFT_HD int64_t volume_out(const ConvShape& s) { return s.depths.out * s.rows.out * s.cols.out; }
+// x where output (h, i, j) meets tap (t, k, l); 0 outside.
 template <class T>
 WEFT_DEVICE T x_at(const ConvArgs& a, int64_t group, Pixel p, Tap t) {
   const ConvShape& s = a.shape;
+  int64_t h = p.h * s.depths.stride + t.t * s.depths.dilation - s.depths.pad;
   int64_t i = p.i * s.rows.stride + t.k * s.rows.dilation - s.rows.pad;
   int64_t j = p.j * s.cols.stride + t.l * s.cols.dilation - s.cols.pad;
-  if (i < 0 || i >= s.rows.in || j < 0 || j >= s.cols.in) return 0;
-  return static_cast<const T*>(
-      a.x)[((p.image * s.groups + group) * s.in_channels + t.channel) * s.rows.in * s.cols.in + i * s.cols.in + j];
+  if (h < 0 || h >= s.depths.in || i < 0 || i >= s.rows.in || j < 0 || j >= s.cols.in) return 0;
+  int64_t channel = (p.image * s.groups + group) * s.in_channels + t.channel;
+  return static_cast<const T*>(a.x)[((channel * s.depths.in + h) * s.rows.in + i) * s.cols.in + j];
 }
 WEFT_DEVICE int64_t y_index(const ConvShape& s, int64_t group, int64_t channel, Pixel p) {
-  return (((p.image * s.groups + group) * s.out_channels + channel) * s.rows.out + p.i) * s.cols.out + p.j;
+  int64_t at = (p.image * s.groups + group) * s.out_channels + channel;
+  return ((at * s.depths.out + p.h) * s.rows.out + p.i) * s.cols.out + p.j;
 }
 
 template <class T>
 struct Forward {
   static constexpr bool kBAlongK = false;
   static WEFT_HD int64_t m(const ConvShape& s) { return s.out_channels; }
-  static WEFT_HD int64_t n(const ConvShape& s) { return s.images * s.rows.out * s.cols.out; }
-  static WEFT_HD int64_t k(const ConvShape& s) { return s.in_channels * s.rows.kernel * s.cols.kernel; }
+  static WEFT_HD int64_t n(const ConvShape& s) { return s.images * volume_out(s); }
+  static WEFT_HD int64_t k(const ConvShape& s) { return s.in_channels * taps_in(s); }
   static WEFT_DEVICE T a(const ConvArgs& g, int64_t group, int64_t m, int64_t kk) {
     return static_cast<const T*>(g.weight)[(group * g.shape.out_channels + m) * k(g.shape) + kk];
   }
   static WEFT_DEVICE T b(const ConvArgs& g, int64_t group, int64_t kk, int64_t n) {
-    return x_at<T>(g, group, pixel_of(n, g.shape.rows.out, g.shape.cols.out), tap_of(g.shape, kk));
+    return x_at<T>(g, group, output_of(g.shape, n), tap_of(g.shape, kk));
   }
   static WEFT_DEVICE void put(const ConvArgs& g, int64_t group, int64_t m, int64_t n, T sum) {
     const ConvShape& s = g.shape;
     if (g.bias) sum += static_cast<const T*>(g.bias)[group * s.out_channels + m];
-    static_cast<T*>(g.y)[y_index(s, group, m, pixel_of(n, s.rows.out, s.cols.out))] = sum;
+    static_cast<T*>(g.y)[y_index(s, group, m, output_of(s, n))] = sum;
   }
 };
 
@@ -66,30 +73,32 @@ template <class T>
 struct BackwardInput {
   static constexpr bool kBAlongK = false;
   static WEFT_HD int64_t m(const ConvShape& s) { return s.in_channels; }
-  static WEFT_HD int64_t n(const ConvShape& s) { return s.images * s.rows.in * s.cols.in; }
-  static WEFT_HD int64_t k(const ConvShape& s) { return s.out_channels * s.rows.kernel * s.cols.kernel; }
+  static WEFT_HD int64_t n(const ConvShape& s) { return s.images * volume_in(s); }
+  static WEFT_HD int64_t k(const ConvShape& s) { return s.out_channels * taps_in(s); }
   static WEFT_DEVICE T a(const ConvArgs& g, int64_t group, int64_t m, int64_t kk) {
     const ConvShape& s = g.shape;
     Tap t = tap_of(s, kk);  // its channel is one of y
+    int64_t filter = (group * s.out_channels + t.channel) * s.in_channels + m;
     return static_cast<const T*>(
-        g.weight)[(((group * s.out_channels + t.channel) * s.in_channels + m) * s.rows.kernel + t.k) * s.cols.kernel +
-                  t.l];
+        g.weight)[((filter * s.depths.kernel + t.t) * s.rows.kernel + t.k) * s.cols.kernel + t.l];
   }
   static WEFT_DEVICE T b(const ConvArgs& g, int64_t group, int64_t kk, int64_t n) {
     const ConvShape& s = g.shape;
     Tap t = tap_of(s, kk);
-    Pixel p = pixel_of(n, s.rows.in, s.cols.in);
+    Pixel p = pixel_of(n, s.depths.in, s.rows.in, s.cols.in);
+    int64_t h = p.h + s.depths.pad - t.t * s.depths.dilation;
     int64_t i = p.i + s.rows.pad - t.k * s.rows.dilation, j = p.j + s.cols.pad - t.l * s.cols.dilation;
-    if (i < 0 || j < 0) return 0;
-    Pixel q{p.image, quotient(i, s.rows.stride), quotient(j, s.cols.stride)};
-    if (q.i * s.rows.stride != i || q.j * s.cols.stride != j || q.i >= s.rows.out || q.j >= s.cols.out) return 0;
+    if (h < 0 || i < 0 || j < 0) return 0;
+    Pixel q{p.image, quotient(h, s.depths.stride), quotient(i, s.rows.stride), quotient(j, s.cols.stride)};
+    if (q.h * s.depths.stride != h || q.i * s.rows.stride != i || q.j * s.cols.stride != j) return 0;
+    if (q.h >= s.depths.out || q.i >= s.rows.out || q.j >= s.cols.out) return 0;
     return static_cast<const T*>(g.y)[y_index(s, group, t.channel, q)];
   }
   static WEFT_DEVICE void put(const ConvArgs& g, int64_t group, int64_t m, int64_t n, T sum) {
     const ConvShape& s = g.shape;
-    int64_t channel = group * s.in_channels + m, plane = s.rows.in * s.cols.in, image = quotient(n, plane);
+    int64_t channel = group * s.in_channels + m, volume = volume_in(s), image = quotient(n, volume);
     if (g.bias) sum += static_cast<const T*>(g.bias)[channel];
-    static_cast<T*>(g.x)[(image * s.groups * s.in_channels + channel) * plane + n - image * plane] = sum;
+    static_cast<T*>(g.x)[(image * s.groups * s.in_channels + channel) * volume + n - image * volume] = sum;
   }
 };
 
@@ -97,14 +106,14 @@ template <class T>
 struct BackwardWeight {
   static constexpr bool kBAlongK = true;
   static WEFT_HD int64_t m(const ConvShape& s) { return s.out_channels; }
-  static WEFT_HD int64_t n(const ConvShape& s) { return s.in_channels * s.rows.kernel * s.cols.kernel; }
-  static WEFT_HD int64_t k(const ConvShape& s) { return s.images * s.rows.out * s.cols.out; }
+  static WEFT_HD int64_t n(const ConvShape& s) { return s.in_channels * taps_in(s); }
+  static WEFT_HD int64_t k(const ConvShape& s) { return s.images * volume_out(s); }
   static WEFT_DEVICE T a(const ConvArgs& g, int64_t group, int64_t m, int64_t kk) {
     const ConvShape& s = g.shape;
-    return static_cast<const T*>(g.y)[y_index(s, group, m, pixel_of(kk, s.rows.out, s.cols.out))];
+    return static_cast<const T*>(g.y)[y_index(s, group, m, output_of(s, kk))];
   }
   static WEFT_DEVICE T b(const ConvArgs& g, int64_t group, int64_t kk, int64_t n) {
-    return x_at<T>(g, group, pixel_of(kk, g.shape.rows.out, g.shape.cols.out), tap_of(g.shape, n));
+    return x_at<T>(g, group, output_of(g.shape, kk), tap_of(g.shape, n));
   }
   static WEFT_DEVICE void put(const ConvArgs& g, int64_t group, int64_t m, int64_t n, T sum) {
     static_cast<T*>(g.weight)[(group * g.shape.out_channels + m) * BackwardWeight::n(g.shape) + n] = sum;

@@ -38,7 +38,7 @@ __global__ void __launch_bounds__(kWarps * 32) layer_norm_forward_warp(LayerNorm
 #pragma unroll
     for (int i = 0; i < N; ++i) mean += v[k][i] = widen(in.v[i]);
   }
-  mean = warp_sum(mean) / (C)a.cols;
+  mean = a.mean ? warp_sum(mean) / (C)a.cols : (C)0;
 #pragma unroll
   for (int k = 0; k < K; ++k)
     if ((int64_t)(k * 32 + lane) * N < a.cols)
@@ -46,7 +46,7 @@ __global__ void __launch_bounds__(kWarps * 32) layer_norm_forward_warp(LayerNorm
       for (int i = 0; i < N; ++i) square += (v[k][i] - mean) * (v[k][i] - mean);
   C rstd = 1 / math::vsqrt(warp_sum(square) / (C)a.cols + (C)a.eps);
   if (lane == 0) {
-    static_cast<C*>(a.mean)[row] = mean;
+    if (a.mean) static_cast<C*>(a.mean)[row] = mean;
     static_cast<C*>(a.rstd)[row] = rstd;
   }
 #pragma unroll
@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(1024) layer_norm_forward_block(LayerNormForwar
 #pragma unroll
     for (int i = 0; i < N; ++i) mean += widen(in.v[i]);
   }
-  mean = block_sum(mean) / (C)a.cols;
+  mean = a.mean ? block_sum(mean) / (C)a.cols : (C)0;
   for (int64_t c = begin; c < a.cols; c += step) {
     Vec<T, N> in = load<N>(x + c);
 #pragma unroll
@@ -82,7 +82,7 @@ __global__ void __launch_bounds__(1024) layer_norm_forward_block(LayerNormForwar
   }
   C rstd = 1 / math::vsqrt(block_sum(square) / (C)a.cols + (C)a.eps);
   if (threadIdx.x == 0) {
-    static_cast<C*>(a.mean)[row] = mean;
+    if (a.mean) static_cast<C*>(a.mean)[row] = mean;
     static_cast<C*>(a.rstd)[row] = rstd;
   }
   for (int64_t c = begin; c < a.cols; c += step) {
@@ -114,7 +114,7 @@ __global__ void __launch_bounds__(kWarps * 32) layer_norm_backward_warp(LayerNor
     }
   for (int64_t row = first + warp; row < end; row += kWarps) {
     const T *x = row_of<T>(a.x, row, a.cols), *dy = row_of<T>(a.dy, row, a.cols);
-    C mean = static_cast<const C*>(a.mean)[row], rstd = static_cast<const C*>(a.rstd)[row];
+    C mean = parameter<C>(a.mean, row, 0), rstd = static_cast<const C*>(a.rstd)[row];
     C xhat[K][N] = {}, g[K][N] = {}, sum_g = 0, sum_gx = 0;
 #pragma unroll
     for (int k = 0; k < K; ++k) {
@@ -133,7 +133,7 @@ __global__ void __launch_bounds__(kWarps * 32) layer_norm_backward_warp(LayerNor
       }
     }
     if (!a.dx) continue;
-    sum_g = warp_sum(sum_g) / (C)a.cols;
+    sum_g = a.mean ? warp_sum(sum_g) / (C)a.cols : (C)0;
     sum_gx = warp_sum(sum_gx) / (C)a.cols;
 #pragma unroll
     for (int k = 0; k < K; ++k) {
@@ -170,7 +170,7 @@ __global__ void __launch_bounds__(1024) layer_norm_backward_block(LayerNormBackw
   using C = Wide<T>;
   int64_t row = blockIdx.x, step = (int64_t)blockDim.x * N, begin = (int64_t)threadIdx.x * N;
   const T *x = row_of<T>(a.x, row, a.cols), *dy = row_of<T>(a.dy, row, a.cols);
-  C mean = static_cast<const C*>(a.mean)[row], rstd = static_cast<const C*>(a.rstd)[row], sum_g = 0, sum_gx = 0;
+  C mean = parameter<C>(a.mean, row, 0), rstd = static_cast<const C*>(a.rstd)[row], sum_g = 0, sum_gx = 0;
   for (int64_t c = begin; c < a.cols; c += step) {
     Vec<T, N> vx = load<N>(x + c), vdy = load<N>(dy + c);
 #pragma unroll
@@ -180,7 +180,7 @@ __global__ void __launch_bounds__(1024) layer_norm_backward_block(LayerNormBackw
       sum_gx += g * (widen(vx.v[i]) - mean) * rstd;
     }
   }
-  sum_g = block_sum(sum_g) / (C)a.cols;
+  sum_g = a.mean ? block_sum(sum_g) / (C)a.cols : (C)0;
   sum_gx = block_sum(sum_gx) / (C)a.cols;
   for (int64_t c = begin; c < a.cols; c += step) {
     Vec<T, N> vx = load<N>(x + c), vdy = load<N>(dy + c), out;
@@ -203,7 +203,7 @@ __global__ void __launch_bounds__(256) layer_norm_parameters(LayerNormBackward a
   C dw = 0, db = 0;
   for (int64_t row = first; row < end; ++row) {
     C d = widen(row_of<T>(a.dy, row, a.cols)[c]), x = widen(row_of<T>(a.x, row, a.cols)[c]);
-    dw += d * (x - static_cast<const C*>(a.mean)[row]) * static_cast<const C*>(a.rstd)[row];
+    dw += d * (x - parameter<C>(a.mean, row, 0)) * static_cast<const C*>(a.rstd)[row];
     db += d;
   }
   C* piece = static_cast<C*>(a.workspace) + blockIdx.x * 2 * a.cols;

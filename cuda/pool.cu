@@ -38,32 +38,50 @@ WEFT_DEVICE void outputs_of(const PoolAxis& a, int64_t i, bool adaptive, int64_t
   if (*last >= a.outputs) *last = a.outputs - 1;
 }
 
-struct Output {
-  int64_t plane, row, col;
+struct Place {
+  int64_t volume, depth, row, col;
 };
-WEFT_DEVICE Output output_at(int64_t i, int64_t rows, int64_t cols) {
-  int64_t line = i / cols, plane = line / rows;
-  return {plane, line - plane * rows, i - line * cols};
+WEFT_DEVICE Place place_at(int64_t i, int64_t depths, int64_t rows, int64_t cols) {
+  int64_t line = i / cols, plane = line / rows, volume = plane / depths;
+  return {volume, plane - volume * depths, line - plane * rows, i - line * cols};
+}
+WEFT_DEVICE Place output_at(const PoolShape& s, int64_t i) {
+  return place_at(i, s.depths.outputs, s.rows.outputs, s.cols.outputs);
+}
+WEFT_HD int64_t elements_in(const PoolShape& s) { return s.depths.n * s.rows.n * s.cols.n; }
+WEFT_HD int64_t elements_out(const PoolShape& s) { return s.depths.outputs * s.rows.outputs * s.cols.outputs; }
+
+struct Window {
+  Span depths, rows, cols;
+};
+WEFT_DEVICE Window window_of(const PoolShape& s, const Place& o) {
+  return {span(s.depths, o.depth, s.adaptive), span(s.rows, o.row, s.adaptive), span(s.cols, o.col, s.adaptive)};
+}
+// body(position in the volume), in order
+template <class Body>
+WEFT_DEVICE void each_position(const PoolShape& s, const Window& w, const Body& body) {
+  for (int64_t z = w.depths.begin; z < w.depths.end; z += w.depths.step)
+    for (int64_t r = w.rows.begin; r < w.rows.end; r += w.rows.step)
+      for (int64_t c = w.cols.begin; c < w.cols.end; c += w.cols.step) body((z * s.rows.n + r) * s.cols.n + c);
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) max_pool(MaxPool a) {
   const PoolShape& s = a.shape;
-  int64_t n = s.planes * s.rows.outputs * s.cols.outputs;
+  int64_t n = s.volumes * elements_out(s);
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
-    Output o = output_at(i, s.rows.outputs, s.cols.outputs);
-    Span h = span(s.rows, o.row, s.adaptive), w = span(s.cols, o.col, s.adaptive);
-    const T* x = static_cast<const T*>(a.x) + o.plane * s.rows.n * s.cols.n;
-    int64_t at = h.begin * s.cols.n + w.begin;
+    Place o = output_at(s, i);
+    Window w = window_of(s, o);
+    const T* x = static_cast<const T*>(a.x) + o.volume * elements_in(s);
+    int64_t at = (w.depths.begin * s.rows.n + w.rows.begin) * s.cols.n + w.cols.begin;
     T best = x[at];
-    for (int64_t r = h.begin; r < h.end; r += h.step)
-      for (int64_t c = w.begin; c < w.end; c += w.step) {
-        T v = x[r * s.cols.n + c];
-        if (v > best || v != v) {
-          best = v;
-          at = r * s.cols.n + c;
-        }
+    each_position(s, w, [&](int64_t position) {
+      T v = x[position];
+      if (v > best || v != v) {
+        best = v;
+        at = position;
       }
+    });
     static_cast<T*>(a.y)[i] = best;
     if (a.index) a.index[i] = (int32_t)at;
   }
@@ -71,25 +89,25 @@ __global__ void __launch_bounds__(kThreads) max_pool(MaxPool a) {
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) pool_gather(PoolMove a) {
-  int64_t n = a.planes * a.plane_out;
+  int64_t n = a.volumes * a.out;
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads)
-    static_cast<T*>(a.y)[i] = static_cast<const T*>(a.x)[i / a.plane_out * a.plane_in + a.index[i]];
+    static_cast<T*>(a.y)[i] = static_cast<const T*>(a.x)[i / a.out * a.in + a.index[i]];
 }
 
-// A warp per plane takes 32 outputs at a time. Where several of them go to one place, the lowest lane adds them all, in
-// order.
+// A warp per volume takes 32 outputs at a time. Where several of them go to one place, the lowest lane adds them all,
+// in order.
 template <class T>
 __global__ void __launch_bounds__(kThreads) pool_scatter(PoolMove a) {
-  int64_t plane = (int64_t)blockIdx.x * (kThreads / 32) + threadIdx.x / 32;
-  if (plane >= a.planes) return;
+  int64_t volume = (int64_t)blockIdx.x * (kThreads / 32) + threadIdx.x / 32;
+  if (volume >= a.volumes) return;
   int lane = threadIdx.x % 32;
-  T* x = static_cast<T*>(a.x) + plane * a.plane_in;
-  const T* y = static_cast<const T*>(a.y) + plane * a.plane_out;
-  const int32_t* index = a.index + plane * a.plane_out;
-  for (int64_t i = lane; i < a.plane_in; i += 32) x[i] = 0;
+  T* x = static_cast<T*>(a.x) + volume * a.in;
+  const T* y = static_cast<const T*>(a.y) + volume * a.out;
+  const int32_t* index = a.index + volume * a.out;
+  for (int64_t i = lane; i < a.in; i += 32) x[i] = 0;
   __syncwarp();
-  for (int64_t base = 0; base < a.plane_out; base += 32) {
-    bool inside = base + lane < a.plane_out;
+  for (int64_t base = 0; base < a.out; base += 32) {
+    bool inside = base + lane < a.out;
     int32_t to = inside ? index[base + lane] : -1 - lane;
     T v = inside ? y[base + lane] : (T)0, sum = v;
     unsigned same = __match_any_sync(kAllLanes, to);
@@ -105,47 +123,53 @@ __global__ void __launch_bounds__(kThreads) pool_scatter(PoolMove a) {
   }
 }
 
+WEFT_DEVICE int64_t divisor_of(const AveragePool& a, const Window& w) {
+  if (a.divisor) return a.divisor;
+  return a.count_pad ? w.depths.padded * w.rows.padded * w.cols.padded
+                     : count(w.depths) * count(w.rows) * count(w.cols);
+}
 template <class T>
-WEFT_DEVICE T inverse_divisor(const AveragePool& a, const Span& h, const Span& w) {
-  if (a.divisor > 0) return (T)1 / (T)a.divisor;
-  int64_t n = a.count_pad ? h.padded * w.padded : count(h) * count(w);
-  return n > 0 ? (T)1 / (T)n : (T)0;
+WEFT_DEVICE T divided(T sum, int64_t divisor) {
+  if (divisor == 0) return 0;
+  if constexpr ((T)0.5 != (T)0)
+    return sum * ((T)1 / (T)divisor);
+  else
+    return sum / (T)divisor;
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) average_pool(AveragePool a) {
   const PoolShape& s = a.shape;
-  int64_t n = s.planes * s.rows.outputs * s.cols.outputs;
+  int64_t n = s.volumes * elements_out(s);
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
-    Output o = output_at(i, s.rows.outputs, s.cols.outputs);
-    Span h = span(s.rows, o.row, s.adaptive), w = span(s.cols, o.col, s.adaptive);
-    const T* x = static_cast<const T*>(a.x) + o.plane * s.rows.n * s.cols.n;
+    Place o = output_at(s, i);
+    Window w = window_of(s, o);
+    const T* x = static_cast<const T*>(a.x) + o.volume * elements_in(s);
     T sum = 0;
-    for (int64_t r = h.begin; r < h.end; r += h.step)
-      for (int64_t c = w.begin; c < w.end; c += w.step) sum += x[r * s.cols.n + c];
-    static_cast<T*>(a.y)[i] = sum * inverse_divisor<T>(a, h, w);
+    each_position(s, w, [&](int64_t position) { sum += x[position]; });
+    static_cast<T*>(a.y)[i] = divided(sum, divisor_of(a, w));
   }
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) average_pool_backward(AveragePool a) {
   const PoolShape& s = a.shape;
-  int64_t n = s.planes * s.rows.n * s.cols.n;
+  int64_t n = s.volumes * elements_in(s);
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
-    Output at = output_at(i, s.rows.n, s.cols.n);  // here: a place of the input
-    const T* dy = static_cast<const T*>(a.y) + at.plane * s.rows.outputs * s.cols.outputs;
-    int64_t top, bottom, left, right;
+    Place at = place_at(i, s.depths.n, s.rows.n, s.cols.n);
+    const T* dy = static_cast<const T*>(a.y) + at.volume * elements_out(s);
+    int64_t front, back, top, bottom, left, right;
+    outputs_of(s.depths, at.depth, s.adaptive, &front, &back);
     outputs_of(s.rows, at.row, s.adaptive, &top, &bottom);
     outputs_of(s.cols, at.col, s.adaptive, &left, &right);
     T sum = 0;
-    for (int64_t r = top; r <= bottom; ++r) {
-      Span h = span(s.rows, r, s.adaptive);
-      if (!looks_at(h, at.row)) continue;
-      for (int64_t c = left; c <= right; ++c) {
-        Span w = span(s.cols, c, s.adaptive);
-        if (looks_at(w, at.col)) sum += dy[r * s.cols.outputs + c] * inverse_divisor<T>(a, h, w);
-      }
-    }
+    for (int64_t z = front; z <= back; ++z)
+      for (int64_t r = top; r <= bottom; ++r)
+        for (int64_t c = left; c <= right; ++c) {
+          Window w = window_of(s, Place{0, z, r, c});
+          if (looks_at(w.depths, at.depth) && looks_at(w.rows, at.row) && looks_at(w.cols, at.col))
+            sum += divided(dy[(z * s.rows.outputs + r) * s.cols.outputs + c], divisor_of(a, w));
+        }
     static_cast<T*>(a.x)[i] = sum;
   }
 }
@@ -159,7 +183,7 @@ void dispatch_real(DType t, const F& f) {
 }
 
 void max(const MaxPool& a) {
-  int64_t n = a.shape.planes * a.shape.rows.outputs * a.shape.cols.outputs;
+  int64_t n = a.shape.volumes * elements_out(a.shape);
   if (n == 0) return;
   auto launch = [&](auto type) {
     using T = typename decltype(type)::type;
@@ -173,29 +197,33 @@ void max(const MaxPool& a) {
   }
 }
 void gather(const PoolMove& a) {
-  if (a.planes * a.plane_out == 0) return;
+  if (a.volumes * a.out == 0) return;
   dispatch_real(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    WEFT_LAUNCH((pool_gather<T>), grid_for(a.planes * a.plane_out, kThreads), kThreads, 0, a);
+    WEFT_LAUNCH((pool_gather<T>), grid_for(a.volumes * a.out, kThreads), kThreads, 0, a);
   });
 }
 void scatter(const PoolMove& a) {
-  if (a.planes * a.plane_in == 0) return;
+  if (a.volumes * a.in == 0) return;
   dispatch_real(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    WEFT_LAUNCH((pool_scatter<T>), (unsigned)divide_up(a.planes, kThreads / 32), kThreads, 0, a);
+    WEFT_LAUNCH((pool_scatter<T>), (unsigned)divide_up(a.volumes, kThreads / 32), kThreads, 0, a);
   });
 }
 void average(const AveragePool& a) {
-  int64_t n = a.shape.planes * a.shape.rows.outputs * a.shape.cols.outputs;
+  int64_t n = a.shape.volumes * elements_out(a.shape);
   if (n == 0) return;
+  if (a.dtype == DType::Int64) {
+    WEFT_LAUNCH((average_pool<int64_t>), grid_for(n, kThreads), kThreads, 0, a);
+    return;
+  }
   dispatch_real(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     WEFT_LAUNCH((average_pool<T>), grid_for(n, kThreads), kThreads, 0, a);
   });
 }
 void average_backward(const AveragePool& a) {
-  int64_t n = a.shape.planes * a.shape.rows.n * a.shape.cols.n;
+  int64_t n = a.shape.volumes * elements_in(a.shape);
   if (n == 0) return;
   dispatch_real(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;

@@ -15,39 +15,50 @@ void forward(const ConvArgs& a) {
   const Pass p = forward_pass(a.shape);
   const Cut c = cut_pass<T>(p);
   const T* weight = (const T*)a.weight;
-  run_pass(p, c, (T*)a.y, (const T*)a.x, (const T*)a.bias, (char*)a.workspace, a.workers,
-           [&](int64_t group, int64_t, int64_t) { return weight + group * p.m * c.max_k; });
+  run_pass(p, c, PassArgs<T>{(T*)a.y, (const T*)a.x, (const T*)a.bias}, (char*)a.workspace, a.workers,
+           [&](int64_t group, const Phase&) { return weight + group * p.m * c.max_k; });
 }
 
 // The filter matrix [in_channels, out_channels * taps] of each phase, one behind the other in the order of first taps.
-WEFT_INLINE int64_t phase_start(const Pass& p, int64_t row_tap, int64_t col_tap) {
+WEFT_INLINE int64_t phase_start(const Pass& p, int64_t depth_tap, int64_t row_tap, int64_t col_tap) {
+  const Axis &depths = p.axes.depths, &rows = p.axes.rows, &cols = p.axes.cols;
+  const int64_t in_plane =
+      rows.taps_before(row_tap) * cols.a.kernel + rows.taps_from(row_tap) * cols.taps_before(col_tap);
   return p.m * p.channels *
-         (p.rows.taps_before(row_tap) * p.cols.a.kernel + p.rows.taps_from(row_tap) * p.cols.taps_before(col_tap));
+         (depths.taps_before(depth_tap) * rows.a.kernel * cols.a.kernel + depths.taps_from(depth_tap) * in_plane);
+}
+
+// The taps of the phase that begins with the given ones, of one pair of channels; returns where the next would go.
+template <class T>
+WEFT_INLINE T* copy_taps(T* to, const T* from, const Axes& a, int64_t depth_tap, int64_t row_tap, int64_t col_tap) {
+  for (int64_t t = depth_tap; t < a.depths.a.kernel; t += a.depths.tap_step())
+    for (int64_t k = row_tap; k < a.rows.a.kernel; k += a.rows.tap_step())
+      for (int64_t l = col_tap; l < a.cols.a.kernel; l += a.cols.tap_step())
+        *to++ = from[(t * a.rows.a.kernel + k) * a.cols.a.kernel + l];
+  return to;
 }
 
 template <class T>
 void regroup_weight(const Pass& p, T* to, const T* weight) {
-  const Axis &rows = p.rows, &cols = p.cols;
-  const int64_t taps = rows.a.kernel * cols.a.kernel, group_size = p.m * p.channels * taps;
+  const Axis &depths = p.axes.depths, &rows = p.axes.rows, &cols = p.axes.cols;
+  const int64_t taps = p.axes.taps(), group_size = p.m * p.channels * taps;
   parallel_ranges(p.groups * p.m, 32768 / (p.channels * taps) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
       const int64_t group = item / p.m, m = item % p.m;
-      for (int64_t i = 0; i < rows.used; ++i)
-        for (int64_t j = 0; j < cols.used; ++j) {
-          const int64_t phase_taps = rows.taps_from(i) * cols.taps_from(j);
-          T* row = to + group * group_size + phase_start(p, i, j) + m * p.channels * phase_taps;
-          for (int64_t c = 0; c < p.channels; ++c) {
-            const T* from = weight + ((group * p.channels + c) * p.m + m) * taps;
-            for (int64_t k = i; k < rows.a.kernel; k += rows.tap_step())
-              for (int64_t l = j; l < cols.a.kernel; l += cols.tap_step()) *row++ = from[k * cols.a.kernel + l];
+      for (int64_t h = 0; h < depths.used; ++h)
+        for (int64_t i = 0; i < rows.used; ++i)
+          for (int64_t j = 0; j < cols.used; ++j) {
+            const int64_t phase_taps = depths.taps_from(h) * rows.taps_from(i) * cols.taps_from(j);
+            T* row = to + group * group_size + phase_start(p, h, i, j) + m * p.channels * phase_taps;
+            for (int64_t c = 0; c < p.channels; ++c)
+              row = copy_taps(row, weight + ((group * p.channels + c) * p.m + m) * taps, p.axes, h, i, j);
           }
-        }
     }
   });
 }
 
 WEFT_INLINE int64_t weight_size(const ConvShape& s) {
-  return s.groups * s.out_channels * s.in_channels * s.rows.kernel * s.cols.kernel;
+  return s.groups * s.out_channels * s.in_channels * s.depths.kernel * s.rows.kernel * s.cols.kernel;
 }
 
 template <class T>
@@ -57,10 +68,11 @@ void backward_input(const ConvArgs& a) {
   T* weight = (T*)a.workspace;
   const int64_t size = weight_size(a.shape), group_size = size / p.groups;
   regroup_weight(p, weight, (const T*)a.weight);
-  run_pass(p, c, (T*)a.x, (const T*)a.y, (const T*)a.bias, (char*)(weight + divide_up(size, 64) * 64), a.workers,
-           [&](int64_t group, int64_t i, int64_t j) {
-             int64_t row_tap = p.rows.first_tap(i), col_tap = p.cols.first_tap(j);
-             return weight + group * group_size + phase_start(p, row_tap, col_tap);
+  run_pass(p, c, PassArgs<T>{(T*)a.x, (const T*)a.y, (const T*)a.bias}, (char*)(weight + divide_up(size, 64) * 64),
+           a.workers, [&](int64_t group, const Phase& phase) {
+             return weight + group * group_size +
+                    phase_start(p, p.axes.depths.first_tap(phase.depth), p.axes.rows.first_tap(phase.row),
+                                p.axes.cols.first_tap(phase.col));
            });
 }
 

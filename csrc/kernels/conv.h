@@ -1,12 +1,13 @@
-// Convolution of [images, groups * in_channels, rows.in, cols.in] with weight [groups * out_channels, in_channels,
-// rows.kernel, cols.kernel]; channels are counted per group. Everything contiguous.
-//   y[n, o, i, j] = bias[o] + sum over c, k, l of weight[o, c, k, l] * x[n, c, i*stride + k*dilation - pad, …]
-// where x outside its planes is 0. `pad` lies before the first element; how much follows the last one is what `out`
+// Convolution of [images, groups * in_channels, depths.in, rows.in, cols.in] with weight [groups * out_channels,
+// in_channels, depths.kernel, rows.kernel, cols.kernel]; channels are counted per group. Everything contiguous.
+//   y[n, o, h, i, j] = bias[o] + sum over c, t, k, l of weight[o, c, t, k, l] *
+//                      x[n, c, h*stride + t*dilation - pad, i*stride + k*dilation - pad, …]
+// where x outside its volumes is 0. An image has one depth, a sequence one row as well: the default axis. `pad` lies before the first element; how much follows the last one is what `out`
 // needs. Without a single output an axis has out = 0.
 //   forward:         writes y; bias [groups * out_channels] or null
 //   backward_input:  writes x: the sum that each x meets in forward, of weight * y, plus bias [groups * in_channels] or
 //                    null (this is the transposed convolution)
-//   backward_weight: writes weight: the sum over n, i, j of y * x; bias is not looked at
+//   backward_weight: writes weight: the sum over n, h, i, j of y * x; bias is not looked at
 // float32 or float64, summed in that precision, in an order that depends on the shape alone.
 #pragma once
 
@@ -17,12 +18,12 @@
 namespace weft {
 
 struct ConvAxis {
-  int64_t in, out, kernel, stride, pad, dilation;
+  int64_t in = 1, out = 1, kernel = 1, stride = 1, pad = 0, dilation = 1;
 };
 
 struct ConvShape {
   int64_t images, groups, in_channels, out_channels;
-  ConvAxis rows, cols;
+  ConvAxis depths, rows, cols;
 };
 
 struct ConvArgs {

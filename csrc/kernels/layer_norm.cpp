@@ -15,7 +15,8 @@ WEFT_INLINE double root(double x) { return __builtin_sqrt(x); }
 template <class T, class A = compute_of<T>>
 void layer_norm_row(T* y, A* mean, A* rstd, const T* x, const A* weight, const A* bias, int64_t n, double eps) {
   using V = row_vec<T>;
-  A m = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.load(x + j); })) / (A)n;
+  A m = 0;
+  if (mean) *mean = m = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.load(x + j); })) / (A)n;
   A variance = hsum(sum_over<V>(n,
                                 [=](V& s, int64_t j, auto io) {
                                   V d = io.keep(io.load(x + j) - m);
@@ -23,7 +24,6 @@ void layer_norm_row(T* y, A* mean, A* rstd, const T* x, const A* weight, const A
                                 })) /
                (A)n;
   A r = 1 / root(variance + (A)eps);
-  *mean = m;
   *rstd = r;
   if (weight && bias)
     each_vector<V>(n, [=](int64_t j, auto io) {
@@ -43,16 +43,17 @@ void layer_norm_rows(const LayerNormForward& a) {
   using A = compute_of<T>;
   parallel_ranges(a.rows, kGrain / (a.cols + 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      layer_norm_row((T*)a.y + i * a.cols, (A*)a.mean + i, (A*)a.rstd + i, (const T*)a.x + i * a.cols,
-                     (const A*)a.weight, (const A*)a.bias, a.cols, a.eps);
+      layer_norm_row((T*)a.y + i * a.cols, a.mean ? (A*)a.mean + i : nullptr, (A*)a.rstd + i,
+                     (const T*)a.x + i * a.cols, (const A*)a.weight, (const A*)a.bias, a.cols, a.eps);
   });
 }
 
 // Two sums over the row, then dx; on the way the row's share of dweight and dbias while it is in cache.
 template <class T, class A = compute_of<T>>
-void layer_norm_backward_row(T* dx, A* dweight, A* dbias, const T* dy, const T* x, A mean, A rstd, const A* weight,
-                             int64_t n) {
+void layer_norm_backward_row(T* dx, A* dweight, A* dbias, const T* dy, const T* x, const A* mean_of, A rstd,
+                             const A* weight, int64_t n) {
   using V = row_vec<T>;
+  const A mean = mean_of ? *mean_of : 0;
   A mean_g = 0, mean_gx = 0;
   if (dx) {
     auto sums = sum_over<V, Sums<V>>(n, [=](Sums<V>& s, int64_t j, auto io) {
@@ -61,7 +62,7 @@ void layer_norm_backward_row(T* dx, A* dweight, A* dbias, const T* dy, const T* 
       s.a += g;
       s.b += g * xhat;
     });
-    mean_g = hsum(sums.a) / (A)n;
+    if (mean_of) mean_g = hsum(sums.a) / (A)n;
     mean_gx = hsum(sums.b) / (A)n;
   }
   each_vector<V>(n, [=](int64_t j, auto io) {
@@ -88,10 +89,10 @@ void layer_norm_backward_rows(const LayerNormBackward& a) {
     if (dweight) __builtin_memset(dweight, 0, sizeof(A) * 2 * (size_t)n);
     for (int64_t i = begin; i < end; ++i)
       layer_norm_backward_row(a.dx ? (T*)a.dx + i * n : nullptr, dweight, dweight ? dweight + n : nullptr,
-                              (const T*)a.dy + i * n, (const T*)a.x + i * n, ((const A*)a.mean)[i],
+                              (const T*)a.dy + i * n, (const T*)a.x + i * n, a.mean ? (const A*)a.mean + i : nullptr,
                               ((const A*)a.rstd)[i], (const A*)a.weight, n);
   });
-  if (!partial) return;
+  if (!a.dweight) return;
   constexpr int64_t tile = 64;
   parallel_ranges(2 * n, kGrain / (pieces + 1) / tile * tile + tile, [&](int64_t begin, int64_t end) {
     for (int64_t from = begin; from < end; from += tile) {

@@ -2,8 +2,9 @@
 //   forward:   xhat = (x - mean(x)) * rstd, rstd = 1 / sqrt(mean((x - mean(x))^2) + eps);   y = xhat * weight + bias
 //   backward:  g = dy * weight;   dx = rstd * (g - mean(g) - xhat * mean(g * xhat))
 //              dweight = sum over rows of dy * xhat;   dbias = sum over rows of dy
-// mean, rstd, weight, bias and their gradients are float64 for float64 and else float32; half precision is computed in
-// float32. y may alias x, dx may alias dy. The sums over rows are taken in pieces that are added in order.
+// Where mean is null both means of the first power are left out and 0 takes their place: xhat = x / sqrt(mean(x^2) +
+// eps). mean, rstd, weight, bias and their gradients are float64 for float64 and else float32; half precision is
+// computed in float32. y may alias x, dx may alias dy. The sums over rows are taken in pieces that are added in order.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace weft {
 
 struct LayerNormForward {
   void* y;
-  void *mean, *rstd;  // [rows]
+  void *mean, *rstd;  // [rows]; mean null: the norm by the root mean square
   const void* x;
   const void *weight, *bias;  // [cols]; null: 1 and 0
   int64_t rows, cols;

@@ -30,6 +30,7 @@
 #include "kernels/segment.h"
 #include "kernels/softmax.h"
 #include "kernels/sort.h"
+#include "kernels/unfold.h"
 
 #define WEFT_STEMS(STEM)                   \
   STEM(ArgReduceKernels, arg_reduce)       \
@@ -60,7 +61,8 @@
   STEM(SearchKernels, search)              \
   STEM(SegmentKernels, segment)            \
   STEM(SoftmaxKernels, softmax)            \
-  STEM(SortKernels, sort)
+  STEM(SortKernels, sort)                  \
+  STEM(UnfoldKernels, unfold)
 
 namespace weft {
 

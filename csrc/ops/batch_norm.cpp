@@ -95,6 +95,7 @@ void write_back(const Tensor& running, const Tensor& updated, InPlace& change) {
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                   const Tensor& bias, bool training, double momentum, double eps) {
+  if (x.dim() == 1 && x.numel() == 0) return x;
   check(x, running_mean, running_var, weight, bias, training);
   Layout layout(x);
   Tensor in = layout.arrange(x), out = Tensor::empty_like(in);

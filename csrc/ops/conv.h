@@ -1,15 +1,25 @@
-// Convolutions of images [N, C, H, W] or [C, H, W]; arguments and results as in torch.nn.functional.
+// The three products of a convolution of [N, C, L], [N, C, H, W] or [N, C, D, H, W]. Each is linear in both of its
+// tensors, and their gradients are again these three, so that derivatives of any order come for free.
 #pragma once
 
+#include "kernels/conv.h"
 #include "tensor/tensor.h"
 
 namespace weft {
 
-// weight [out, in / groups, kh, kw], bias [out] or undefined
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Dims& stride, const Dims& padding,
-              const Dims& dilation, int64_t groups);
-// weight [in, out / groups, kh, kw], bias [out] or undefined
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Dims& stride,
-                        const Dims& padding, const Dims& output_padding, int64_t groups, const Dims& dilation);
+struct ConvGeometry {
+  ConvShape shape;
+  int spatial;  // how many of the shape's axes the tensors have
+
+  Dims input() const;
+  Dims output() const;
+  Dims weight() const;
+};
+
+// Tensors of one dtype, float32 or float64; the bias may be undefined.
+Tensor conv_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvGeometry& g);
+Tensor conv_backward_input(const char* op, const Tensor& y, const Tensor& weight, const Tensor& bias,
+                           const ConvGeometry& g);
+Tensor conv_backward_weight(const Tensor& y, const Tensor& x, const ConvGeometry& g);
 
 }  // namespace weft

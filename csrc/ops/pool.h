@@ -1,18 +1,21 @@
-// Pools over the last two axes of [N, C, H, W] or [C, H, W]; arguments and results as in torch.nn.functional.
+// Pools over the last one to three axes, on the tape: shapes in, checked arguments; see ops/pool.cpp for PyTorch's.
 #pragma once
 
+#include "kernels/pool.h"
 #include "tensor/tensor.h"
 
 namespace weft {
 
-struct MaxPooled {
-  Tensor y, index;  // index: int32 position in the plane; undefined unless wanted
+struct Pooling {
+  PoolShape shape;
+  Dims output;  // the whole shape of the result
 };
-MaxPooled max_pool2d(const Tensor& x, const Dims& kernel, const Dims& stride, const Dims& padding, const Dims& dilation,
-                     bool ceil_mode, bool want_index);
-Tensor avg_pool2d(const Tensor& x, const Dims& kernel, const Dims& stride, const Dims& padding, bool ceil_mode,
-                  bool count_include_pad, int64_t divisor);  // divisor 0: the window's size
-MaxPooled adaptive_max_pool2d(const Tensor& x, const Dims& outputs, bool want_index);
-Tensor adaptive_avg_pool2d(const Tensor& x, const Dims& outputs);
+
+struct MaxPooled {
+  Tensor y, index;  // index: int32 position in the volume; undefined unless wanted
+};
+MaxPooled max_pool(const char* op, const Tensor& x, const Pooling& p, bool want_index);
+// divisor 0: the window's size, with the padding if count_pad
+Tensor average_pool(const char* op, const Tensor& x, const Pooling& p, int64_t divisor, bool count_pad);
 
 }  // namespace weft

@@ -1,24 +1,28 @@
-// Arguments that convolutions and pools take once per image axis, and views that let them take 1-D and unbatched input.
+// Arguments that convolutions and pools take once per spatial axis: one for a sequence, two for an image, three for a
+// volume.
 #pragma once
 
 #include "ops/view.h"
 
 namespace weft {
 
-// A number for both axes, or one for each. RuntimeError when there are other than one or two, or one is below `least`.
-inline Dims pair(const char* op, const char* what, const Dims& given, int64_t least) {
-  WEFT_CHECK(given.size() == 1 || given.size() == 2, Runtime, "[", op, "] expected ", what,
-             " to be one int or two, got ", to_string(given));
-  Dims both = given.size() == 1 ? Dims{given[0], given[0]} : given;
-  for (int64_t v : both)
+// A number for all axes, or one for each. RuntimeError when there are other than one or `spatial`, or one is below
+// `least`.
+inline Dims per_axis(const char* op, const char* what, const Dims& given, int spatial, int64_t least) {
+  const char* counts[] = {"one int", "one int or two", "one int or three"};
+  WEFT_CHECK(given.size() == 1 || given.size() == spatial, Runtime, "[", op, "] expected ", what, " to be ",
+             counts[spatial - 1], ", got ", to_string(given));
+  Dims all = given.size() == 1 ? Dims::filled(spatial, given[0]) : given;
+  for (int64_t v : all)
     WEFT_CHECK(v >= least, Runtime, "[", op, "] expected ", what, " of at least ", least, ", got ", v);
-  return both;
+  return all;
 }
 
-// The same for an operation on sequences, which runs as an image of one row: {row, given}.
-inline Dims single(const char* op, const char* what, const Dims& given, int64_t row) {
-  WEFT_CHECK(given.size() == 1, Runtime, "[", op, "] expected ", what, " to be one int, got ", to_string(given));
-  return {row, given[0]};
+// Axis i of the `spatial` ones of a shape that has depths, rows and cols: the last is cols.
+template <class Shape>
+auto& axis_of(Shape& s, int i, int spatial) {
+  const int from_end = spatial - 1 - i;
+  return from_end == 0 ? s.cols : from_end == 1 ? s.rows : s.depths;
 }
 
 // Batched or unbatched: `spatial` axes behind the channels, with or without a batch in front.

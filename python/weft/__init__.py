@@ -10,7 +10,7 @@ import importlib as _importlib
 from weft import _copying, _core, _repr, _threadpoolctl
 from weft._core import *  # noqa: F403
 from weft._core import Tensor, __version__, device, dtype
-from weft._grad_mode import enable_grad, inference_mode, is_inference_mode_enabled, no_grad, set_grad_enabled
+from weft._grad_mode import enable_grad, inference_mode, no_grad, set_grad_enabled
 from weft._size import Size
 from weft.operations import FUNCTIONS as _FUNCTIONS
 

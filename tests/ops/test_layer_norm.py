@@ -3,7 +3,7 @@ import pytest
 
 import weft
 import weft.nn.functional as F
-from oracle import FLOATS, check, same_bits, torch
+from oracle import FLOATS, check, same_bits, to_torch, to_weft, torch
 from weft.testing import assert_close, gradcheck
 
 TF = torch.nn.functional if torch else None
@@ -96,3 +96,34 @@ def test_bad_input():
         F.layer_norm(x, ())
     with pytest.raises(RuntimeError, match="int64"):
         F.layer_norm(weft.arange(3), (3,))
+
+
+@pytest.mark.parametrize("rows,cols", ((1, 2), (3, 2), (5, 17), (4, 63), (300, 33), (3, 1000)))
+def test_rms_norm(isa, rows, cols):
+    x, w = randn(rows, cols), randn(cols, seed=1)
+    both(lambda f, x, w: f.rms_norm(x, (cols,), w, 1e-3), x, w)
+    both(lambda f, x: f.rms_norm(x, (cols,), eps=1e-3), x)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_rms_norm_dtypes(dtype):
+    x, w = randn(9, 6, 40), randn(6, 40, seed=1)
+    both(lambda f, x, w: f.rms_norm(x, [6, 40], w), x, w, dtypes=(dtype,), terms=64)
+    if torch is None:
+        return
+    tiny = np.full((1, 4), 1e-3, np.float32)  # where the default eps shows
+    ours, theirs = F.rms_norm(to_weft(tiny, dtype), (4,)), TF.rms_norm(to_torch(tiny, dtype), (4,))
+    assert np.allclose(ours.float().numpy(), theirs.float().numpy(), rtol=1e-2)
+
+
+def test_rms_norm_second_derivatives_and_no_rows():
+    def first(x, w):
+        x, w = (t if t.requires_grad else t.requires_grad_() for t in (x, w))
+        y = F.rms_norm(x, (5,), w, 1e-2)
+        return weft.autograd.grad((y * y * y).sum(), (x, w), create_graph=True)
+
+    gradcheck(first, randn(3, 5), randn(5, seed=1))
+    for norm in (F.rms_norm, F.layer_norm):
+        w = weft.ones(3, requires_grad=True)
+        norm(weft.zeros(0, 3), (3,), w).sum().backward()
+        assert not w.grad.numpy().any()

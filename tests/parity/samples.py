@@ -59,6 +59,7 @@ def _filling(method):
     return lambda x, *args, **kwargs: getattr(x.clone(), method)(*args, **kwargs)
 
 
+# Names that are no functions, and those whose samples have the tensor to differentiate first.
 RENAMED = {
     "__getitem__": lambda x, index: x[index],
     "where": lambda x, condition, other: weft.where(condition, x, other),  # the catalogue's order
@@ -69,6 +70,8 @@ RENAMED = {
     **{name: _filling(name + "_") for name in ("cauchy", "exponential", "geometric", "log_normal", "uniform")},
     "zero_": _filling("zero_"),
     "einsum": lambda operands, equation: weft.einsum(equation, operands),
+    "nn.functional.embedding": lambda weight, ids, **options: weft.nn.functional.embedding(ids, weight, **options),
+    "nn.functional.embedding_bag": lambda weight, ids, **o: weft.nn.functional.embedding_bag(ids, weight, **o),
 }
 
 

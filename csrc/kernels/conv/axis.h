@@ -84,4 +84,23 @@ struct Axis {
   Range positions(int64_t phase) const { return inside(output_start(phase), output_step(), outputs(), grid); }
 };
 
+struct Axes {
+  Axis depths, rows, cols;
+
+  static Axes make(const ConvShape& s, bool backward) {
+    return {Axis::make(s.depths, backward), Axis::make(s.rows, backward), Axis::make(s.cols, backward)};
+  }
+  int64_t slots() const { return depths.slots() * rows.slots() * cols.slots(); }
+  int64_t taps() const { return depths.a.kernel * rows.a.kernel * cols.a.kernel; }
+  int64_t phases() const { return depths.phases() * rows.phases() * cols.phases(); }
+  int64_t grid() const { return depths.grid * rows.grid * cols.grid; }
+  int64_t source() const { return depths.source() * rows.source() * cols.source(); }
+  int64_t outputs() const { return depths.outputs() * rows.outputs() * cols.outputs(); }
+};
+
+// A phase of each axis.
+struct Phase {
+  int64_t depth, row, col;
+};
+
 }  // namespace weft::WEFT_ISA::conv

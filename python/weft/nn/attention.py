@@ -44,8 +44,6 @@ class MultiheadAttention(Module):
             raise ValueError(f"embed_dim and num_heads must be greater than 0, got {embed_dim} and {num_heads}")
         if embed_dim % num_heads:
             raise ValueError(f"embed_dim must be divisible by num_heads, got {embed_dim} and {num_heads}")
-        if add_bias_kv or add_zero_attn:
-            raise NotImplementedError("[MultiheadAttention] add_bias_kv and add_zero_attn are not supported")
         options = {"device": device, "dtype": dtype}
         self.embed_dim = embed_dim
         self.kdim = embed_dim if kdim is None else kdim
@@ -54,6 +52,7 @@ class MultiheadAttention(Module):
         self.head_dim = embed_dim // num_heads
         self.dropout = dropout
         self.batch_first = batch_first
+        self.add_zero_attn = add_zero_attn
         if self.kdim == self.vdim == embed_dim:
             self.in_proj_weight = Parameter(empty(3 * embed_dim, embed_dim, **options))
             self.q_proj_weight = self.k_proj_weight = self.v_proj_weight = None
@@ -64,6 +63,8 @@ class MultiheadAttention(Module):
             self.v_proj_weight = Parameter(empty(embed_dim, self.vdim, **options))
         self.in_proj_bias = Parameter(empty(3 * embed_dim, **options)) if bias else None
         self.out_proj = Linear(embed_dim, embed_dim, bias=bias, **options)
+        self.bias_k = Parameter(empty(1, 1, embed_dim, **options)) if add_bias_kv else None
+        self.bias_v = Parameter(empty(1, 1, embed_dim, **options)) if add_bias_kv else None
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
@@ -73,6 +74,9 @@ class MultiheadAttention(Module):
         if self.in_proj_bias is not None:
             init.zeros_(self.in_proj_bias)
             init.zeros_(self.out_proj.bias)
+        for bias in (self.bias_k, self.bias_v):
+            if bias is not None:
+                init.xavier_normal_(bias)
 
     def forward(
         self,
@@ -85,91 +89,45 @@ class MultiheadAttention(Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        batched = query.dim() == 3
-        if query.dim() not in (2, 3) or key.dim() != query.dim() or value.dim() != query.dim():
-            raise ValueError(
-                f"[MultiheadAttention] expected query, key and value of 2 or 3 dimensions alike, "
-                f"got {query.dim()}, {key.dim()} and {value.dim()}"
-            )
-        if not batched:
-            query, key, value = query.unsqueeze(0), key.unsqueeze(0), value.unsqueeze(0)
-            key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
-        elif not self.batch_first:
-            same = (key is query, value is key)
-            query = query.transpose(0, 1)
-            key = query if same[0] else key.transpose(0, 1)
-            value = key if same[1] else value.transpose(0, 1)
-
-        q, k, v = (self._heads(t) for t in self._project(query, key, value))
-        causal = is_causal and not need_weights and key_padding_mask is None  # then no mask is needed
-        if is_causal and attn_mask is None and not causal:
-            rows, columns = (_core.arange(t.shape[2], device=t.device) for t in (q, k))
+        swap = self.batch_first and query.dim() == 3
+        if swap:
+            query, key, value = _swapped(query, key, value)
+        if is_causal and attn_mask is None:
+            rows, columns = (_core.arange(t.shape[0], device=t.device) for t in (query, key))
             attn_mask = rows.unsqueeze(1) < columns.unsqueeze(0)
-        mask = None if causal else self._mask(q, k, attn_mask, key_padding_mask)
-        dropout = self.dropout if self.training else 0.0
-        if need_weights:
-            scores = (q * self.head_dim**-0.5) @ k.transpose(-2, -1)
-            weights = F.softmax(scores if mask is None else scores + mask, -1)
-            weights = F.dropout(weights, dropout, self.training)
-            out = weights @ v
-        else:
-            out = F.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
-            weights = None
-
-        n, _, length, _ = out.shape
-        out = self.out_proj(out.transpose(1, 2).reshape(n, length, self.embed_dim))
-        if weights is not None and average_attn_weights:
-            weights = weights.mean(1)
-        if not batched:
-            return out.squeeze(0), None if weights is None else weights.squeeze(0)
-        return (out if self.batch_first else out.transpose(0, 1)), weights
-
-    def _project(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        e = self.embed_dim
-        if self.in_proj_weight is not None and query is key and key is value:
-            q, k, v = F.linear(query, self.in_proj_weight, self.in_proj_bias).split(e, -1)
-            return q, k, v
-        if self.in_proj_weight is not None:
-            weights = self.in_proj_weight.split(e, 0)
-        else:
-            weights = (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        biases = (None, None, None) if self.in_proj_bias is None else self.in_proj_bias.split(e, 0)
-        q, k, v = (F.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True))
-        return q, k, v
-
-    def _heads(self, x: Tensor) -> Tensor:
-        n, length, _ = x.shape
-        return x.reshape(n, length, self.num_heads, self.head_dim).transpose(1, 2)
-
-    def _mask(self, q: Tensor, k: Tensor, attn_mask: Tensor | None, padding: Tensor | None) -> Tensor | None:
-        """Both masks as one that is added to the scores (N, heads, L, S)."""
-        n, heads, length, _ = q.shape
-        s = k.shape[2]
-        mask = None
-        if attn_mask is not None:
-            shape = tuple(attn_mask.shape)
-            if shape not in ((length, s), (n * heads, length, s)):
-                raise ValueError(
-                    f"[MultiheadAttention] expected attn_mask of shape {(length, s)} or {(n * heads, length, s)}, "
-                    f"got {shape}"
-                )
-            mask = _additive(attn_mask, q)
-            mask = mask.reshape(n, heads, length, s) if mask.dim() == 3 else mask.reshape(1, 1, length, s)
-        if padding is not None:
-            if tuple(padding.shape) != (n, s):
-                raise ValueError(
-                    f"[MultiheadAttention] expected key_padding_mask of shape {(n, s)}, got {tuple(padding.shape)}"
-                )
-            padding = _additive(padding, q).reshape(n, 1, 1, s)
-            mask = padding if mask is None else mask + padding
-        return mask
+        out, weights = F.multi_head_attention_forward(
+            query,
+            key,
+            value,
+            self.embed_dim,
+            self.num_heads,
+            self.in_proj_weight,
+            self.in_proj_bias,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
+            self.dropout,
+            self.out_proj.weight,
+            self.out_proj.bias,
+            self.training,
+            key_padding_mask,
+            need_weights,
+            attn_mask,
+            self.in_proj_weight is None,
+            self.q_proj_weight,
+            self.k_proj_weight,
+            self.v_proj_weight,
+            average_attn_weights=average_attn_weights,
+            is_causal=is_causal,
+        )
+        return (out.transpose(0, 1) if swap else out), weights
 
 
-def _additive(mask: Tensor, like: Tensor) -> Tensor:
-    """Boolean masks (True: hidden) become 0 and -inf."""
-    if mask.dtype != _core.bool:
-        return mask.to(like.dtype)
-    return _core.zeros(mask.shape, dtype=like.dtype, device=like.device).masked_fill(mask, float("-inf"))
+def _swapped(query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(N, L, E) as (L, N, E), where tensors that are one stay one."""
+    q = query.transpose(0, 1)
+    k = q if key is query else key.transpose(0, 1)
+    return q, k, k if value is key else value.transpose(0, 1)
 
 
 class TransformerEncoderLayer(Module):

@@ -1,4 +1,4 @@
-"""Convolutions and transposed convolutions. Images are (N, C, H, W), signals (N, C, L)."""
+"""Convolutions and transposed convolutions of signals (N, C, L), images (N, C, H, W) and volumes (N, C, D, H, W)."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class _ConvNd(_Conv):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        conv = F.conv1d if self._dims == 1 else F.conv2d
+        conv = getattr(F, f"conv{self._dims}d")
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._edges(), mode=self.padding_mode), 0
@@ -149,6 +149,12 @@ class Conv1d(_ConvNd):
 
 class Conv2d(_ConvNd):
     """(N, C, H, W) -> (N, out_channels, H', W'). weight: (out_channels, in_channels / groups, kh, kw)."""
+
+
+class Conv3d(_ConvNd):
+    """(N, C, D, H, W) -> (N, out_channels, D', H', W'). weight: (out_channels, in_channels / groups, kd, kh, kw)."""
+
+    _dims = 3
 
 
 class _ConvTranspose(_Conv):
@@ -188,7 +194,7 @@ class _ConvTranspose(_Conv):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         output_padding = self.output_padding if output_size is None else self._output_padding(input, output_size)
-        conv = F.conv_transpose1d if self._dims == 1 else F.conv_transpose2d
+        conv = getattr(F, f"conv_transpose{self._dims}d")
         return conv(
             input, self.weight, self.bias, self.stride, self.padding, output_padding, self.groups, self.dilation
         )
@@ -223,3 +229,12 @@ class ConvTranspose2d(_ConvTranspose):
 
     weight: (in_channels, out_channels / groups, kh, kw).
     """
+
+
+class ConvTranspose3d(_ConvTranspose):
+    """(N, C, D, H, W) -> (N, out_channels, D', H', W'): the gradient of Conv3d by its input.
+
+    weight: (in_channels, out_channels / groups, kd, kh, kw).
+    """
+
+    _dims = 3

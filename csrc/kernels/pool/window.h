@@ -1,0 +1,68 @@
+// Which positions an output looks at, and which outputs a tap of the window serves.
+#pragma once
+
+#include "kernels/pool.h"
+
+namespace weft::WEFT_ISA::pool {
+
+struct Span {
+  int64_t begin, end, step;  // positions begin, begin + step, … < end
+  int64_t padded;            // how many there are when the padding counts
+};
+
+WEFT_INLINE Span span(const PoolAxis& a, int64_t o, bool adaptive) {
+  if (adaptive) {
+    int64_t begin = o * a.n / a.outputs, end = ((o + 1) * a.n + a.outputs - 1) / a.outputs;
+    return {begin, end, 1, end - begin};
+  }
+  int64_t begin = o * a.stride - a.pad, end = begin + (a.kernel - 1) * a.dilation + 1;
+  int64_t padded = (end < a.n + a.pad ? end : a.n + a.pad) - begin;
+  if (begin < 0) begin += (-begin + a.dilation - 1) / a.dilation * a.dilation;
+  return {begin, end < a.n ? end : a.n, a.dilation, padded};
+}
+
+WEFT_INLINE int64_t count(const Span& s) { return s.end > s.begin ? (s.end - s.begin + s.step - 1) / s.step : 0; }
+
+// The outputs whose tap k lies inside the plane: [first, last).
+WEFT_INLINE void outputs_of_tap(const PoolAxis& a, int64_t k, int64_t* first, int64_t* last) {
+  int64_t shift = k * a.dilation - a.pad;
+  *first = shift >= 0 ? 0 : (-shift + a.stride - 1) / a.stride;
+  int64_t end = a.n > shift ? (a.n - shift + a.stride - 1) / a.stride : 0;
+  *last = end < a.outputs ? end : a.outputs;
+}
+
+// By windows, when they are wide or differ from output to output; else by taps.
+WEFT_INLINE bool by_windows(const PoolShape& s) {
+  return s.adaptive || (s.cols.dilation == 1 && s.cols.kernel > s.cols.outputs);
+}
+
+WEFT_INLINE int64_t elements_in(const PoolShape& s) { return s.depths.n * s.rows.n * s.cols.n; }
+WEFT_INLINE int64_t lines_out(const PoolShape& s) { return s.depths.outputs * s.rows.outputs; }
+WEFT_INLINE int64_t elements_out(const PoolShape& s) { return lines_out(s) * s.cols.outputs; }
+
+// About 32k positions a piece.
+WEFT_INLINE int64_t window_size(const PoolAxis& a, bool adaptive) { return adaptive ? a.n / a.outputs + 1 : a.kernel; }
+WEFT_INLINE int64_t grain(const PoolShape& s, int64_t outputs_per_item) {
+  int64_t window =
+      window_size(s.depths, s.adaptive) * window_size(s.rows, s.adaptive) * window_size(s.cols, s.adaptive);
+  return 32768 / (outputs_per_item * window) + 1;
+}
+
+// The lines of the input that a line of outputs looks at, in order: body(offset of the line in the volume).
+struct Lines {
+  Span depths, rows;
+  int64_t height, width;
+
+  template <class Body>
+  void each(const Body& body) const {
+    for (int64_t z = depths.begin; z < depths.end; z += depths.step)
+      for (int64_t r = rows.begin; r < rows.end; r += rows.step) body((z * height + r) * width);
+  }
+  int64_t first() const { return (depths.begin * height + rows.begin) * width; }
+};
+WEFT_INLINE Lines lines_of(const PoolShape& s, int64_t line) {
+  return {span(s.depths, line / s.rows.outputs, s.adaptive), span(s.rows, line % s.rows.outputs, s.adaptive), s.rows.n,
+          s.cols.n};
+}
+
+}  // namespace weft::WEFT_ISA::pool
