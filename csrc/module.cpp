@@ -9,6 +9,7 @@ namespace weft {
   BIND(attention)           \
   BIND(batch_norm)          \
   BIND(cat)                 \
+  BIND(clamp)               \
   BIND(comparison)          \
   BIND(conv)                \
   BIND(copy)                \

@@ -14,12 +14,14 @@ namespace {
 
 using Out = std::optional<Tensor>;
 
+Tensor call(PointwiseOp op, const Tensor& x, bool inplace, const Out& out = {}, const Params& params = {}) {
+  if (!out) return unary_maybe_inplace(op, x, inplace, params);
+  unary_out(op, *out, x, params);
+  return *out;
+}
+
 void bind_unary(py::module_& m, PointwiseOp op, const char* name, bool has_inplace) {
-  auto function = [op](const Tensor& x, bool inplace, const Out& out) {
-    if (!out) return unary_maybe_inplace(op, x, inplace);
-    unary_out(op, *out, x);
-    return *out;
-  };
+  auto function = [op](const Tensor& x, bool inplace, const Out& out) { return call(op, x, inplace, out); };
   m.def(name, function, py::arg("input"), py::arg("inplace") = false, py::kw_only(), py::arg("out") = py::none());
   def_method(name, [op](const Tensor& x) { return unary(op, x); });
   if (!has_inplace) return;
@@ -148,10 +150,7 @@ void bind_round(py::module_& m) {
   static auto round = [](const Tensor& x, int decimals, bool inplace, const Out& out) {
     WEFT_CHECK(decimals == 0 || is_floating(x.dtype()), NotImplemented, "[round] decimals of integers");
     PointwiseOp op = decimals == 0 ? PointwiseOp::Round : PointwiseOp::RoundDecimals;
-    Params params{{std::pow(10.0, std::abs(decimals)), decimals < 0 ? 1.0 : 0.0, 0}};
-    if (!out) return unary_maybe_inplace(op, x, inplace, params);
-    unary_out(op, *out, x, params);
-    return *out;
+    return call(op, x, inplace, out, {{std::pow(10.0, std::abs(decimals)), decimals < 0 ? 1.0 : 0.0, 0}});
   };
   m.def(
       "round", [](const Tensor& x, int decimals, const Out& out) { return round(x, decimals, false, out); },
@@ -168,12 +167,15 @@ void bind_round(py::module_& m) {
 using Number = std::optional<double>;
 
 void bind_logit(py::module_& m) {
-  static auto logit = [](const Tensor& x, const Number& eps, bool inplace) {
-    return unary_maybe_inplace(PointwiseOp::Logit, x, inplace, {{eps.value_or(-1), 0, 0}});
+  static auto logit = [](const Tensor& x, const Number& eps, bool inplace, const Out& out = {}) {
+    return call(PointwiseOp::Logit, x, inplace, out, {{eps.value_or(-1), 0, 0}});
   };
-  def_both(
-      m, "logit", [](const Tensor& x, const Number& eps) { return logit(x, eps, false); }, py::arg("eps") = py::none(),
+  m.def(
+      "logit", [](const Tensor& x, const Number& eps, const Out& out) { return logit(x, eps, false, out); },
+      py::arg("input"), py::arg("eps") = py::none(), py::kw_only(), py::arg("out") = py::none(),
       "log(x / (1 - x)), of x kept within [eps, 1 - eps] if that is given.");
+  def_method(
+      "logit", [](const Tensor& x, const Number& eps) { return logit(x, eps, false); }, py::arg("eps") = py::none());
   def_both(
       m, "logit_", [](const Tensor& x, const Number& eps) { return logit(x, eps, true); }, py::arg("eps") = py::none());
 }
@@ -188,20 +190,30 @@ double largest(DType t) {
 }
 
 void bind_nan_to_num(py::module_& m) {
-  static auto replace = [](const Tensor& x, const Number& nan, const Number& posinf, const Number& neginf,
-                           bool inplace) {
-    if (!is_floating(x.dtype())) return inplace ? x : clone(x);
+  static auto replace = [](const Tensor& x, const Number& nan, const Number& posinf, const Number& neginf, bool inplace,
+                           const Out& out = {}) {
+    if (!is_floating(x.dtype())) {  // nothing to replace
+      if (out) copy_into(*out, x);
+      return out ? *out : inplace ? x : clone(x);
+    }
     double most = largest(x.dtype());
-    return unary_maybe_inplace(PointwiseOp::NanToNum, x, inplace,
-                               {{nan.value_or(0), posinf.value_or(most), neginf.value_or(-most)}});
+    return call(PointwiseOp::NanToNum, x, inplace, out,
+                {{nan.value_or(0), posinf.value_or(most), neginf.value_or(-most)}});
   };
-  def_both(
-      m, "nan_to_num",
+  m.def(
+      "nan_to_num",
+      [](const Tensor& x, const Number& nan, const Number& posinf, const Number& neginf, const Out& out) {
+        return replace(x, nan, posinf, neginf, false, out);
+      },
+      py::arg("input"), py::arg("nan") = py::none(), py::arg("posinf") = py::none(), py::arg("neginf") = py::none(),
+      py::kw_only(), py::arg("out") = py::none(),
+      "Numbers for NaN (0) and the infinities (the largest and lowest of the dtype).");
+  def_method(
+      "nan_to_num",
       [](const Tensor& x, const Number& nan, const Number& posinf, const Number& neginf) {
         return replace(x, nan, posinf, neginf, false);
       },
-      py::arg("nan") = py::none(), py::arg("posinf") = py::none(), py::arg("neginf") = py::none(),
-      "Numbers for NaN (0) and the infinities (the largest and lowest of the dtype).");
+      py::arg("nan") = py::none(), py::arg("posinf") = py::none(), py::arg("neginf") = py::none());
   def_both(
       m, "nan_to_num_",
       [](const Tensor& x, const Number& nan, const Number& posinf, const Number& neginf) {
@@ -211,7 +223,16 @@ void bind_nan_to_num(py::module_& m) {
 }
 
 void bind_frac(py::module_& m) {
-  def_both(m, "frac", [](const Tensor& x) { return sub(x, unary(PointwiseOp::Trunc, x)); }, "x - trunc(x)");
+  m.def(
+      "frac",
+      [](const Tensor& x, const Out& out) {
+        Tensor whole = unary(PointwiseOp::Trunc, x);
+        if (!out) return sub(x, whole);
+        binary_out(PointwiseOp::Sub, *out, Operand{x}, Operand{whole});
+        return *out;
+      },
+      py::arg("input"), py::kw_only(), py::arg("out") = py::none(), "x - trunc(x)");
+  def_method("frac", [](const Tensor& x) { return sub(x, unary(PointwiseOp::Trunc, x)); });
   def_both(m, "frac_", [](const Tensor& x) {
     binary_inplace(PointwiseOp::Sub, x, Operand{unary(PointwiseOp::Trunc, x)});
     return x;

@@ -3,6 +3,8 @@
 // (ops/pointwise_expr.h).
 #pragma once
 
+#include <optional>
+
 #include "kernels/pointwise.h"
 #include "tensor/operand.h"
 #include "tensor/tensor.h"
@@ -19,13 +21,15 @@ Tensor unary_grad(PointwiseOp op, const Tensor& dy, const Tensor& saved, const P
 // The number protocol of Tensor: any function of WEFT_BINARY on tensors and numbers, of which one is a tensor.
 Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b, double alpha = 1);
 void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, double alpha = 1);
-// The same into `out`, which has the result's shape and a dtype that it fits. Off the tape: RuntimeError if an operand
-// requires grad.
+// The same (unary_out, ternary_maybe_out too) into `out`, which has the result's shape and a dtype that it fits. Off
+// the tape: RuntimeError if an operand requires grad.
 void binary_out(PointwiseOp op, const Tensor& out, const Operand& a, const Operand& b, double alpha = 1);
 void unary_out(PointwiseOp op, const Tensor& out, const Tensor& x, Params params = {});
 
 // Where, Lerp, Addcmul, Addcdiv and Clamp.
 Tensor ternary(PointwiseOp op, const Operand& a, const Operand& b, const Operand& c, Params params = {});
+Tensor ternary_maybe_out(PointwiseOp op, const Operand& a, const Operand& b, const Operand& c, const Params& params,
+                         const std::optional<Tensor>& out);
 void ternary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, const Operand& c, Params params = {});
 Tensor where_operand(const Tensor& condition, const Operand& a, const Operand& b);
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Operand& value);

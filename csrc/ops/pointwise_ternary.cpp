@@ -156,51 +156,28 @@ void masked_fill_inplace(const Tensor& x, const Tensor& mask, const Operand& val
   ternary_inplace(PointwiseOp::Where, x, as_operand(mask), fill_value(x, value));
 }
 
-// Bindings.
+using Out = std::optional<Tensor>;
 
-namespace {
-
-Operand bound_or(const std::optional<Operand>& bound, const Tensor& x, bool low) {
-  if (bound) return *bound;
-  double inf = low ? -INFINITY : INFINITY;
-  return Operand{{}, inf, low ? INT64_MIN : INT64_MAX, is_floating(x.dtype()) ? DType::Float32 : DType::Bool};
+Tensor ternary_maybe_out(PointwiseOp op, const Operand& a, const Operand& b, const Operand& c, const Params& params,
+                         const Out& out) {
+  if (!out) return ternary(op, a, b, c, params);
+  check_out(op, {&*out, &a.tensor, &b.tensor, &c.tensor});
+  const Arg args[] = {a, b, c};
+  Typing typing = ternary_typing(op, args);
+  check_castable(op, typing.result, out->dtype());
+  pointwise_into(op, *out, args, 3, typing.computed, params);
+  out->bump_version();
+  return *out;
 }
 
-Tensor clamp(const Tensor& x, const std::optional<Operand>& low, const std::optional<Operand>& high, bool inplace) {
-  WEFT_CHECK(low || high, Runtime, "[clamp] expected min, max or both, got neither");
-  Operand a = bound_or(low, x, true), b = bound_or(high, x, false);
-  if (a.is_number() && b.is_number() && is_floating(x.dtype()))
-    return unary_maybe_inplace(PointwiseOp::ClampNumbers, x, inplace, {{a.number, b.number, 0}});
-  if (!inplace) return ternary(PointwiseOp::Clamp, Operand{x}, a, b);
-  ternary_inplace(PointwiseOp::Clamp, x, a, b);
-  return x;
-}
-
-void bind_clamp(py::module_& m) {
-  using Bound = std::optional<Operand>;
-  for (const char* name : {"clamp", "clip"}) {
-    def_both(
-        m, name, [](const Tensor& x, const Bound& min, const Bound& max) { return clamp(x, min, max, false); },
-        py::arg("min") = py::none(), py::arg("max") = py::none(),
-        "x kept within [min, max], numbers or tensors; NaN stays NaN. The gradient passes at the bounds.");
-    def_both(
-        m, (std::string(name) + "_").c_str(),
-        [](const Tensor& x, const Bound& min, const Bound& max) { return clamp(x, min, max, true); },
-        py::arg("min") = py::none(), py::arg("max") = py::none());
-  }
-  def_both(
-      m, "clamp_min", [](const Tensor& x, const Operand& min) { return clamp(x, min, {}, false); }, py::arg("min"));
-  def_both(
-      m, "clamp_max", [](const Tensor& x, const Operand& max) { return clamp(x, {}, max, false); }, py::arg("max"));
-  def_both(
-      m, "clamp_min_", [](const Tensor& x, const Operand& min) { return clamp(x, min, {}, true); }, py::arg("min"));
-  def_both(
-      m, "clamp_max_", [](const Tensor& x, const Operand& max) { return clamp(x, {}, max, true); }, py::arg("max"));
-}
-
-void bind_ternary(py::module_& m) {
-  m.def("where", &where_operand, py::arg("condition"), py::arg("input"), py::arg("other"),
-        "input where the condition holds, else other; all three broadcast.");
+void bind_pointwise_ternary(py::module_& m) {
+  m.def(
+      "where",
+      [](const Tensor& condition, const Operand& x, const Operand& other, const Out& out) {
+        return ternary_maybe_out(PointwiseOp::Where, Operand{condition}, x, other, {}, out);
+      },
+      py::arg("condition"), py::arg("input"), py::arg("other"), py::kw_only(), py::arg("out") = py::none(),
+      "input where the condition holds, else other; all three broadcast.");
   m.def(
       "where",
       [](const Tensor& condition) {
@@ -225,12 +202,19 @@ void bind_ternary(py::module_& m) {
         return x;
       },
       py::arg("mask"), py::arg("value"));
-  def_both(
-      m, "lerp",
+  m.def(
+      "lerp",
+      [](const Tensor& x, const Tensor& end, const Operand& weight, const Out& out) {
+        return ternary_maybe_out(PointwiseOp::Lerp, Operand{x}, Operand{end}, weight, {}, out);
+      },
+      py::arg("input"), py::arg("end"), py::arg("weight"), py::kw_only(), py::arg("out") = py::none(),
+      "input + weight (end - input).");
+  def_method(
+      "lerp",
       [](const Tensor& x, const Tensor& end, const Operand& weight) {
         return ternary(PointwiseOp::Lerp, Operand{x}, Operand{end}, weight);
       },
-      py::arg("end"), py::arg("weight"), "input + weight (end - input).");
+      py::arg("end"), py::arg("weight"));
   def_method(
       "lerp_",
       [](const Tensor& x, const Tensor& end, const Operand& weight) {
@@ -243,13 +227,19 @@ void bind_ternary(py::module_& m) {
     const char* name;
   };
   for (Fused f : {Fused{PointwiseOp::Addcmul, "addcmul"}, Fused{PointwiseOp::Addcdiv, "addcdiv"}}) {
-    def_both(
-        m, f.name,
+    m.def(
+        f.name,
+        [op = f.op](const Tensor& x, const Tensor& a, const Tensor& b, double value, const Out& out) {
+          return ternary_maybe_out(op, Operand{x}, Operand{a}, Operand{b}, {{value, 0, 0}}, out);
+        },
+        py::arg("input"), py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), py::arg("value") = 1.0,
+        py::arg("out") = py::none(), "input + value * tensor1 * tensor2 (addcdiv: / tensor2).");
+    def_method(
+        f.name,
         [op = f.op](const Tensor& x, const Tensor& a, const Tensor& b, double value) {
           return ternary(op, Operand{x}, Operand{a}, Operand{b}, {{value, 0, 0}});
         },
-        py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), py::arg("value") = 1.0,
-        "input + value * tensor1 * tensor2 (addcdiv: / tensor2).");
+        py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), py::arg("value") = 1.0);
     def_method((std::string(f.name) + "_").c_str(),
                [op = f.op](const Tensor& x, const Tensor& a, const Tensor& b, double value) {
                  ternary_inplace(op, x, Operand{a}, Operand{b}, {{value, 0, 0}});
@@ -257,13 +247,6 @@ void bind_ternary(py::module_& m) {
                },
                py::arg("tensor1"), py::arg("tensor2"), py::kw_only(), py::arg("value") = 1.0);
   }
-}
-
-}  // namespace
-
-void bind_pointwise_ternary(py::module_& m) {
-  bind_clamp(m);
-  bind_ternary(m);
 }
 
 }  // namespace weft

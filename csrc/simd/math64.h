@@ -33,8 +33,14 @@ WEFT_INLINE f32v clamp_keep_nan(f32v x, float low, float high) {
 #endif
 }
 WEFT_INLINE f64v clamp_keep_nan(f64v x, double low, double high) {
+#if WEFT_AVX512
+  return (f64v)_mm512_min_pd((__m512d)splat<f64v>(high), _mm512_max_pd((__m512d)splat<f64v>(low), (__m512d)x));
+#elif WEFT_AVX2
+  return (f64v)_mm256_min_pd((__m256d)splat<f64v>(high), _mm256_max_pd((__m256d)splat<f64v>(low), (__m256d)x));
+#else
   x = x < low ? splat<f64v>(low) : x;
   return x > high ? splat<f64v>(high) : x;
+#endif
 }
 
 // e^r - 1 for |r| <= ln2 / 2: Taylor to r^13.

@@ -235,6 +235,35 @@ def test_extremes():
     check_same(lambda m, x: m.sinc(x), np.array([0.0, 1.0, -0.5, 3.25]))
 
 
+def test_out():
+    x, y = random.uniform(0.1, 0.9, 6), random.uniform(0.1, 0.9, 6)
+    calls = [
+        lambda m, x, y, o: m.clamp(x, 0.2, 0.5, out=o),
+        lambda m, x, y, o: m.clamp_min(x, 0.2, out=o),
+        lambda m, x, y, o: m.where(x > 0.5, x, y, out=o),
+        lambda m, x, y, o: m.lerp(x, y, 0.3, out=o),
+        lambda m, x, y, o: m.addcmul(x, x, y, value=2, out=o),
+        lambda m, x, y, o: m.logit(x, out=o),
+        lambda m, x, y, o: m.frac(x, out=o),
+        lambda m, x, y, o: m.nan_to_num(x, out=o),
+        lambda m, x, y, o: m.round(x, decimals=1, out=o),
+        lambda m, x, y, o: m.hypot(x, y, out=o),
+        lambda m, x, y, o: m.deg2rad(x, out=o),
+        lambda m, x, y, o: m.heaviside(x, y, out=o),
+        lambda m, x, y, o: m.float_power(x, 2, out=o),
+    ]
+    for f in calls:
+        check_same(lambda m, x, y, f=f: f(m, x, y, m.empty(6, dtype=m.float64)), x, y, dtypes=("float64",), grad=False)
+        out = weft.empty(6, dtype=weft.float64)
+        assert f(weft, weft.tensor(x), weft.tensor(y), out) is out
+        with pytest.raises(RuntimeError, match="tape|grad"):
+            f(weft, *(weft.tensor(v, requires_grad=True) for v in (x, y)), out)
+    with pytest.raises(RuntimeError, match="fit"):
+        weft.deg2rad(weft.ones(2), out=weft.empty(3))
+    with pytest.raises(RuntimeError, match="cast"):
+        weft.lerp(weft.ones(2), weft.ones(2), 0.5, out=weft.empty(2, dtype=weft.int64))
+
+
 def test_second_derivatives():
     from weft.testing import gradcheck
 

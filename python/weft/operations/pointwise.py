@@ -16,20 +16,38 @@ def _kind(x: Tensor) -> int:
     return 2 if x.is_floating_point() else int(x.dtype != _core.bool)
 
 
-def _both_in_place(f: Callable) -> Callable:
-    """Tensor.f_: x becomes f(x), unless x cannot hold that. weft.f_ too."""
+def _store(name: str, target: Tensor, result: Tensor) -> Tensor:
+    if _kind(result) > _kind(target) or result.shape != target.shape:
+        got, has = (f"dtype {x.dtype} and shape {tuple(x.shape)}" for x in (result, target))
+        raise RuntimeError(f"[{name}] a result of {got} does not fit a tensor of {has}")
+    return target.copy_(result)
+
+
+def _in_place(f: Callable) -> Callable:
+    """weft.f_ and Tensor.f_ too: x becomes f(x)."""
 
     @wraps(f)
     def change(input: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        result = f(input.clone(), *args, **kwargs)  # backward may read what changes here
-        if _kind(result) > _kind(input) or result.shape != input.shape:
-            got, has = (f"dtype {x.dtype} and shape {tuple(x.shape)}" for x in (result, input))
-            raise RuntimeError(f"[{f.__name__}_] a result of {got} does not fit a tensor of {has}")
-        return input.copy_(result)
+        return _store(change.__name__, input, f(input.clone(), *args, **kwargs))  # backward may read what changes here
 
     change.__name__ = change.__qualname__ = f.__name__ + "_"
     both(change)
     return f
+
+
+def _out(f: Callable) -> Callable:
+    """The keyword out, a tensor for the result."""
+
+    @wraps(f)
+    def g(*args: Any, out: Tensor | None = None, **kwargs: Any) -> Tensor:
+        result = f(*args, **kwargs)
+        if out is None:
+            return result
+        if result.requires_grad:
+            raise RuntimeError(f"[{f.__name__}] out= is not recorded on the tape; use weft.no_grad()")
+        return _store(f.__name__, out, result)
+
+    return g
 
 
 def _need_tensors(name: str, *operands: Any) -> None:
@@ -38,22 +56,25 @@ def _need_tensors(name: str, *operands: Any) -> None:
             raise TypeError(f"[{name}] expected tensors, got {type(x).__name__}")
 
 
-@_both_in_place
+@_in_place
 @both
+@_out
 def deg2rad(input: Tensor) -> Tensor:
     """Degrees as radians."""
     return input * (math.pi / 180)
 
 
-@_both_in_place
+@_in_place
 @both
+@_out
 def rad2deg(input: Tensor) -> Tensor:
     """Radians as degrees."""
     return input * (180 / math.pi)
 
 
-@_both_in_place
+@_in_place
 @both
+@_out
 def sinc(input: Tensor) -> Tensor:
     """sin(pi x) / (pi x), 1 at 0."""
     if input.is_floating_point() and input.itemsize < 4:
@@ -63,8 +84,9 @@ def sinc(input: Tensor) -> Tensor:
     return _core.where(zero, 1.0, angle.sin() / angle)
 
 
-@_both_in_place
+@_in_place
 @both
+@_out
 def heaviside(input: Tensor, values: Tensor) -> Tensor:
     """0 below zero, 1 above, `values` at it."""
     _need_tensors("heaviside", input, values)
@@ -73,16 +95,18 @@ def heaviside(input: Tensor, values: Tensor) -> Tensor:
     return _core.where(input == 0, values, (input > 0).to(input.dtype))
 
 
-@_both_in_place
+@_in_place
 @both
+@_out
 def lcm(input: Tensor, other: Tensor) -> Tensor:
     """The least common multiple; 0 where one is 0."""
     divisor = _core.gcd(input, other)
     return (input // divisor.masked_fill(divisor == 0, 1) * other).abs()
 
 
-@_both_in_place
+@_in_place
 @both
+@_out
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2^other"""
     _need_tensors("ldexp", input, other)
@@ -93,6 +117,7 @@ def ldexp(input: Tensor, other: Tensor) -> Tensor:
 
 
 @function
+@_out
 def float_power(input: Tensor | float, exponent: Tensor | float) -> Tensor:
     """input^exponent in float64."""
     if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
@@ -112,12 +137,14 @@ def _float_power_(input: Tensor, exponent: Tensor | float) -> Tensor:
 
 
 @both
+@_out
 def isposinf(input: Tensor) -> Tensor:
     """Where x is infinity."""
     return input == math.inf
 
 
 @both
+@_out
 def isneginf(input: Tensor) -> Tensor:
     """Where x is minus infinity."""
     return input == -math.inf
