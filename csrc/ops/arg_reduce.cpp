@@ -138,7 +138,7 @@ void bind_arg_reduce(py::module_& m) {
       [](const Tensor& x, std::optional<int64_t> dim, bool keepdim) { return arg("argmin", x, dim, keepdim, false); },
       any_dim, keepdim,
       "Position of the smallest element along `dim` (or in the flattened tensor), the first of equals.");
-  def_out(m, {"max", "min", "argmax", "argmin"});
+  def_out_and_axis(m, {"max", "min", "argmax", "argmin"});
 }
 
 }  // namespace weft

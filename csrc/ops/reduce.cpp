@@ -274,7 +274,7 @@ void bind_reduce(py::module_& m) {
                           reduction_of("count_nonzero", x, axes_or_all(dim), false), DType::Int64);
       },
       dim, "How many elements over `dim` are nonzero, as int64.");
-  def_out(m, {"sum", "mean", "prod", "amax", "amin", "any", "all", "count_nonzero"});
+  def_out_and_axis(m, {"sum", "mean", "prod", "amax", "amin", "any", "all", "count_nonzero"});
 }
 
 }  // namespace weft

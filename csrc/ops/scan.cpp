@@ -152,7 +152,7 @@ void bind_scan(py::module_& m) {
         },
         dim, "(values, indices) of the extreme so far along dim; among equals, where it was last.");
   }
-  def_out(m, {"cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"});
+  def_out_and_axis(m, {"cumsum", "cumprod", "logcumsumexp", "cummax", "cummin"});
   def_both(
       m, "tril", [](const Tensor& x, int64_t diagonal) { return triangle("tril", x, diagonal, false); },
       py::arg("diagonal") = 0, "The lower triangle of matrices, up to a diagonal (0: the main one); the rest is 0.");

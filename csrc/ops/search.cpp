@@ -83,7 +83,7 @@ void bind_search(py::module_& m) {
       "bucketize", bucketize, py::arg("input"), py::arg("boundaries"), py::kw_only(), out_int32, right,
       "The bucket of each value between sorted boundaries [n]: 0 to n. A boundary belongs to the bucket below it, or\n"
       "with right=True above it.");
-  def_out(m, {"searchsorted", "bucketize"});
+  def_out_and_axis(m, {"searchsorted", "bucketize"});
 }
 
 }  // namespace weft

@@ -82,17 +82,14 @@ Tensor logsumexp_off_tape(const Tensor& x, const Dims& axes, const Reduction& r)
 
 }  // namespace
 
-Tensor logsumexp(const Tensor& input, const Dims& axes, bool keepdim) {
-  Tensor x = is_floating(input.dtype()) ? input : to(input, DType::Float32);
+Tensor logsumexp(const Tensor& x, const Dims& axes, bool keepdim) {
   Reduction r = reduction_of("logsumexp", x, axes, keepdim);
   Tensor y = logsumexp_off_tape(x, axes, r);
   if (needs_grad(x))
     record("logsumexp", {x}, {y}, [r, x = Saved(x), y = Saved::output(y)](Backward& b) {
-      // Over a sum that is zero nothing has a share in it.
-      Tensor v = x.get(b), s = y.get(b), zero = Tensor::zeros({}, s.dtype(), s.device());
-      Tensor lowest = Tensor::full({}, -HUGE_VAL, s.dtype(), s.device());
-      Tensor shift = spread(where(eq(s, lowest), zero, s), r, v.shape());
-      return b.grads(mul(spread(b.dy(), r, v.shape()), exp(sub(v, shift))));
+      Tensor v = x.get(b);
+      Tensor share = exp(sub(v, spread(y.get(b), r, v.shape())));
+      return b.grads(mul(spread(b.dy(), r, v.shape()), share));
     });
   return y;
 }
@@ -114,9 +111,16 @@ void bind_softmax(py::module_& m) {
         return log_softmax(dtype ? to(x, *dtype) : x, dim);
       },
       py::arg("dim"), dtype, "log(softmax(x, dim)), computed without leaving the logarithm. See softmax.");
-  def_both(m, "logsumexp", logsumexp, py::arg("dim"), py::arg("keepdim") = false,
-           "log(sum(exp(x))) over `dim` (an axis or several), without overflow. Integers become floating.");
-  def_out(m, {"softmax", "log_softmax", "logsumexp"});
+  def_both(
+      m, "logsumexp",
+      [](const Tensor& x, const Dims& dim, bool keepdim) {
+        if (is_floating(x.dtype())) return logsumexp(x, dim, keepdim);
+        DType dtype = py::module_::import("weft._core").attr("get_default_dtype")().cast<DType>();
+        return logsumexp(to(x, dtype), dim, keepdim);
+      },
+      py::arg("dim"), py::arg("keepdim") = false,
+      "log(sum(exp(x))) over `dim` (an axis or several), without overflow. Integers become floating.");
+  def_out_and_axis(m, {"softmax", "log_softmax", "logsumexp"});
 }
 
 }  // namespace weft

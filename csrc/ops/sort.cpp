@@ -193,7 +193,7 @@ void bind_sort(py::module_& m) {
       },
       last, keepdim, "(values, indices) of the most frequent along dim: the least of several, where it is last.");
   m.def("_row_order", row_order);
-  def_out(m, {"sort", "argsort", "topk", "kthvalue", "median", "nanmedian", "mode"});
+  def_out_and_axis(m, {"sort", "argsort", "topk", "kthvalue", "median", "nanmedian", "mode"});
 }
 
 }  // namespace weft

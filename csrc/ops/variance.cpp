@@ -191,7 +191,7 @@ void bind_variance(py::module_& m) {
       },
       py::arg("p") = "fro", dim, keepdim, py::arg("dtype") = py::none(),
       "Vector norm of order p over `dim` (all by default): sum(|x|^p)^(1/p); 'fro' is 2, inf the largest, 0 counts.");
-  def_out(m, {"var", "std", "norm"});
+  def_out_and_axis(m, {"var", "std", "var_mean", "std_mean", "norm"});
 }
 
 }  // namespace weft

@@ -1,4 +1,4 @@
-// Results written into tensors that the caller brings.
+// What every operation of a kind takes besides its own arguments: tensors for the results, NumPy's names of arguments.
 #include "ops/copy.h"
 #include "tensor/python.h"
 
@@ -35,22 +35,43 @@ py::object named_tuple(const char* name, std::initializer_list<const char*> fiel
   return py::module_::import("collections").attr("namedtuple")(name, names, py::arg("module") = "weft");
 }
 
-void def_out(py::module_& m, std::initializer_list<const char*> names) {
+namespace {
+
+// What is last asked, when no overload fits. `out` where results may be given a place.
+template <class Def>
+void add_fallback(const char* name, py::handle f, bool with_out, const Def& def) {
+  auto call = [name, f, with_out](const py::args& args, const py::kwargs& kwargs) {
+    py::dict rest(kwargs.attr("copy")());
+    bool changed = false;
+    for (auto [theirs, ours] : {std::pair{"axis", "dim"}, {"keepdims", "keepdim"}})
+      if (rest.contains(theirs)) {
+        rest[ours] = rest.attr("pop")(theirs);
+        changed = true;
+      }
+    py::object out = py::none();
+    if (with_out && rest.contains("out")) {
+      out = rest.attr("pop")("out");
+      changed = true;
+    }
+    if (!changed) throw py::reference_cast_error();  // none of the overloads
+    py::object result = f(*args, **rest);
+    if (out.is_none()) return result;
+    write_into(name, out, result);
+    return out;
+  };
+  def(call, with_out ? "The same with NumPy's names axis and keepdims, and into `out`."
+                     : "The same with NumPy's names axis and keepdims.");
+}
+
+}  // namespace
+
+void def_out_and_axis(py::module_& m, std::initializer_list<const char*> names) {
   for (const char* name : names) {
-    py::handle f = m.attr(name);  // an overload does not outlive the function that it belongs to
-    m.def(
-        name,
-        [name, f](const py::args& args, const py::kwargs& kwargs) {
-          if (!kwargs.contains("out")) throw py::reference_cast_error();  // none of the overloads
-          py::object out = kwargs["out"];
-          py::dict rest(kwargs.attr("copy")());
-          rest.attr("pop")("out");
-          py::object result = f(*args, **rest);
-          if (out.is_none()) return result;
-          write_into(name, out, result);
-          return out;
-        },
-        "The same into `out`.");
+    // An overload does not outlive the function that it belongs to.
+    add_fallback(name, py::object(m.attr(name)), true, [&](auto f, const char* doc) { m.def(name, f, doc); });
+    if (py::hasattr(tensor_class(), name))
+      add_fallback(name, py::object(tensor_class().attr(name)), false,
+                   [&](auto f, const char* doc) { def_method(name, f, doc); });
   }
 }
 

@@ -51,9 +51,9 @@ void def_both(py::module_& m, const char* name, F f, const Extra&... extra) {
 // A named tuple's type, as weft.max(x, 0) returns one.
 py::object named_tuple(const char* name, std::initializer_list<const char*> fields);
 
-// weft.name(..., out=t) for operations already bound: the results are written into t, a tensor or a tuple of them, of
-// the results' shapes and of dtypes that can hold them.
-void def_out(py::module_& m, std::initializer_list<const char*> names);
+// For operations already bound: NumPy's names `axis` and `keepdims`, as PyTorch takes them too; and weft.name(...,
+// out=t), where t is a tensor, or a tuple of them, of the result's shape and of a dtype that can hold it.
+void def_out_and_axis(py::module_& m, std::initializer_list<const char*> names);
 
 }  // namespace weft
 
