@@ -119,7 +119,9 @@ void index_put(const Tensor& x, int first, const TensorList& indices, const Tens
   {
     GradMode off(false);
     Rows r = locate(x, first, indices);
-    broadcast_strides(values.shape(), values.strides(), r.shape);  // raises before anything is written
+    WEFT_CHECK(broadcast_shapes("index_put_", values.shape(), r.shape) == r.shape, Runtime,
+               "[index_put_] values of shape ", to_string(values.shape()), " do not broadcast to the shape ",
+               to_string(r.shape), " of what is indexed");
     scatter_rows(x, r, values, add);
   }
   change.done();

@@ -254,3 +254,13 @@ def test_second_derivatives():
         h = 1e-6
         slope = (gradient(X + h * d)[1] - gradient(X - h * d)[1]).item() / (2 * h)
         np.testing.assert_allclose((to_numpy(ddx) * d).sum(), slope, rtol=1e-5)
+
+
+def test_values_that_do_not_fit():
+    x, i = weft.zeros(5, 5), weft.tensor([0, 1])
+    for shape in ((0, 2, 5), (3, 2, 5), (2, 4), (3,)):
+        with pytest.raises((ValueError, RuntimeError), match="broadcast"):
+            x.index_put((i,), weft.zeros(shape), accumulate=True)
+        with pytest.raises((ValueError, RuntimeError), match="broadcast"):
+            x[i] = weft.zeros(shape)
+    assert float(x.abs().sum()) == 0
