@@ -77,6 +77,7 @@ Tensor ctc_loss(const Tensor& x, const Tensor& targets, const Tensor& input_leng
   WEFT_CHECK(x.dim() == 3 && (x.dtype() == DType::Float32 || x.dtype() == DType::Float64), Runtime,
              "[ctc_loss] expected log_probs [time, batch, classes] of float32 or float64, got ", name_of(x.dtype()),
              " ", to_string(x.shape()));
+  if (anybody_records()) note_host_read("ctc_loss");
   Labels l = labels_of(x, targets, input_lengths, target_lengths, blank);
   int64_t batch = x.shape()[1], time = x.shape()[0];
   Device device = x.device();

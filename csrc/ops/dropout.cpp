@@ -43,8 +43,8 @@ Tensor masked_inplace(const Tensor& x, const Rule& rule) {
 
 Tensor dropout(const Tensor& x, double p, bool training, bool inplace) {
   WEFT_CHECK(p >= 0 && p <= 1, Value, "[dropout] expected a probability between 0 and 1, got ", p);
-  WEFT_CHECK(is_floating(x.dtype()), Runtime, "[dropout] expected a floating tensor, got ", name_of(x.dtype()));
   if (!training || p == 0 || x.numel() == 0) return x;
+  WEFT_CHECK(is_floating(x.dtype()), Runtime, "[dropout] expected a floating tensor, got ", name_of(x.dtype()));
   // p = 1 keeps everything, times 0: 2^32 does not fit drop_below.
   Rule rule{draw_stream(nullptr, x.numel()), p < 1 ? (uint32_t)(p * 4294967296.0) : 0, p < 1 ? 1 / (1 - p) : 0};
   return inplace ? masked_inplace(x, rule) : masked(x, rule);

@@ -3,6 +3,7 @@ import pytest
 
 import weft
 import weft.nn.functional as F
+import weft.plan
 from oracle import check, same_bits, torch
 
 pytest.importorskip("torch")
@@ -69,6 +70,12 @@ def test_threads():
         return y.detach(), t.grad
 
     same_bits(run)
+
+
+def test_no_plan():
+    x, targets = weft.tensor(log_probs(10, 2, 5)), weft.tensor([[1, 2], [3, 4]])
+    with pytest.raises(RuntimeError, match="ctc_loss"):
+        weft.plan.record(lambda x: F.ctc_loss(x, targets, weft.tensor([10, 9]), weft.tensor([2, 1])), x)
 
 
 @pytest.mark.parametrize(

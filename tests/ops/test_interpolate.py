@@ -3,6 +3,7 @@ import pytest
 
 import weft
 import weft.nn.functional as F
+import weft.plan
 from oracle import check, same_bits, torch
 from weft.testing import gradcheck
 
@@ -86,6 +87,16 @@ def test_second_derivatives_and_threads():
     gradcheck(gradient, randn(1, 2, 3, 4))
     x = weft.tensor(randn(4, 8, 60, 60)).float()
     same_bits(lambda: F.interpolate(x, (133, 31), mode="bilinear"))
+
+
+def test_plan():
+    def step(x):
+        return F.interpolate(F.interpolate(x, 9, mode="bicubic"), 4, mode="area")
+
+    plan = weft.plan.record(step, weft.zeros(1, 2, 5, 6))
+    for seed in (1, 2):
+        x = weft.tensor(np.random.default_rng(seed).standard_normal((1, 2, 5, 6))).float()
+        assert plan(x).tolist() == step(x).tolist()
 
 
 def test_older_names():
