@@ -21,7 +21,12 @@ REFUSES: set[str] = set()
 
 def candidates():
     for name, infos in samples.catalogue().items():
-        if excuses.excuse(name) is not None or name in RANDOM or name in COARSE or (name.endswith("_") and not name.endswith("__")):
+        if (
+            excuses.excuse(name) is not None
+            or name in RANDOM
+            or name in COARSE
+            or (name.endswith("_") and not name.endswith("__"))
+        ):
             continue
         for info in infos:
             if info.supports_gradgrad and torch.float64 in info.supported_backward_dtypes("cpu"):
