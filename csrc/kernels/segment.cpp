@@ -103,18 +103,76 @@ WEFT_INLINE void reduce_columns(const SegmentReduce& a, int64_t s, int64_t colum
   }
 }
 
-template <class T, class Op>
-void segment_reduce(const SegmentReduce& a) {
-  using V = row_vec<T>;
-  constexpr int width = 4, w = lanes<V>;
+template <int n>
+struct Count {
+  static constexpr int value = n;
+};
+
+// body(segment, first column, number of vectors, io) for all of them, by 4 vectors, one, and the rest of one.
+template <class T, class Args, class Body>
+WEFT_INLINE void over_segments(const Args& a, const Body& body) {
+  constexpr int width = 4, w = lanes<row_vec<T>>;
   int64_t bytes = (a.rows / a.segments + 1) * a.cols * (int64_t)sizeof(T);  // of an average segment
   parallel_ranges(a.segments, 64 * 1024 / (bytes + 8) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t s = begin; s < end; ++s) {
       int64_t j = 0;
-      for (; j + width * w <= a.cols; j += width * w) reduce_columns<T, Op, width>(a, s, j, AllLanes{});
-      for (; j + w <= a.cols; j += w) reduce_columns<T, Op, 1>(a, s, j, AllLanes{});
-      if (j < a.cols) reduce_columns<T, Op, 1>(a, s, j, FirstLanes{a.cols - j});
+      for (; j + width * w <= a.cols; j += width * w) body(s, j, Count<width>{}, AllLanes{});
+      for (; j + w <= a.cols; j += w) body(s, j, Count<1>{}, AllLanes{});
+      if (j < a.cols) body(s, j, Count<1>{}, FirstLanes{a.cols - j});
     }
+  });
+}
+
+template <class T, class Op>
+void segment_reduce(const SegmentReduce& a) {
+  over_segments<T>(
+      a, [&](int64_t s, int64_t j, auto n, auto io) { reduce_columns<T, Op, decltype(n)::value>(a, s, j, io); });
+}
+
+// f(offset of the row's first element) for the rows of a segment.
+template <class Args, class F>
+WEFT_INLINE void each_row(const Args& a, int64_t s, const F& f) {
+  for (int64_t k = a.start[s]; k < a.start[s + 1]; ++k) f((a.order ? a.order[k] : k) * a.cols);
+}
+
+template <class T>
+void segment_softmax(const SegmentSoftmax& a) {
+  using V = row_vec<T>;
+  constexpr int w = lanes<V>;
+  over_segments<T>(a, [&](int64_t s, int64_t j, auto n, auto io) {
+    constexpr int vectors = decltype(n)::value;
+    const T* x = static_cast<const T*>(a.x) + j;
+    T* y = static_cast<T*>(a.y) + j;
+    V top[vectors], sum[vectors] = {};
+    for (int v = 0; v < vectors; ++v) top[v] = Maximum::start<V>();
+    each_row(a, s, [&](int64_t at) {
+      for (int v = 0; v < vectors; ++v) top[v] = vmax(top[v], io.load(x + at + v * w));
+    });
+    each_row(a, s, [&](int64_t at) {
+      for (int v = 0; v < vectors; ++v) sum[v] += vexp(io.load(x + at + v * w) - top[v]);
+    });
+    each_row(a, s, [&](int64_t at) {
+      for (int v = 0; v < vectors; ++v) io.store(y + at + v * w, vexp(io.load(x + at + v * w) - top[v]) / sum[v]);
+    });
+  });
+}
+
+template <class T>
+void segment_softmax_backward(const SegmentSoftmax& a) {
+  using V = row_vec<T>;
+  constexpr int w = lanes<V>;
+  over_segments<T>(a, [&](int64_t s, int64_t j, auto n, auto io) {
+    constexpr int vectors = decltype(n)::value;
+    const T *y = static_cast<const T*>(a.x) + j, *dy = static_cast<const T*>(a.dy) + j;
+    T* dx = static_cast<T*>(a.y) + j;
+    V sum[vectors] = {};
+    each_row(a, s, [&](int64_t at) {
+      for (int v = 0; v < vectors; ++v) sum[v] += io.load(y + at + v * w) * io.load(dy + at + v * w);
+    });
+    each_row(a, s, [&](int64_t at) {
+      for (int v = 0; v < vectors; ++v)
+        io.store(dx + at + v * w, io.load(y + at + v * w) * (io.load(dy + at + v * w) - sum[v]));
+    });
   });
 }
 
@@ -138,9 +196,29 @@ void reduce(const SegmentReduce& a) {
   }
 }
 
+void softmax(const SegmentSoftmax& a) {
+  switch (a.dtype) {
+    case DType::Float16: return segment_softmax<float16>(a);
+    case DType::BFloat16: return segment_softmax<bfloat16>(a);
+    case DType::Float64: return segment_softmax<double>(a);
+    default: return segment_softmax<float>(a);
+  }
+}
+
+void softmax_backward(const SegmentSoftmax& a) {
+  switch (a.dtype) {
+    case DType::Float16: return segment_softmax_backward<float16>(a);
+    case DType::BFloat16: return segment_softmax_backward<bfloat16>(a);
+    case DType::Float64: return segment_softmax_backward<double>(a);
+    default: return segment_softmax_backward<float>(a);
+  }
+}
+
 }  // namespace
 
 void fill(SegmentKernels& k) {
+  k.softmax = softmax;
+  k.softmax_backward = softmax_backward;
   k.plan = segment_plan;
   k.reduce = reduce;
 }

@@ -1,11 +1,13 @@
-// Rows grouped by a segment id: what graph networks and ragged batches sum over.
-//   plan:    ids[n] in [0, segments) to places: the rows of segment s are order[start[s]] ... order[start[s + 1] - 1],
-//   in
-//            ascending order. Without `order` the ids must be ascending and the rows are start[s] ... start[s + 1] - 1
-//   reduce:  y[s, :] = sum, mean, max or min of x[i, :] over the rows i of segment s, in their order. An empty segment
-//            gives 0, or the lowest (highest) number for max (min)
-// Contiguous, no overlap. Half precision is computed in float32. No two threads write one place and the order of a sum
-// is the rows': the same bits for any number of threads.
+// Rows grouped by a segment id: what graph networks and ragged batches sum over. "The rows of a segment" are in their
+// own order, so that sums are the same bits for any number of threads; no two threads write one place.
+//   plan:     the rows i with ids[i] == s are order[start[s]] ... order[start[s + 1] - 1], ascending; without `order`
+//   the
+//             ids must ascend and the rows are start[s] ... start[s + 1] - 1
+//   reduce:   y[s, :] = sum, mean, max or min of the rows of segment s. An empty one gives 0, or the lowest (highest)
+//             number for max (min)
+//   softmax:  y[i, :] = exp(x[i, :]) over its sum over the rows of i's segment
+//   softmax_backward:  dx[i, :] = y[i, :] * (dy[i, :] - the sum of y * dy over the rows of i's segment)
+// Contiguous, no overlap. Half precision is computed in float32.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +36,21 @@ struct SegmentReduce {
   SegmentOp op;
 };
 
+struct SegmentSoftmax {
+  void* y;         // dx in backward
+  const void* x;   // forward's y in backward
+  const void* dy;  // backward
+  const int64_t* start;
+  const int64_t* order;  // null: ascending ids
+  int64_t rows, segments, cols;
+  DType dtype;  // floating
+};
+
 struct SegmentKernels {
   void (*plan)(const SegmentPlan&) = nullptr;
   void (*reduce)(const SegmentReduce&) = nullptr;
+  void (*softmax)(const SegmentSoftmax&) = nullptr;
+  void (*softmax_backward)(const SegmentSoftmax&) = nullptr;
 };
 
 }  // namespace weft

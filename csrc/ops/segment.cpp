@@ -111,24 +111,37 @@ Tensor segment_reduce(const char* op, SegmentOp kind, const Tensor& x, const Seg
 
 namespace {
 
-// The slope of softmax, y * (dy - sum of y * dy), on the tape where that is wanted.
-Tensor softmax_slope(const Tensor& y, const Tensor& dy, const Segments& s) {
+using SoftmaxKernel = void (*)(const SegmentSoftmax&);
+
+Tensor softmax_launch(const Tensor& x, const Tensor& dy, const Segments& s, SoftmaxKernel kernel) {
+  Tensor in = contiguous(x.detach()), d = dy.defined() ? contiguous(dy.detach()) : dy, y = Tensor::empty_like(in);
+  if (y.numel() == 0) return y;
+  SegmentSoftmax a{};
+  a.y = y.data();
+  a.x = in.data();
+  a.dy = d.defined() ? d.data() : nullptr;
+  a.start = s.start.ptr<int64_t>();
+  a.order = s.order.defined() ? s.order.ptr<int64_t>() : nullptr;
+  a.rows = x.shape()[0];
+  a.segments = s.count;
+  a.cols = y.numel() / a.rows;
+  a.dtype = x.dtype();
+  launch("segment_softmax", x.device(), kernel, a, (double)x.numel() * 16);
+  return y;
+}
+
+// y * (dy - sum of y * dy), on the tape where that is wanted.
+Tensor softmax_gradient(const Tensor& y, const Tensor& dy, const Segments& s) {
+  if (!grad_enabled()) return softmax_launch(y, dy, s, kernels<SegmentKernels>(y.device()).softmax_backward);
   Tensor weighted = mul(y, dy);
   return sub(weighted, mul(y, segment_spread(segment_reduce("segment_sum", SegmentOp::Sum, weighted, s), s)));
 }
 
-Tensor softmax_rows(const Tensor& x, const Segments& s) {
-  Tensor y;
-  {
-    GradMode off(false);
-    Tensor wide = is_half(x.dtype()) ? to(x, DType::Float32) : x;
-    Tensor top = segment_spread(reduce_rows("segment_softmax", SegmentOp::Max, wide, s), s);
-    Tensor e = exp(sub(wide, top));
-    y = to(div(e, segment_spread(reduce_rows("segment_softmax", SegmentOp::Sum, e, s), s)), x.dtype());
-  }
+Tensor segment_softmax(const Tensor& x, const Segments& s) {
+  Tensor y = softmax_launch(x, {}, s, kernels<SegmentKernels>(x.device()).softmax);
   if (needs_grad(x))
     record("segment_softmax", {x}, {y},
-           [s, y = Saved::output(y)](Backward& b) { return b.grads(softmax_slope(y.get(b), b.dy(), s)); });
+           [s, y = Saved::output(y)](Backward& b) { return b.grads(softmax_gradient(y.get(b), b.dy(), s)); });
   return y;
 }
 
@@ -174,7 +187,7 @@ void bind_segment(py::module_& m) {
       "segment_softmax",
       [](const Tensor& data, const Tensor& ids, std::optional<int64_t> count, bool sorted) {
         check_data("segment_softmax", data, ids, false);
-        return softmax_rows(data, group_rows("segment_softmax", ids, count, sorted));
+        return segment_softmax(data, group_rows("segment_softmax", ids, count, sorted));
       },
       py::arg("data"), py::arg("segment_ids"), py::arg("num_segments") = py::none(), py::arg("sorted") = false,
       "Softmax of data [n, ...] over the rows of each segment, the attention of a graph: same shape. See segment_sum.");

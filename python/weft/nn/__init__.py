@@ -77,7 +77,7 @@ from weft.nn.margin_loss import (
     TripletMarginWithDistanceLoss,
 )
 from weft.nn.module import Module
-from weft.nn.norm import BatchNorm1d, BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
+from weft.nn.norm import GroupNorm, LayerNorm, LocalResponseNorm, RMSNorm
 from weft.nn.padding import (
     CircularPad1d,
     CircularPad2d,

@@ -25,7 +25,6 @@ from weft._core import (
     dropout,
     elu,
     elu_,
-    embedding,
     gelu,
     grid_sample,
     hardshrink,
