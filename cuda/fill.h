@@ -21,7 +21,8 @@
   STEM(pool)                  \
   STEM(random)                \
   STEM(reduce)                \
-  STEM(softmax)
+  STEM(softmax)               \
+  STEM(unfold)
 
 namespace weft::cuda {
 
