@@ -25,7 +25,8 @@
   STEM(pool)                  \
   STEM(random)                \
   STEM(reduce)                \
-  STEM(softmax)
+  STEM(softmax)               \
+  STEM(unfold)
 
 namespace weft::cuda {
 

@@ -73,3 +73,14 @@ def conv_transpose2d(channels, size):
         flops=2 * 8 * channels * size * size * (channels // 2) * 16,
         terms=4 * channels,
     )
+
+
+@bench(channels=[3, 32], size=[8, 28])
+def conv3d(channels, size):
+    return Case(
+        inputs=[randn(2, channels, size // 2, size, size), randn(32, channels, 3, 3, 3, seed=1)],
+        weft=lambda x, w: F.conv3d(x, w, padding=1),
+        torch=lambda x, w: torch.nn.functional.conv3d(x, w, padding=1),
+        flops=2 * 2 * 32 * size**3 // 2 * channels * 27,
+        terms=27 * channels,
+    )

@@ -32,9 +32,12 @@ void spread_tap(T* WEFT_RESTRICT dx, const T* WEFT_RESTRICT dy, int64_t n, int64
   for (int64_t i = 0; i < n; ++i) dx[i * stride] += dy[i];
 }
 
-WEFT_INLINE int64_t divisor_of(const AveragePool& a, const Lines& l, const Span& w) {
-  if (a.divisor) return a.divisor;
-  return a.count_pad ? l.depths.padded * l.rows.padded * w.padded : count(l.depths) * count(l.rows) * count(w);
+// What the lines of a window contribute to its divisor, and the divisor.
+WEFT_INLINE int64_t lines_counted(const AveragePool& a, const Lines& l) {
+  return a.count_pad ? l.depths.padded * l.rows.padded : count(l.depths) * count(l.rows);
+}
+WEFT_INLINE int64_t divisor_of(const AveragePool& a, int64_t lines, const Span& w) {
+  return a.divisor ? a.divisor : lines * (a.count_pad ? w.padded : count(w));
 }
 template <class T>
 WEFT_INLINE T divided(T sum, int64_t divisor) {
@@ -61,7 +64,7 @@ void average_line(const AveragePool& a, T* y, const T* x, int64_t line) {
         if (first < last) tap(y + first, from, last - first, s.cols.stride);
       }
     });
-  const int64_t rows = lines.rows.end - lines.rows.begin;
+  const int64_t rows = lines.rows.end - lines.rows.begin, counted = lines_counted(a, lines);
   for (int64_t j = 0; j < s.cols.outputs; ++j) {
     Span w = span(s.cols, j, s.adaptive);
     if (windows && count(w) == s.cols.n && lines.rows.step == 1 && rows > 0)  // whole rows lie behind one another
@@ -69,7 +72,7 @@ void average_line(const AveragePool& a, T* y, const T* x, int64_t line) {
         y[j] += sum(x + (z * s.rows.n + lines.rows.begin) * s.cols.n, rows * s.cols.n);
     else if (windows)
       lines.each([&](int64_t at) { y[j] += sum(x + at + w.begin, w.end - w.begin); });
-    y[j] = divided(y[j], divisor_of(a, lines, w));
+    y[j] = divided(y[j], divisor_of(a, counted, w));
   }
 }
 
@@ -88,8 +91,9 @@ template <class T>
 void average_line_backward(const AveragePool& a, T* dx, const T* dy, int64_t line, T* share, int64_t from, int64_t to) {
   const PoolShape& s = a.shape;
   const Lines lines = lines_of(s, line);
+  const int64_t counted = lines_counted(a, lines);
   for (int64_t j = from; j < to; ++j)
-    share[j - from] = divided(dy[j], divisor_of(a, lines, span(s.cols, j, s.adaptive)));
+    share[j - from] = divided(dy[j], divisor_of(a, counted, span(s.cols, j, s.adaptive)));
   if (by_windows(s)) {
     for (int64_t j = from; j < to; ++j) {
       Span w = span(s.cols, j, s.adaptive);

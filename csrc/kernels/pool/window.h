@@ -21,7 +21,10 @@ WEFT_INLINE Span span(const PoolAxis& a, int64_t o, bool adaptive) {
   return {begin, end < a.n ? end : a.n, a.dilation, padded};
 }
 
-WEFT_INLINE int64_t count(const Span& s) { return s.end > s.begin ? (s.end - s.begin + s.step - 1) / s.step : 0; }
+WEFT_INLINE int64_t count(const Span& s) {
+  if (s.end <= s.begin) return 0;
+  return s.step == 1 ? s.end - s.begin : (s.end - s.begin + s.step - 1) / s.step;
+}
 
 // The outputs whose tap k lies inside the plane: [first, last).
 WEFT_INLINE void outputs_of_tap(const PoolAxis& a, int64_t k, int64_t* first, int64_t* last) {
@@ -61,6 +64,8 @@ struct Lines {
   int64_t first() const { return (depths.begin * height + rows.begin) * width; }
 };
 WEFT_INLINE Lines lines_of(const PoolShape& s, int64_t line) {
+  if (s.depths.n == 1 && s.depths.outputs == 1 && s.depths.kernel == 1)  // an image: no divisions
+    return {{0, 1, 1, 1}, span(s.rows, line, s.adaptive), s.rows.n, s.cols.n};
   return {span(s.depths, line / s.rows.outputs, s.adaptive), span(s.rows, line % s.rows.outputs, s.adaptive), s.rows.n,
           s.cols.n};
 }

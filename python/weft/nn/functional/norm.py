@@ -12,8 +12,10 @@ from weft.nn.functional.padding import pad
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     """x * weight + bias, per channel (dimension 1)."""
     column = (-1, *(1,) * (x.dim() - 2))
+    if weight is not None and bias is not None:
+        return _core.addcmul(bias.reshape(column), x, weight.reshape(column))
     if weight is not None:
-        x = x * weight.reshape(column)
+        return x * weight.reshape(column)
     return x if bias is None else x + bias.reshape(column)
 
 

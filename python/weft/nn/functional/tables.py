@@ -63,10 +63,14 @@ def embedding_bag(
         bag = _core.where(kept, bag, bags)  # one more bag, which is dropped
     if mode == "max":
         return _largest(rows, bag, bags)
+    if rows.dtype in (_core.float16, _core.bfloat16):
+        rows = rows.float()  # to add up in
     if per_sample_weights is not None:
         rows = rows * per_sample_weights.reshape(-1, 1)
     total = _core.zeros(bags + 1, weight.shape[1], dtype=rows.dtype, device=rows.device).index_add(0, bag, rows)[:bags]
-    return total if mode == "sum" else total / _counts(bag, bags + 1)[:bags].clamp(min=1).unsqueeze(1).to(total.dtype)
+    if mode == "mean":
+        total = total / _counts(bag, bags + 1)[:bags].clamp(min=1).unsqueeze(1).to(total.dtype)
+    return total.to(weight.dtype)
 
 
 def _check_bags(input, weight, offsets, mode, per_sample_weights, scale_grad_by_freq):
