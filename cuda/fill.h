@@ -25,7 +25,9 @@
   STEM(pool)                  \
   STEM(random)                \
   STEM(reduce)                \
+  STEM(scan)                  \
   STEM(softmax)               \
+  STEM(sort)                  \
   STEM(unfold)
 
 namespace weft::cuda {

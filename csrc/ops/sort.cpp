@@ -25,7 +25,8 @@ struct Rows {
     WEFT_CHECK(cols < ((int64_t)1 << 32), NotImplemented, "[", op,
                "] rows of 2^32 elements and more are not supported");
     count = cols ? x.numel() / cols : 0;
-    workers = (int)std::min<int64_t>(num_threads(), count);
+    // On a GPU every row is sorted at once.
+    workers = (int)(x.device().is_cpu() ? std::min<int64_t>(num_threads(), count) : count);
   }
   Sorted results(int64_t k) const {
     Dims shape = x.shape();
