@@ -1,9 +1,10 @@
 // Mathematics on f32v and f64v. Coefficients for f32v are minimax fits in relative error.
 //   vexp vexp2 vexpm1 vlog vlog1p vlog2 vlog10 vtanh vsigmoid verf verfc verfinv vsin vcos vpow vnormal_cdf vnormal_pdf
-//   vtan vsinh vcosh vasin vacos vatan vatan2 vfmod: lane by lane, through the C library
+//   vtan vsinh vcosh vasin vacos vatan vatan2 vfmod (of f64v: lane by lane, through the C library)
 // Errors, in units of the last place over all floats whose result is normal: tests/kernels/test_math.py.
 #pragma once
 
+#include "simd/angles.h"
 #include "simd/math64.h"
 
 namespace weft::WEFT_ISA {
@@ -50,6 +51,22 @@ WEFT_INLINE f32v vexpm1(f32v x) {
   p = r + r * r * p;
   f32v t = pow2_whole(n - 1.0f);                       // half of 2^n: 2^128 would overflow
   return n == 0.0f ? p : 2.0f * (p * t + (t - 0.5f));  // p itself: halving could flush it
+}
+
+// e^x / 2 for x >= 0, which overflows later than e^x.
+WEFT_INLINE f32v half_exp(f32v x) {
+  x = clamp_keep_nan(x, 0.0f, 91.0f);
+  f32v n = vrint(x * (float)kLog2e);
+  f32v r = x - n * kLn2HighF - n * kLn2LowF;
+  return scale_pow2(exp_reduced(r) + 1.0f, n - 1.0f);
+}
+WEFT_INLINE f32v vcosh(f32v x) {
+  f32v h = half_exp(vabs(x));
+  return h + 0.25f / h;
+}
+WEFT_INLINE f32v vsinh(f32v x) {
+  f32v a = vabs(x), h = half_exp(a), t = vexpm1(a);
+  return vcopysign(a < 1.0f ? 0.5f * (t + t / (t + 1.0f)) : h - 0.25f / h, x);
 }
 
 struct Log32 {
@@ -186,6 +203,12 @@ WEFT_INLINE f32v sine(f32v x, int quarter) {
 WEFT_SINE(vsin, 0, __builtin_sinf)
 WEFT_SINE(vcos, 1, __builtin_cosf)
 #undef WEFT_SINE
+WEFT_INLINE f32v vtan(f32v x) {
+  f32v y = sine(x, 0) / sine(x, 1);
+  for (int i = 0; i < lanes<f32v>; ++i)
+    if (!(__builtin_fabsf(x[i]) < 1e6f)) y[i] = __builtin_tanf(x[i]);
+  return y;
+}
 
 // 2^(y log2(2^k (1 + f))) without its whole power, which is *n; r is about 1 / (f + 2). In double, where the product
 // loses nothing that a float could show: both polynomials are within 4e-11.
@@ -225,27 +248,6 @@ WEFT_INLINE f32v vpow(f32v x, f32v y) {
   p = nan | (x != x) | (y != y) ? splat<f32v>(__builtin_nanf("")) : p;
   return (y == 0.0f) | (x == 1.0f) ? splat<f32v>(1.0f) : p;
 }
-
-#define WEFT_EACH(name, function)                                \
-  WEFT_INLINE f32v name(f32v x) {                                \
-    for (int i = 0; i < lanes<f32v>; ++i) x[i] = function(x[i]); \
-    return x;                                                    \
-  }
-WEFT_EACH(vtan, __builtin_tanf)
-WEFT_EACH(vsinh, __builtin_sinhf)
-WEFT_EACH(vcosh, __builtin_coshf)
-WEFT_EACH(vasin, __builtin_asinf)
-WEFT_EACH(vacos, __builtin_acosf)
-WEFT_EACH(vatan, __builtin_atanf)
-#undef WEFT_EACH
-#define WEFT_EACH(name, function)                                      \
-  WEFT_INLINE f32v name(f32v x, f32v y) {                              \
-    for (int i = 0; i < lanes<f32v>; ++i) x[i] = function(x[i], y[i]); \
-    return x;                                                          \
-  }
-WEFT_EACH(vatan2, __builtin_atan2f)
-WEFT_EACH(vfmod, __builtin_fmodf)
-#undef WEFT_EACH
 
 // Either type.
 

@@ -56,6 +56,14 @@ FUNCTIONS = {
     "asinh": (weft.asinh, np.arcsinh, 3.0),
     "acosh": (weft.acosh, np.arccosh, 3.5),
     "atanh": (weft.atanh, np.arctanh, 3.5),
+    "sinh": (weft.sinh, np.sinh, 2.5),
+    "cosh": (weft.cosh, np.cosh, 2.0),
+    "tan": (weft.tan, np.tan, 4.0),
+    "asin": (weft.asin, np.arcsin, 3.5),
+    "acos": (weft.acos, np.arccos, 3.5),
+    "atan": (weft.atan, np.arctan, 2.5),
+    "angle of (1, x)": (lambda x: weft.atan2(x, weft.ones_like(x)), lambda x: np.arctan2(x, 1.0), 2.5),
+    "angle of (x, 1)": (lambda x: weft.atan2(weft.ones_like(x), x), lambda x: np.arctan2(1.0, x), 2.5),
     "sin": (weft.sin, np.sin, 1.6),
     "cos": (weft.cos, np.cos, 1.6),
     "sqrt": (weft.sqrt, np.sqrt, 0.5001),
@@ -153,3 +161,25 @@ def test_lanes_are_alike(isa, dtype):
         for i in (0, 1, 7, 15, 16, 63, 64, 99):
             one = to_numpy(getattr(weft, name)(weft.tensor(np.abs(x[i : i + 1]))))
             assert one[0] == y[i], (name, i)
+
+
+def test_angles_and_remainders_at_the_edges(isa):
+    special = np.array([0, -0.0, 1, -1, 3, -2, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-37, 2.0**30], np.float32)
+    a, b = (v.ravel() for v in np.meshgrid(special, special))
+    with np.errstate(all="ignore"):
+        for name, reference in (("atan2", np.arctan2), ("fmod", np.fmod)):
+            got = to_numpy(getattr(weft, name)(weft.tensor(a), weft.tensor(b)))
+            want = reference(a.astype(np.float64), b.astype(np.float64)).astype(np.float32)
+            want[np.abs(want) < SMALLEST] *= 0.0
+            bad = ~(np.isclose(got, want, rtol=3e-7, atol=SMALLEST, equal_nan=True))
+            bad |= ~np.isnan(want) & (np.signbit(got) != np.signbit(want))
+            assert not bad.any(), (name, a[bad], b[bad], got[bad], want[bad])
+
+
+def test_fmod_is_exact(isa):
+    random = np.random.default_rng(0)
+    a, b = (random.standard_normal(20000) * np.exp2(random.uniform(-20, 20, 20000)) for _ in range(2))
+    a, b = a.astype(np.float32), b.astype(np.float32)
+    a[:5000] = b[:5000] * random.integers(1, 1000, 5000)  # whole quotients, and next to whole ones
+    got = to_numpy(weft.fmod(weft.tensor(a), weft.tensor(b)))
+    assert (got == np.fmod(a.astype(np.float64), b.astype(np.float64)).astype(np.float32)).all()
