@@ -102,7 +102,7 @@ SAMPLES: dict[str, tuple] = {
     ),
     "cov": (
         lambda args, kwargs: (
-            kwargs.get("aweights") is not None and (args[0].numel() == 2 or kwargs.get("correction") == 2)
+            kwargs.get("aweights") is not None and (args[0].shape[-1:] == (2,) or kwargs.get("correction") == 2)
         ),
         "two observations, or a divisor that is the difference of nearly equal float32 numbers: rounding alone",
     ),
