@@ -176,13 +176,15 @@ LossReduction parse_reduction(const char* op, const std::string& name) {
   return LossReduction::None;
 }
 
+void warn(const std::string& message) {
+  if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
+}
+
 std::string named_reduction(const std::string& reduction, std::optional<bool> size_average,
                             std::optional<bool> reduce) {
   if (!size_average && !reduce) return reduction;
   const char* name = !reduce.value_or(true) ? "none" : size_average.value_or(true) ? "mean" : "sum";
-  std::string message =
-      cat("size_average and reduce args will be deprecated, please use reduction='", name, "' instead.");
-  if (PyErr_WarnEx(PyExc_UserWarning, message.c_str(), 1) < 0) throw py::error_already_set();
+  warn(cat("size_average and reduce args will be deprecated, please use reduction='", name, "' instead."));
   return name;
 }
 

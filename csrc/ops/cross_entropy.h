@@ -25,6 +25,8 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions
 
 LossReduction parse_reduction(const char* op, const std::string& name);  // "none", "mean", "sum"; ValueError
 
+void warn(const std::string& message);  // Python's UserWarning; it may have been made an exception
+
 // PyTorch's older way to say it, which wins over `reduction` and warns: size_average and reduce, True where not given.
 std::string named_reduction(const std::string& reduction, std::optional<bool> size_average, std::optional<bool> reduce);
 

@@ -21,6 +21,13 @@ void check(const char* op, const Tensor& x, const Tensor& target) {
              "] expected floating input or target, got ", name_of(x.dtype()), " and ", name_of(target.dtype()));
   broadcast_shapes(op, x.shape(), target.shape());
 }
+// The same, where a target of another shape is more often a mistake than meant.
+void check_distance(const char* op, const Tensor& x, const Tensor& target) {
+  check(op, x, target);
+  if (x.shape() != target.shape())
+    warn(cat("[", op, "] the target's shape ", to_string(target.shape()), " differs from the input's ",
+             to_string(x.shape()), ": they are broadcast, which is likely to give wrong results"));
+}
 // Where PyTorch does not broadcast either.
 void check_same_shape(const char* op, const Tensor& x, const Tensor& target) {
   check(op, x, target);
@@ -45,17 +52,17 @@ Tensor weighted_mean(const char* op, const Tensor& loss, const Maybe& weight, co
 }
 
 Tensor mse_loss(const Tensor& x, const Tensor& target, const std::string& reduction, const Maybe& weight) {
-  check("mse_loss", x, target);
+  check_distance("mse_loss", x, target);
   return weighted_mean("mse_loss", square(sub(x, target)), weight, reduction);
 }
 
 Tensor l1_loss(const Tensor& x, const Tensor& target, const std::string& reduction, const Maybe& weight) {
-  check("l1_loss", x, target);
+  check_distance("l1_loss", x, target);
   return weighted_mean("l1_loss", abs(sub(x, target)), weight, reduction);
 }
 
 Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, const std::string& reduction, double beta) {
-  check("smooth_l1_loss", x, target);
+  check_distance("smooth_l1_loss", x, target);
   WEFT_CHECK(beta >= 0, Runtime, "[smooth_l1_loss] expected beta >= 0, got ", beta);
   if (beta == 0) return l1_loss(x, target, reduction, {});
   Tensor d = sub(x, target), size = abs(d);
@@ -65,7 +72,7 @@ Tensor smooth_l1_loss(const Tensor& x, const Tensor& target, const std::string& 
 
 Tensor huber_loss(const Tensor& x, const Tensor& target, const std::string& reduction, double delta,
                   const Maybe& weight) {
-  check("huber_loss", x, target);
+  check_distance("huber_loss", x, target);
   WEFT_CHECK(delta > 0, Value, "[huber_loss] expected delta > 0, got ", delta);
   Tensor d = sub(x, target), size = abs(d);
   Tensor linear = mul(sub(size, number(0.5 * delta, size)), delta);

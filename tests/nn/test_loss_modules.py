@@ -118,6 +118,15 @@ def test_weighted_means():
         weft.nn.functional.mse_loss(weft.tensor(A), weft.tensor(B), weight=weft.ones(4))
 
 
+@pytest.mark.parametrize("name", ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"))
+def test_broadcast_targets_are_warned_of(name):
+    with pytest.warns(UserWarning, match=name):
+        y = getattr(weft.nn.functional, name)(weft.tensor(A), weft.tensor(B[:1]))
+    with pytest.warns(UserWarning, match="target size"):
+        z = getattr(torch.nn.functional, name)(torch.tensor(A), torch.tensor(B[:1]))
+    assert y.item() == pytest.approx(z.item(), rel=1e-5)
+
+
 def test_ctc():
     x = weft.nn.functional.log_softmax(weft.tensor(RANDOM.standard_normal((9, 2, 5))), -1)
     loss = nn.CTCLoss(blank=4, reduction="sum", zero_infinity=True)
