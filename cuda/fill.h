@@ -11,17 +11,20 @@
   STEM(conv)                  \
   STEM(copy)                  \
   STEM(cross_entropy)         \
+  STEM(csr)                   \
   STEM(dropout)               \
   STEM(embedding)             \
   STEM(gather)                \
   STEM(index)                 \
   STEM(layer_norm)            \
+  STEM(linear_scan)           \
   STEM(matmul)                \
   STEM(optimizer)             \
   STEM(pointwise)             \
   STEM(pool)                  \
   STEM(random)                \
   STEM(reduce)                \
+  STEM(segment)               \
   STEM(softmax)
 
 namespace weft::cuda {
