@@ -11,6 +11,7 @@
   STEM(conv)                  \
   STEM(copy)                  \
   STEM(cross_entropy)         \
+  STEM(csr)                   \
   STEM(ctc_loss)              \
   STEM(dropout)               \
   STEM(embedding)             \
@@ -19,6 +20,7 @@
   STEM(index)                 \
   STEM(interpolate)           \
   STEM(layer_norm)            \
+  STEM(linear_scan)           \
   STEM(matmul)                \
   STEM(optimizer)             \
   STEM(pointwise)             \
@@ -26,6 +28,7 @@
   STEM(random)                \
   STEM(reduce)                \
   STEM(scan)                  \
+  STEM(segment)               \
   STEM(softmax)               \
   STEM(sort)                  \
   STEM(unfold)

@@ -1,9 +1,8 @@
 // A linear recurrence along the middle of [outer, n, inner], the ground of state-space models:
 //   y[o, t, j] = a[o, t, j] * y[o, t - 1, j] + b[o, t, j], with y[o, -1, j] = initial[o, j], or 0
 //   `reverse`: t runs from n - 1 down to 0 and t - 1 reads t + 1
-//   `delayed`: the factor is a of the step before (of t - 1, or t + 1 in reverse), and there is no initial. The
-//   gradient of
-//              one form is the other from the opposite end
+//   `delayed`: the factor is a of the step before (of t - 1, or t + 1 in reverse), without an initial state: the
+//              gradient of either form is the other one from the opposite end
 // Contiguous, no overlap. Half precision is computed in float32. Where there are few sequences, time is cut into
 // chunks: each is scanned from 0 with the product of its factors, which gives every chunk its start, then scanned
 // again. The chunks depend on the sizes alone, and so do the bits.

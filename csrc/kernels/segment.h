@@ -1,8 +1,7 @@
 // Rows grouped by a segment id: what graph networks and ragged batches sum over. "The rows of a segment" are in their
 // own order, so that sums are the same bits for any number of threads; no two threads write one place.
-//   plan:     the rows i with ids[i] == s are order[start[s]] ... order[start[s + 1] - 1], ascending; without `order`
-//   the
-//             ids must ascend and the rows are start[s] ... start[s + 1] - 1
+//   plan:     the rows i with ids[i] == s are order[start[s]] to order[start[s + 1] - 1], ascending; or, without
+//             `order`, the ids must ascend and the rows are start[s] to start[s + 1] - 1. On the CPU alone
 //   reduce:   y[s, :] = sum, mean, max or min of the rows of segment s. An empty one gives 0, or the lowest (highest)
 //             number for max (min)
 //   softmax:  y[i, :] = exp(x[i, :]) over its sum over the rows of i's segment

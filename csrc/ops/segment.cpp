@@ -55,24 +55,26 @@ Segments group_rows(const char* op, const Tensor& ids, std::optional<int64_t> co
   int64_t n = ids.numel();
   s.count = count ? *count : n ? amax(s.ids).item_int() + 1 : 0;
   if (s.count < 0) s.count = 0;
-  s.start = Tensor::empty({s.count + 1}, DType::Int64, device);
-  if (!sorted) s.order = Tensor::empty({n}, DType::Int64, device);
-  Tensor bad = Tensor::empty({}, DType::Int64, device);
+  Tensor host = to(s.ids, Device{}), bad = Tensor::empty({}, DType::Int64);  // a counting sort is nothing for a GPU
+  s.start = Tensor::empty({s.count + 1}, DType::Int64);
+  if (!sorted) s.order = Tensor::empty({n}, DType::Int64);
   SegmentPlan a{s.start.ptr<int64_t>(),
                 sorted ? nullptr : s.order.ptr<int64_t>(),
                 bad.ptr<int64_t>(),
-                s.ids.ptr<int64_t>(),
+                host.ptr<int64_t>(),
                 n,
                 s.count};
-  launch(op, device, kernels<SegmentKernels>(device).plan, a, (double)n * 4);
+  launch(op, Device{}, kernels<SegmentKernels>(Device{}).plan, a, (double)n * 4);
   int64_t at = bad.item_int();
   if (at != INT64_MAX) {
-    int64_t id = s.ids.as_view({}, {}, s.ids.get()->offset + at).item_int();
+    int64_t id = host.ptr<int64_t>()[at];
     WEFT_CHECK(id >= 0 && id < s.count, Index, "[", op, "] segment id ", id, " at position ", at,
                " is out of range: there are ", s.count, " segments");
     fail(ErrorKind::Value, cat("[", op, "] expected ascending segment_ids with sorted=True, but id ", id,
                                " at position ", at, " follows a larger one"));
   }
+  s.start = to(s.start, device);
+  if (!sorted) s.order = to(s.order, device);
   return s;
 }
 

@@ -415,3 +415,40 @@ def test_ctc_loss(check):
 
     lengths = weft.tensor([7, 4, 0, 1])
     check(loss, x, terms=20000)
+
+
+# Graphs and sequences.
+
+
+@pytest.mark.parametrize("kind", ["sum", "mean", "max", "min", "softmax"])
+@pytest.mark.parametrize("ascending", [False, True])
+def test_segments(device, check, kind, ascending):
+    ids = np.array([0, 0, 1, 3, 3, 3, 3]) if ascending else np.array([3, 0, 1, 3, 3, 0, 3])
+    reduce = getattr(weft, f"segment_{kind}")
+
+    def run(x):
+        return reduce(x, weft.tensor(ids).to(x.device), 5, sorted=ascending)[:2]
+
+    check(run, normal(7, 3, 11), dtypes=(*FLOATS, *HALVES))
+    x = weft.arange(14).reshape(7, 2)
+    if kind in ("sum", "max", "min"):
+        assert (
+            reduce(x.to(device), weft.tensor(ids).to(device), 5).cpu().tolist()
+            == reduce(x, weft.tensor(ids), 5).tolist()
+        )
+
+
+def test_csr_matmul(check):
+    crow, col = np.array([0, 2, 2, 5]), np.array([0, 3, 1, 2, 3])
+
+    def run(values, dense):
+        return weft.csr_matmul(weft.tensor(crow).to(dense.device), weft.tensor(col).to(dense.device), values, dense)
+
+    check(run, normal(5), normal(4, 37), dtypes=(*FLOATS, *HALVES))
+
+
+@pytest.mark.parametrize("shape", [(3, 20, 5), (9, 20, 1), (2, 2100, 3)])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_linear_scan(check, shape, reverse):
+    first = normal(shape[0], shape[2])
+    check(lambda a, b, h: weft.linear_scan(a, b, 1, h, reverse), normal(*shape) * 0.5, normal(*shape), first, terms=100)
