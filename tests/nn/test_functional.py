@@ -85,6 +85,7 @@ def test_bad_arguments():
 
 
 def test_everything_exported_exists_and_is_documented():
-    for name in F.__all__:
-        assert callable(getattr(F, name)), name
-        assert getattr(F, name).__doc__, name
+    functions = {name: f for name, f in vars(F).items() if callable(f)}
+    assert {"conv3d", "relu", "pad"} <= functions.keys()
+    for name, f in functions.items():
+        assert f.__doc__, name
