@@ -52,7 +52,7 @@ Rows locate(const Tensor& x, int first, const TensorList& indices) {
   a.indices = n;
   TensorList keep;
   for (int k = 0; k < n; ++k) {
-    keep.push_back(contiguous(expand(to(indices[k], DType::Int64), index_shape)));
+    keep.push_back(contiguous(expand(to(to(indices[k], x.device()), DType::Int64), index_shape)));
     a.index[k] = keep.back().ptr<int64_t>();
     a.size[k] = x.shape()[first + k];
     a.stride[k] = x.strides()[first + k];

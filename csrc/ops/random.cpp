@@ -234,16 +234,16 @@ void bind_random(py::module_& m) {
       },
       py::arg("n"), py::kw_only(), py::arg("generator") = py::none(), py::arg("dtype") = py::none(),
       py::arg("device") = py::none(), "0 .. n-1 in random order.");
-  def_both(m, "bernoulli", bernoulli, py::kw_only(), py::arg("generator") = py::none(),
-           "1 with the probability that the element states, else 0.");
   def_both(
       m, "bernoulli",
-      [](const Tensor& x, double p, Generator* generator) {
+      [](const Tensor& x, std::optional<double> p, Generator* generator) {
+        if (!p) return bernoulli(x, generator);
         Tensor y = Tensor::empty_like(x);
-        fill_random("bernoulli", y, coin("bernoulli", p), generator);
+        fill_random("bernoulli", y, coin("bernoulli", *p), generator);
         return y;
       },
-      py::arg("p"), py::kw_only(), py::arg("generator") = py::none(), "1 with probability p, in the input's shape.");
+      py::arg("p") = py::none(), py::kw_only(), py::arg("generator") = py::none(),
+      "1 with probability p, by default with the one that the element states, else 0.");
 
   def_both(m, "multinomial", multinomial, py::arg("num_samples"), py::arg("replacement") = false, py::kw_only(),
            py::arg("generator") = py::none(),

@@ -1,4 +1,6 @@
 // A tensor that becomes a view of itself: squeeze_, transpose_ and their like; resize_.
+#include <functional>
+
 #include "ops/copy.h"
 #include "ops/view.h"
 #include "tensor/autograd.h"

@@ -48,7 +48,11 @@ Tensor index_tensor(PyObject* o, Device device) {
 int dims_taken(PyObject* o) {
   if (o == Py_None || o == Py_Ellipsis || PyBool_Check(o)) return 0;
   if (PySlice_Check(o) || PyLong_Check(o)) return 1;
-  if (is_tensor(o) || is_array_like(o)) {
+  if (is_tensor(o)) {
+    DType t = tensor_of(o).dtype();
+    return t == DType::Bool || t == DType::UInt8 ? tensor_of(o).dim() : 1;
+  }
+  if (is_array_like(o)) {
     Tensor t = index_tensor(o, Device{});
     return t.dtype() == DType::Bool ? t.dim() : 1;
   }

@@ -120,12 +120,12 @@ def _repeated_indices(repeats, output_size):
         )
     if repeats.numel() and int(repeats.min()) < 0:
         raise RuntimeError("[repeat_interleave] repeats must not be negative")
-    ends = repeats.cumsum(0)
+    ends = repeats.cpu().cumsum(0)  # the host must know the total
     total = int(ends[-1]) if repeats.numel() else 0
     if output_size is not None and output_size != total:
         raise RuntimeError(f"[repeat_interleave] output_size is {output_size}, the repeats sum to {total}")
-    marks = _core.zeros(total + 1, dtype=repeats.dtype, device=repeats.device)
-    return marks.index_add(0, ends, _core.ones_like(ends).to(repeats.dtype)).cumsum(0)[:total].to(repeats.dtype)
+    marks = _core.zeros(total + 1, dtype=_core.int64).index_add(0, ends, _core.ones_like(ends))
+    return marks.cumsum(0)[:total].to(device=repeats.device, dtype=repeats.dtype)
 
 
 @function
