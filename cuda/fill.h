@@ -10,6 +10,7 @@
   STEM(conv)                  \
   STEM(copy)                  \
   STEM(cross_entropy)         \
+  STEM(distance)              \
   STEM(dropout)               \
   STEM(embedding)             \
   STEM(gather)                \

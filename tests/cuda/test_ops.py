@@ -380,3 +380,11 @@ def test_losses(check, dtypes):
     check(
         F.binary_cross_entropy_with_logits, normal(9, 4), rng.integers(0, 2, (9, 4)).astype(np.float64), dtypes=dtypes
     )
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 2, 3, np.inf])
+@pytest.mark.parametrize("n", [1, 5, 33, 70])
+def test_distances(check, p, n):
+    mode = "donot_use_mm_for_euclid_dist"
+    check(lambda x, y: weft.cdist(x, y, p, mode), normal(2, 5, n), normal(2, 4, n))
+    check(lambda x, y: weft.cdist(x, y), normal(30, n), normal(30, n), dtypes=("float64",))

@@ -4,7 +4,7 @@ What a model spends its time in is an operation of the core, in csrc/ops; here i
 launches. A function is one definition with a decorator of _register.py.
 """
 
-from weft.operations import combine, einsum, product, shape
+from weft.operations import combine, distance, einsum, product, shape
 from weft.operations._register import FUNCTIONS
 
 __all__ = ["FUNCTIONS"]

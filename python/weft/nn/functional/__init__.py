@@ -55,13 +55,13 @@ from weft.nn.functional.activation import (
     softsign,
     tanhshrink,
 )
-from weft.nn.functional.distance import (
+from weft.nn.functional.padding import (
+    pad,
+)
+from weft.operations.distance import (
     bilinear,
     cosine_similarity,
     normalize,
     pairwise_distance,
     pdist,
-)
-from weft.nn.functional.padding import (
-    pad,
 )
