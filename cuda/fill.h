@@ -13,6 +13,7 @@
   STEM(cross_entropy)         \
   STEM(csr)                   \
   STEM(ctc_loss)              \
+  STEM(distance)              \
   STEM(dropout)               \
   STEM(embedding)             \
   STEM(gather)                \

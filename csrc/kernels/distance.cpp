@@ -22,7 +22,6 @@ WEFT_INLINE double power_of(double s, double p) { return __builtin_pow(s, p); }
 template <class V>
 struct Norm {
   using A = scalar_of<V>;
-  A p = 0;
   static V join(V a, V b) { return a + b; }
   static A across(V s) { return hsum(s); }
 };
@@ -59,12 +58,19 @@ struct Greatest : Norm<V> {
 template <class V>
 struct Power : Norm<V> {
   using A = scalar_of<V>;
-  V add(V s, V d) const { return s + vpow(vabs(d), splat<V>(this->p)); }
-  A finish(A s) const { return power_of(s, 1 / this->p); }
-  V slope(V d, A distance) const {
-    V by = vpow(vabs(d) / distance, splat<V>(this->p - 1));
-    return d == 0 ? V{} : vcopysign(by, d);
+  A p;
+  int whole;  // p, if it is a small whole number
+  explicit Power(double p) : p((A)p), whole(p <= 16 && p == (int)p ? (int)p : 0) {}
+  V raised(V x, int less) const {  // x^(p - less)
+    if (!whole) return vpow(x, splat<V>(p - (A)less));
+    V y = splat<V>(1);
+    for (int bits = whole - less; bits > 0; bits >>= 1, x *= x)
+      if (bits & 1) y *= x;
+    return y;
   }
+  V add(V s, V d) const { return s + raised(vabs(d), 0); }
+  A finish(A s) const { return power_of(s, 1 / p); }
+  V slope(V d, A distance) const { return d == 0 ? V{} : vcopysign(raised(vabs(d) / distance, 1), d); }
 };
 
 template <class T, class V, class N>
@@ -110,9 +116,7 @@ void with_norm(const Args& a, const Run& run) {
   if (a.p == 1) return run(Manhattan<V>{});
   if (a.p == 2) return run(Euclid<V>{});
   if (a.p == __builtin_inf()) return run(Greatest<V>{});
-  Power<V> power;
-  power.p = (T)a.p;
-  run(power);
+  run(Power<V>(a.p));
 }
 
 void forward(const Distance& a) {

@@ -452,3 +452,11 @@ def test_csr_matmul(check):
 def test_linear_scan(check, shape, reverse):
     first = normal(shape[0], shape[2])
     check(lambda a, b, h: weft.linear_scan(a, b, 1, h, reverse), normal(*shape) * 0.5, normal(*shape), first, terms=100)
+
+
+@pytest.mark.parametrize("p", [0, 0.5, 1, 2, 3, np.inf])
+@pytest.mark.parametrize("n", [1, 5, 33, 70])
+def test_distances(check, p, n):
+    mode = "donot_use_mm_for_euclid_dist"
+    check(lambda x, y: weft.cdist(x, y, p, mode), normal(2, 5, n), normal(2, 4, n))
+    check(lambda x, y: weft.cdist(x, y), normal(30, n), normal(30, n), dtypes=("float64",))

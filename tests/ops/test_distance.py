@@ -11,7 +11,7 @@ from weft.testing import assert_close
 
 torch = pytest.importorskip("torch")
 random = np.random.default_rng(0)
-ORDERS = [0, 0.5, 1, 1.5, 2, 3, math.inf]
+ORDERS = [0, 0.5, 1, 1.5, 2, 3, 17, math.inf]
 
 
 def randn(*shape):
@@ -143,3 +143,8 @@ def test_modules():
         layer, twin = getattr(nn, name)(**options), getattr(torch.nn, name)(**options)
         assert repr(layer) == repr(twin)
         check(layer, twin, a, b)
+
+
+def test_names():
+    for name in ("bilinear", "cosine_similarity", "pairwise_distance", "pdist"):
+        assert getattr(weft, name) is getattr(F, name) and hasattr(torch, name)

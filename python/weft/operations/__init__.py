@@ -8,6 +8,7 @@ from weft.operations import (
     activation,
     combine,
     creation,
+    distance,
     dtypes,
     einsum,
     indexing,

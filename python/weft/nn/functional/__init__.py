@@ -79,6 +79,10 @@ from weft.nn.functional.columns import (
     unfold,
 )
 from weft.nn.functional.distance import (
+from weft.nn.functional.padding import (
+    pad,
+)
+from weft.operations.distance import (
     bilinear,
     cosine_similarity,
     normalize,

@@ -1,10 +1,11 @@
-"""Norms and distances between vectors, and the bilinear form."""
+"""Norms and distances between vectors, and the bilinear form. They are functions of nn.functional too."""
 
 from __future__ import annotations
 
 from weft import _core
 from weft._core import Tensor
 from weft.operations._norm import p_norm
+from weft.operations._register import function
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
@@ -13,6 +14,7 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
     return result if out is None else out.copy_(result)
 
 
+@function
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x1 . x2 / (max(|x1|, eps) max(|x2|, eps)) along `dim`; x1 and x2 broadcast."""
     dtype = _core.promote_types(x1.dtype, x2.dtype)
@@ -26,11 +28,13 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     return (normalize(x1, 2, dim, eps) * normalize(x2, 2, dim, eps)).sum(dim)
 
 
+@function
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """|x1 - x2 + eps|_p along the last dimension; x1 and x2 broadcast."""
     return p_norm(x1 - x2 + eps, p, -1, keepdim)
 
 
+@function
 def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     """The distances in the p-norm between the rows of a matrix: 0 and 1, 0 and 2, …, 1 and 2, …: (n (n - 1) / 2,)."""
     if input.dim() != 2:
@@ -41,6 +45,7 @@ def pdist(input: Tensor, p: float = 2.0) -> Tensor:
     return _core.cdist(input, input, p, "donot_use_mm_for_euclid_dist")[row.unsqueeze(1) < row]
 
 
+@function
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y[k] = x1 W[k] x2 + b[k]. x1: (*, in1), x2: (*, in2), weight: (out, in1, in2), bias: (out,); y: (*, out)."""
     if weight.dim() != 3 or input1.shape[:-1] != input2.shape[:-1]:
