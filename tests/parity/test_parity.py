@@ -273,7 +273,7 @@ def test_inplace(name, info):
         ours = getattr(weft.Tensor, method, None)
         assert ours is not None, f"there is no Tensor.{method}"
     else:  # of weft.nn.functional: an argument
-        ours = partial(function_of(name), inplace=True)
+        ours = partial(function_of(name, info), inplace=True)
     for dtype in [d for d in dtypes_of(info, False) if d in ("float64", "int64", "bool")]:
         for sample in chosen(name, info, dtype, False, 6):
             args, kwargs = arguments(sample)

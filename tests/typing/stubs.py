@@ -238,18 +238,22 @@ def package():
     """weft/__init__.pyi: what the package gathers from the core and from weft.operations, and its submodules."""
     text = '"""Written by tests/typing/stubs.py from the built module."""\n\n# ruff: noqa\n'
     public = sorted(n for n in dir(weft) if n[0] != "_" and n not in weft._SUBMODULES)
-    sources = {}
+    sources, made = {}, []
     for name in public:
         value = getattr(weft, name)
         home = value.__module__ if is_python(value) or isinstance(value, type) else "weft._core"
         if inspect.ismodule(value):
             continue
         home = "weft._core" if not home.startswith("weft") or home == "weft" else home
-        sources.setdefault(home, []).append(name)
+        if home != "weft._core" and not hasattr(sys.modules[home], name):
+            made.append(name)  # by another function: a twin in place
+        else:
+            sources.setdefault(home, []).append(name)
     for home, names in sorted(sources.items()):
         text += f"from {home} import (\n" + "".join(f"    {n} as {n},\n" for n in names) + ")\n"
     text += "from weft import (\n" + "".join(f"    {n} as {n},\n" for n in sorted(weft._SUBMODULES)) + ")\n"
-    return text + "\n__version__: str\n"
+    text += "from collections.abc import Callable\n\n" + "".join(f"{n}: Callable[..., Tensor]\n" for n in made)
+    return text + "__version__: str\n"
 
 
 PAGES = {PACKAGE / "_core.pyi": core, PACKAGE / "__init__.pyi": package}

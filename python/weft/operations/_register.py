@@ -1,21 +1,37 @@
 """How a Python function becomes an operation: weft.f, Tensor.f, or both."""
 
 from collections.abc import Callable
+from functools import wraps
 
 from weft._core import Tensor
 
 FUNCTIONS: dict[str, Callable] = {}
 
 
+def checked(f: Callable) -> Callable:
+    """f, with the TypeError that a wrong argument deserves where f looked for a tensor and found something else."""
+
+    @wraps(f)
+    def call(*args, **kwargs):
+        try:
+            return f(*args, **kwargs)
+        except AttributeError as error:
+            if isinstance(error.obj, Tensor):
+                raise
+            raise TypeError(f"[{f.__name__}] expected a tensor, got {error.obj!r}") from error
+
+    return call
+
+
 def function(f: Callable) -> Callable:
     """weft.f"""
-    FUNCTIONS[f.__name__] = f
+    FUNCTIONS[f.__name__] = checked(f)
     return f
 
 
 def method(f: Callable) -> Callable:
     """Tensor.f, with the tensor as the first argument."""
-    setattr(Tensor, f.__name__, f)
+    setattr(Tensor, f.__name__, checked(f))
     return f
 
 

@@ -78,17 +78,6 @@ from weft.nn.functional.columns import (
     fold,
     unfold,
 )
-from weft.nn.functional.distance import (
-from weft.nn.functional.padding import (
-    pad,
-)
-from weft.operations.distance import (
-    bilinear,
-    cosine_similarity,
-    normalize,
-    pairwise_distance,
-    pdist,
-)
 from weft.nn.functional.interpolate import (
     interpolate,
     upsample,
@@ -156,3 +145,10 @@ from weft.nn.functional.vision import (
     pixel_unshuffle,
 )
 from weft.operations.activation import prelu, rrelu, rrelu_
+from weft.operations.distance import (
+    bilinear,
+    cosine_similarity,
+    normalize,
+    pairwise_distance,
+    pdist,
+)

@@ -93,6 +93,8 @@ def _sizes(x, size, scale_factor, recompute):
         if any(isinstance(n, float) for n in values):
             raise TypeError(f"[interpolate] expected size to be of ints, got {given}")
         return [int(n) for n in values], [0] * len(values)
+    if not all(math.isfinite(factor) for factor in values):
+        raise ValueError(f"[interpolate] expected finite scale factors, got {given}")
     sizes = [math.floor(n * factor) for n, factor in zip(x.shape[2:], values, strict=True)]
     return sizes, [0] * len(values) if recompute else values
 

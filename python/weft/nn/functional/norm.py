@@ -7,6 +7,7 @@ import math
 from weft import _core
 from weft._core import Tensor
 from weft.nn.functional.padding import pad
+from weft.operations._register import checked
 
 
 def _affine(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
@@ -36,6 +37,7 @@ def group_norm(
     return _affine(x, weight, bias).to(input.dtype)
 
 
+@checked
 def instance_norm(
     input: Tensor,
     running_mean: Tensor | None = None,

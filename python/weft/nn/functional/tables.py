@@ -5,6 +5,7 @@ from __future__ import annotations
 from weft import _core
 from weft._core import Tensor
 from weft._grad_mode import no_grad
+from weft.operations._register import checked
 
 
 def embedding(
@@ -36,6 +37,7 @@ def _shorten(ids: Tensor, weight: Tensor, max_norm: float, norm_type: float) -> 
         weight[ids] = _core.where(norms > max_norm, rows * (max_norm / (norms + 1e-7)), rows)
 
 
+@checked
 def embedding_bag(
     input: Tensor,
     weight: Tensor,
