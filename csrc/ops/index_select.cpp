@@ -36,7 +36,7 @@ Tensor index_change(const char* op, const Tensor& x, int64_t dim, const Tensor& 
                     bool inplace) {
   WEFT_CHECK(source.dtype() == x.dtype(), Runtime, "[", op, "] expected source of the input's dtype ",
              name_of(x.dtype()), ", got ", name_of(source.dtype()));
-  Tensor at = positions(op, index), y = inplace ? x : clone(x), rows = at_least_1d(y);
+  Tensor at = positions(op, index), rows = inplace ? at_least_1d(x) : clone(at_least_1d(x));
   int d = wrap_dim(op, dim, rows.dim());
   check_in_range(op, at, rows.shape()[d], d);
   Dims expected = rows.shape();
@@ -45,7 +45,7 @@ Tensor index_change(const char* op, const Tensor& x, int64_t dim, const Tensor& 
   WEFT_CHECK(number || source.shape() == expected, Runtime, "[", op, "] expected source of shape ", to_string(expected),
              ", got ", to_string(source.shape()));
   index_put(rows, d, {at}, reshape(source, expected), add);
-  return y;
+  return inplace ? x : reshape(rows, x.shape());
 }
 
 Tensor index_add(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& source, const Operand& alpha,

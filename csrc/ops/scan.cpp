@@ -90,7 +90,7 @@ Tensor logcumsumexp(const Tensor& x, int64_t dim) {
   if (needs_grad(x))
     record("logcumsumexp", {x}, {y}, [d, x = Saved(x), y = Saved::output(y)](Backward& b) {
       Tensor v = x.get(b), s = y.get(b);
-      return b.grads(mul(ratio(v, s), recurrence(b.dy(), ratio(s, shifted(s, d, true, 0)), d, true)));
+      return b.grads(mul(ratio(v, s), recurrence(b.dy(), ratio(s, shifted(s, d, true, INFINITY)), d, true)));
     });
   return y;
 }

@@ -16,7 +16,7 @@ MOST, ELEMENTS = 4, 1000  # samples of an operation, and elements of a sample
 COARSE = {"bfloat16", "half", "float"}  # their results have too few digits for differences
 
 # Operations whose backward is a fused kernel and says so.
-REFUSES: set[str] = set()
+REFUSES = {"nn.functional.grid_sample"}
 
 
 def candidates():
@@ -30,6 +30,8 @@ def candidates():
             continue
         for info in infos:
             if info.supports_gradgrad and torch.float64 in info.supported_backward_dtypes("cpu"):
+                if info.variant_test_name == "subgradients_at_zero":
+                    continue  # differences across a kink
                 label = f"{name}.{info.variant_test_name}" if info.variant_test_name else name
                 yield pytest.param(name, info, id=label)
 
@@ -37,6 +39,8 @@ def candidates():
 def small(sample):
     tensors = list(samples.tensors_of([sample.input, sample.args, sample.kwargs]))
     wanted = [t for t in tensors if t.requires_grad]
+    if any(t.isnan().any() or t.dtype != torch.float64 for t in wanted):
+        return False  # differences say nothing
     return wanted and sum(t.numel() for t in tensors) <= ELEMENTS and all(t.numel() for t in wanted)
 
 
@@ -46,7 +50,7 @@ def largest(tensors):
 
 @pytest.mark.parametrize("name, info", list(candidates()))
 def test_second_derivative(name, info):
-    ours = function_of(name)
+    ours = function_of(name, info)
     kept = [s for s in chosen(name, info, "float64", True, 10_000) if small(s)]
     for sample in samples.some(kept, MOST):
         args, kwargs = samples.translate([sample.input, *sample.args]), samples.translate(dict(sample.kwargs))

@@ -30,7 +30,7 @@ same: bool = x.dtype == weft.float32 and x.device == weft.device("cpu")
 """
 WRONG = """
 import weft
-weft.ones(2).softmax("rows")
+weft.ones(2, 2).transpose("rows", 0)
 weft.ones(2).no_such_method()
 """
 
@@ -67,4 +67,4 @@ def test_a_checker_accepts_them(tmp_path):
 
 def test_a_checker_finds_mistakes(tmp_path):
     found = mypy(tmp_path, WRONG)
-    assert len(found) == 2 and "softmax" in found[0] and "no_such_method" in found[1]
+    assert len(found) == 2 and "transpose" in found[0] and "no_such_method" in found[1]

@@ -9,7 +9,9 @@ FUNCTIONS: dict[str, Callable] = {}
 
 
 def checked(f: Callable) -> Callable:
-    """f, with the TypeError that a wrong argument deserves where f looked for a tensor and found something else."""
+    """f, once, with a TypeError where it looked for a tensor and found something else."""
+    if hasattr(f, "__wrapped__"):
+        return f
 
     @wraps(f)
     def call(*args, **kwargs):
@@ -25,13 +27,14 @@ def checked(f: Callable) -> Callable:
 
 def function(f: Callable) -> Callable:
     """weft.f"""
-    FUNCTIONS[f.__name__] = checked(f)
+    FUNCTIONS[f.__name__] = f = checked(f)
     return f
 
 
 def method(f: Callable) -> Callable:
     """Tensor.f, with the tensor as the first argument."""
-    setattr(Tensor, f.__name__, checked(f))
+    f = checked(f)
+    setattr(Tensor, f.__name__, f)
     return f
 
 
