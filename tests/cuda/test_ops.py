@@ -111,7 +111,15 @@ def test_half_precision(check, dtypes):
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [((7,), (7,)), ((4, 8), (8,)), ((4, 1), (1, 9)), ((3, 5, 7), (5, 1)), ((0, 3), (3,)), ((1,), (6,)), ((1025,), (1,))],
+    [
+        ((7,), (7,)),
+        ((4, 8), (8,)),
+        ((4, 1), (1, 9)),
+        ((3, 5, 7), (5, 1)),
+        ((0, 3), (3,)),
+        ((1,), (6,)),
+        ((1025,), (1,)),
+    ],
 )
 @pytest.mark.parametrize("name", ["add", "sub", "mul", "div", "maximum", "minimum"])
 def test_binary(check, name, a, b):

@@ -35,26 +35,33 @@ page, and a test fails when it is stale.
 def public():
     """{name in the catalogue's spelling: function} of everything that works on tensors."""
     found = {}
-    for prefix, module in (("", weft), ("nn.functional.", weft.nn.functional), ("linalg.", weft.linalg)):
-        for name in dir(module):
-            value = getattr(module, name)
+    functional = {n: f for n, f in vars(weft.nn.functional).items() if n[0] != "_" and callable(f)}
+    modules = (
+        ("", vars(weft)),
+        ("nn.functional.", functional),
+        ("linalg.", {n: getattr(weft.linalg, n) for n in weft.linalg.__all__}),
+    )
+    for prefix, members in modules:
+        for name, value in members.items():
             if name[0] == "_" or isinstance(value, type) or not callable(value) or name in examples.NOT_OPERATIONS:
                 continue
-            if not name.endswith("_") and not (prefix and getattr(weft, name, None) is value):
+            elsewhere = functional.get(name) if not prefix else None
+            if not name.endswith("_") and elsewhere is not value and (prefix or f"nn.functional.{name}" not in ALIASES):
                 found[prefix + name] = value
     for name in dir(weft.Tensor):
         value = getattr(weft.Tensor, name)
-        if name[0] != "_" and name[-1] != "_" and callable(value) and name not in examples.NOT_OPERATIONS:
-            found.setdefault(name if not hasattr(weft, name) or callable(getattr(weft, name)) else "", value)
-    found.pop("", None)
-    return found
+        plain = name[0] != "_" and name[-1] != "_" and callable(value) and name not in examples.NOT_OPERATIONS
+        if plain and not callable(getattr(weft, name, None)):
+            found[name] = value
+    return {name: samples.resolve(name) if name in samples.RENAMED else f for name, f in found.items()}
 
 
 def calls(name):
     """{dtype: [(args, kwargs), …]} in Weft's tensors, floating ones requiring gradients where they may."""
     if name in examples.EXAMPLES:
-        return {d: [call] for d in DTYPES if (call := examples.EXAMPLES[name](getattr(weft, d))) is not None}
-    infos = ALIASES.get(name, [])
+        made = {d: examples.EXAMPLES[name](getattr(weft, d)) for d in DTYPES}
+        return {d: [(args, {})] for d, args in made.items() if args is not None}
+    infos = ALIASES.get(name) or ALIASES.get(name.removesuffix("_with_indices"), [])
     found = {}
     for dtype in DTYPES:
         for info in infos:
@@ -73,7 +80,7 @@ def calls(name):
 
 
 def _aliases():
-    found = {}
+    found = {"unsafe_split_with_sizes": samples.catalogue()["split_with_sizes"]}
     for name, infos in samples.catalogue().items():
         for info in infos:
             for alias in (name, *(a.name for a in info.aliases)):
