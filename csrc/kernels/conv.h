@@ -2,8 +2,9 @@
 // in_channels, depths.kernel, rows.kernel, cols.kernel]; channels are counted per group. Everything contiguous.
 //   y[n, o, h, i, j] = bias[o] + sum over c, t, k, l of weight[o, c, t, k, l] *
 //                      x[n, c, h*stride + t*dilation - pad, i*stride + k*dilation - pad, …]
-// where x outside its volumes is 0. An image has one depth, a sequence one row as well: the default axis. `pad` lies before the first element; how much follows the last one is what `out`
-// needs. Without a single output an axis has out = 0.
+// where x outside its volumes is 0. An image has one depth, a sequence one row as well: the default axis. `pad` lies
+// before the first element; how much follows the last one is what `out` needs. Without a single output an axis has out
+// = 0.
 //   forward:         writes y; bias [groups * out_channels] or null
 //   backward_input:  writes x: the sum that each x meets in forward, of weight * y, plus bias [groups * in_channels] or
 //                    null (this is the transposed convolution)

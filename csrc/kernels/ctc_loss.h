@@ -24,8 +24,8 @@ struct CtcProblem {
   void* workspace;  // batch * ctc_workspace() bytes
   DType dtype;      // Float32 or Float64
 };
-WEFT_INLINE int64_t ctc_row(int64_t states) { return states + 2; }
-WEFT_INLINE int64_t ctc_workspace(int64_t states) { return ctc_row(states) * 6 * 8; }
+WEFT_HD WEFT_INLINE int64_t ctc_row(int64_t states) { return states + 2; }
+WEFT_HD WEFT_INLINE int64_t ctc_workspace(int64_t states) { return ctc_row(states) * 6 * 8; }
 
 struct CtcForward {
   CtcProblem problem;

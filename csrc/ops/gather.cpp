@@ -187,7 +187,8 @@ Tensor scatter_any(const Tensor& x, int64_t dim, const Tensor& index, Tensor src
 Tensor from_the_end(const Tensor& index, int64_t size) {
   WEFT_CHECK(index.dtype() == DType::Int64, Runtime, "[take_along_dim] expected indices of int64, got ",
              name_of(index.dtype()));
-  return where(lt(index, zero_like(index)), add(index, Tensor::full({}, (double)size, DType::Int64, index.device())), index);
+  return where(lt(index, zero_like(index)), add(index, Tensor::full({}, (double)size, DType::Int64, index.device())),
+               index);
 }
 
 Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<int64_t> dim) {
