@@ -47,7 +47,7 @@ Tensor integer_range(int64_t first, int64_t end, int64_t by) {
   check_range(first, end, by);
   uint64_t span = by > 0 ? (uint64_t)end - (uint64_t)first : (uint64_t)first - (uint64_t)end;
   uint64_t step = by > 0 ? (uint64_t)by : 0 - (uint64_t)by, count = span / step + (span % step != 0);
-  WEFT_CHECK(count < (uint64_t)1 << 62, Overflow, "[arange] ", count, " elements are too many");
+  WEFT_CHECK(count < (uint64_t)1 << 62, Value, "[arange] ", count, " elements are too many");
   Tensor t = Tensor::empty({(int64_t)count}, DType::Int64);
   for (int64_t i = 0; i < t.numel(); ++i) t.ptr<int64_t>()[i] = first + i * by;
   return t;
@@ -59,7 +59,7 @@ Tensor floating_range(double first, double end, double by, bool whole) {
              "[arange] bounds must be finite, got ", first, " to ", end, " by ", by);
   check_range(first, end, by);
   double count = std::ceil((end - first) / by);
-  WEFT_CHECK(count < 4e18, Overflow, "[arange] ", count, " elements are too many");
+  WEFT_CHECK(count < 4e18, Value, "[arange] ", count, " elements are too many");
   Tensor t = Tensor::empty({(int64_t)count}, DType::Float64);
   if (whole) first = std::trunc(first), by = std::trunc(by);
   for (int64_t i = 0; i < t.numel(); ++i) t.ptr<double>()[i] = first + (double)i * by;

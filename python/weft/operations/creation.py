@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -28,6 +29,8 @@ def logspace(
     """base ** x for `steps` evenly spaced x from start to end, both included."""
     dtype = dtype or _core.get_default_dtype()
     if not dtype.is_floating_point:  # PyTorch takes whole exponents here
+        if not (math.isfinite(start) and math.isfinite(end)):
+            raise ValueError(f"[logspace] expected finite bounds, got {start} and {end}")
         start, end = int(start), int(end)
     exponents = _core.linspace(start, end, steps, dtype=_core.float64)
     return _finish((float(base) ** exponents).to(dtype).to(device or "cpu"), requires_grad)

@@ -110,7 +110,8 @@ def lcm(input: Tensor, other: Tensor) -> Tensor:
 def ldexp(input: Tensor, other: Tensor) -> Tensor:
     """input * 2^other"""
     _need_tensors("ldexp", input, other)
-    half = other.div(2, rounding_mode="floor")  # 2^other itself may overflow where the result does not
+    # 2^other itself may overflow where the result does not.
+    half = (other / 2).floor().clamp(-1100, 1100)
     result = input * 2.0**half * 2.0 ** (other - half)
     keeps = input.is_floating_point() and not other.is_floating_point()
     return result.to(input.dtype) if keeps else result

@@ -84,6 +84,8 @@ def lp_pool3d(
 
 def _lp_pool(average, n, input, norm_type, kernel_size, stride, ceil_mode):
     """Negative sums, of odd powers, count as 0's sign times their size, as in PyTorch."""
+    if norm_type == 0:
+        raise ValueError("[lp_pool] expected a norm_type other than 0")
     window = math.prod(per_axis("lp_pool", "kernel_size", kernel_size, n))
     mean = average(input**norm_type, kernel_size, stride, 0, ceil_mode)
     return ((mean.sign() * mean.abs().relu()) * window) ** (1 / norm_type)
