@@ -75,7 +75,11 @@ Tensor arange(py::object start, py::object end, py::object step, std::optional<D
   start = number_of(start), end = number_of(end), step = number_of(step);
   bool integers = PyLong_Check(start.ptr()) && PyLong_Check(end.ptr()) && PyLong_Check(step.ptr());
   DType d = dtype_or(dtype, integers ? DType::Int64 : default_dtype);
-  auto whole = [](const py::object& o) { return py::int_(o).cast<int64_t>(); };
+  auto whole = [](const py::object& o) {
+    WEFT_CHECK(!PyFloat_Check(o.ptr()) || std::isfinite(o.cast<double>()), Value,
+               "[arange] bounds must be finite, got ", o.cast<double>());
+    return py::int_(o).cast<int64_t>();
+  };
   Tensor t = integers || d == DType::Int64
                  ? integer_range(whole(start), whole(end), whole(step))
                  : floating_range(start.cast<double>(), end.cast<double>(), step.cast<double>(), !is_floating(d));
