@@ -58,7 +58,8 @@ Windows windows(const char* op, int64_t rows, int64_t cols, const Dims& kernel_s
     const int64_t in = i ? cols : rows, room = in + 2 * pad[i] - dilation[i] * (kernel[i] - 1) - 1;
     WEFT_CHECK(in > 0 && room >= 0, Runtime, "[", op, "] expected a kernel no larger than the padded image, got a ",
                "kernel of ", kernel[i], " (dilation ", dilation[i], ") for a size of ", in, " with padding ", pad[i]);
-    (i ? w.cols : w.rows) = {in, room / stride[i] + 1, kernel[i], stride[i], pad[i], dilation[i]};
+    ConvAxis& axis = i ? w.cols : w.rows;
+    axis = {in, room / stride[i] + 1, kernel[i], stride[i], pad[i], dilation[i]};
   }
   return w;
 }
