@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kThreads = 256, kItems = 4, kWarps = kThreads / 32;
 
-// What has been joined so far. `w` is the position of an extreme, or the product of a recurrence's factors.
+// What has been joined so far. `w` is the position of an extreme.
 template <class V, class W>
 struct State {
   V v;
@@ -27,7 +27,6 @@ struct Step {
   static WEFT_DEVICE S read(const Scan& a, int64_t at, int64_t k) {
     V x = load_scalar<V>(a.x, a.dtype, at);
     if constexpr (extreme) return {x, k};
-    if constexpr (op == ScanOp::Recurrence) return {x, load_scalar<V>(a.factors, a.dtype, at)};
     return {x, W{}};
   }
   static WEFT_DEVICE void write(const Scan& a, int64_t at, S s) {
@@ -43,8 +42,6 @@ struct Step {
       return {a.v + b.v, W{}};
     } else if constexpr (op == ScanOp::Prod) {
       return {a.v * b.v, W{}};
-    } else if constexpr (op == ScanOp::Recurrence) {
-      return {b.v + b.w * a.v, a.w * b.w};
     } else {
       V high = a.v > b.v ? a.v : b.v, low = a.v > b.v ? b.v : a.v;
       if (high == low && high - high != 0) return {high, W{}};  // both the same infinity
@@ -134,7 +131,7 @@ void scan_as(const Scan& a) {
 template <ScanOp op>
 void scan_of(const Scan& a) {
   if (is_floating(a.dtype)) return scan_as<op, double>(a);
-  if constexpr (op != ScanOp::LogSumExp && op != ScanOp::Recurrence) scan_as<op, int64_t>(a);
+  if constexpr (op != ScanOp::LogSumExp) scan_as<op, int64_t>(a);
 }
 
 void scan(const Scan& a) {
@@ -145,7 +142,6 @@ void scan(const Scan& a) {
     case ScanOp::Max: return scan_of<ScanOp::Max>(a);
     case ScanOp::Min: return scan_of<ScanOp::Min>(a);
     case ScanOp::LogSumExp: return scan_of<ScanOp::LogSumExp>(a);
-    case ScanOp::Recurrence: return scan_of<ScanOp::Recurrence>(a);
   }
 }
 

@@ -108,8 +108,7 @@ template <class T>
 void scan_typed(const Scan& a) {
   using S = Wide<T>;
   auto* y = static_cast<T*>(a.y);
-  auto *x = static_cast<const T*>(a.x), *factors = static_cast<const T*>(a.factors);
-  int64_t first = a.reverse ? a.n - 1 : 0;
+  auto* x = static_cast<const T*>(a.x);
   if (a.op == ScanOp::Max) return scan_extremes<T, true>(a);
   if (a.op == ScanOp::Min) return scan_extremes<T, false>(a);
   if (a.op == ScanOp::Sum)
@@ -118,15 +117,10 @@ void scan_typed(const Scan& a) {
   if (a.op == ScanOp::Prod)
     return along(a, S{1},
                  [=](S& s, int64_t i, int64_t) __attribute__((always_inline)) { put(y + i, s *= widen(x[i])); });
-  if constexpr (is_floating(dtype_of<T>)) {
-    if (a.op == ScanOp::LogSumExp)
-      return along(a, -(double)__builtin_inf(), [=](double& s, int64_t i, int64_t) __attribute__((always_inline)) {
-        put(y + i, s = log_add_exp(s, widen(x[i])));
-      });
-    along(a, 0.0, [=](double& s, int64_t i, int64_t k) __attribute__((always_inline)) {
-      put(y + i, s = k == first ? widen(x[i]) : widen(x[i]) + widen(factors[i]) * s);
+  if constexpr (is_floating(dtype_of<T>))
+    along(a, -(double)__builtin_inf(), [=](double& s, int64_t i, int64_t) __attribute__((always_inline)) {
+      put(y + i, s = log_add_exp(s, widen(x[i])));
     });
-  }
 }
 
 void scan(const Scan& a) {

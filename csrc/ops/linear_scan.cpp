@@ -1,5 +1,6 @@
-#include "kernels/linear_scan.h"
+#include "ops/linear_scan.h"
 
+#include "kernels/linear_scan.h"
 #include "ops/cat.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
@@ -91,6 +92,11 @@ Tensor linear_scan(Tensor a, Tensor b, int64_t dim, const std::optional<Tensor>&
 }
 
 }  // namespace
+
+Tensor linear_scan_from_end(const Tensor& a, const Tensor& b, int dim) {
+  if (b.dim() == 0) return b;
+  return scan(a, b, {}, {dim, true, true});
+}
 
 void bind_linear_scan(py::module_& m) {
   m.def("linear_scan", &linear_scan, py::arg("a"), py::arg("b"), py::arg("dim"), py::arg("initial") = py::none(),

@@ -3,6 +3,7 @@
 #include "kernels/scan.h"
 #include "ops/copy.h"
 #include "ops/gather.h"
+#include "ops/linear_scan.h"
 #include "ops/pointwise.h"
 #include "ops/view.h"
 #include "tensor/autograd.h"
@@ -17,16 +18,20 @@ struct Scanned {
 };
 
 // Off the tape: the kernel as it is.
-Scanned scan_raw(const char* op, ScanOp kind, const Tensor& input, int dim, bool reverse, const Tensor& factors = {}) {
-  Tensor x = contiguous(input.detach()), f = factors.defined() ? contiguous(factors.detach()) : factors;
+Scanned scan_raw(const char* op, ScanOp kind, const Tensor& input, int dim, bool reverse) {
+  Tensor x = contiguous(input.detach());
   Scanned r{Tensor::empty_like(x), {}};
   bool extreme = kind == ScanOp::Max || kind == ScanOp::Min;
   if (extreme) r.indices = Tensor::empty(x.shape(), DType::Int64, x.device());
-  Scan a{r.y.data(), extreme ? r.indices.ptr<int64_t>() : nullptr,
-         x.data(),   f.defined() ? f.data() : nullptr,
-         1,          x.dim() ? x.shape()[dim] : 1,
-         1,          x.dtype(),
-         kind,       reverse};
+  Scan a{r.y.data(),
+         extreme ? r.indices.ptr<int64_t>() : nullptr,
+         x.data(),
+         1,
+         x.dim() ? x.shape()[dim] : 1,
+         1,
+         x.dtype(),
+         kind,
+         reverse};
   for (int d = 0; d < x.dim(); ++d)
     if (d != dim) (d < dim ? a.outer : a.inner) *= x.shape()[d];
   if (x.numel() > 0) launch(op, x.device(), kernels<ScanKernels>(x.device()).scan, a, (double)x.numel() * 4);
@@ -41,26 +46,13 @@ Tensor cumsum_along(const Tensor& x, int dim, bool reverse) {
   return y;
 }
 
-// y[k] = x[k - 1], or x[k + 1] if `back`; where there is none, `fill`.
-Tensor shifted(const Tensor& x, int dim, bool back, double fill) {
-  Tensor y = Tensor::full(x.shape(), fill, x.dtype(), x.device());
+// y[k] = x[k - 1]; where there is none, `first`.
+Tensor shifted(const Tensor& x, int dim, double first) {
+  Tensor y = Tensor::full(x.shape(), first, x.dtype(), x.device());
   int64_t n = x.dim() ? x.shape()[dim] : 1;
   if (n < 2) return y;
-  Tensor part = narrow(y, dim, back ? 0 : 1, n - 1);
-  copy_(part, narrow(x, dim, back ? 1 : 0, n - 1));
-  return y;
-}
-
-// y[k] = x[k] + factors[k] * y[k - 1], or of y[k + 1] if `reverse`: what the gradients of products and of sums of
-// exponentials come to, without a division. Its own gradient is one in the other direction.
-Tensor recurrence(const Tensor& x, const Tensor& factors, int dim, bool reverse) {
-  Tensor y = scan_raw("recurrence", ScanOp::Recurrence, x, dim, reverse, factors).y;
-  if (needs_grad(x, factors))
-    record("recurrence", {x, factors}, {y}, [dim, reverse, f = Saved(factors), y = Saved::output(y)](Backward& b) {
-      Tensor dx = recurrence(b.dy(), shifted(f.get(b), dim, !reverse, 1), dim, !reverse), df;
-      if (b.needs(1)) df = mul(dx, shifted(y.get(b), dim, reverse, 0));
-      return b.grads(dx, df);
-    });
+  Tensor part = narrow(y, dim, 1, n - 1);
+  copy_(part, narrow(x, dim, 0, n - 1));
   return y;
 }
 
@@ -69,8 +61,8 @@ Tensor cumprod_along(const Tensor& x, int dim) {
   Tensor y = scan_raw("cumprod", ScanOp::Prod, x, dim, false).y;
   if (needs_grad(x))
     record("cumprod", {x}, {y}, [dim, x = Saved(x), y = Saved::output(y)](Backward& b) {
-      Tensor after = recurrence(b.dy(), shifted(x.get(b), dim, true, 1), dim, true);
-      return b.grads(mul(shifted(y.get(b), dim, false, 1), after));
+      Tensor after = linear_scan_from_end(x.get(b), b.dy(), dim);
+      return b.grads(mul(shifted(y.get(b), dim, 1), after));
     });
   return y;
 }
@@ -90,7 +82,7 @@ Tensor logcumsumexp(const Tensor& x, int64_t dim) {
   if (needs_grad(x))
     record("logcumsumexp", {x}, {y}, [d, x = Saved(x), y = Saved::output(y)](Backward& b) {
       Tensor v = x.get(b), s = y.get(b);
-      return b.grads(mul(ratio(v, s), recurrence(b.dy(), ratio(s, shifted(s, d, true, INFINITY)), d, true)));
+      return b.grads(mul(ratio(v, s), linear_scan_from_end(ratio(shifted(s, d, -INFINITY), s), b.dy(), d)));
     });
   return y;
 }

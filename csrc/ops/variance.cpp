@@ -89,26 +89,23 @@ Tensor norm2(const Tensor& x, const Reduction& r) {
 Tensor norm0(const Tensor& x, const Reduction& r) {
   Tensor y = to(reduce_raw("norm", ReduceOp::CountNonzero, x, r, DType::Int64), x.dtype());
   if (needs_grad(x))
-    record("norm", {x}, {y}, [like = x.detach()](Backward& b) {
-      return b.grads(Tensor::zeros(like.shape(), like.dtype(), like.device()));
-    });
+    record("norm", {x}, {y}, [](Backward& b) { return b.grads(Tensor()); });  // flat wherever it has a slope
   return y;
 }
 
-// The gradient is 0 where x is, and where the norm is.
+// In float64, where powers of float32 cannot overflow. The gradient is 0 where x is, and where the norm is.
 Tensor norm_p(const Tensor& x, double p, const Reduction& r) {
   Tensor y;
   {
     GradMode off(false);
-    Tensor powers = pow(abs(to(x, wide_of(x))), p);
+    Tensor powers = pow(abs(to(x, DType::Float64)), p);
     y = to(pow(reduce_raw("norm", ReduceOp::Sum, powers, r, powers.dtype()), 1 / p), x.dtype());
   }
   if (needs_grad(x))
     record("norm", {x}, {y}, [p, r, x = Saved(x), y = Saved::output(y)](Backward& b) {
       Tensor v = x.get(b), n = y.get(b);
-      Tensor powers = mul(sign(v), zero_where(is_zero(v), pow(abs(v), p - 1)));
-      Tensor scale = zero_where(is_zero(n), div(b.dy(), pow(n, p - 1)));
-      return b.grads(mul(powers, spread(scale, r, v.shape())));
+      Tensor part = pow(abs(div(v, spread(n, r, v.shape()))), p - 1);
+      return b.grads(mul(mul(sign(v), zero_where(is_zero(v), part)), spread(b.dy(), r, v.shape())));
     });
   return y;
 }

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from weft import _core
 from weft._core import Tensor
-from weft.operations._norm import p_norm
 from weft.operations._register import function
 
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """x / max(|x|_p, eps) along `dim`."""
-    result = input / p_norm(input, p, dim, keepdim=True).clamp(min=eps)
+    result = input / _core.norm(input, p, dim, keepdim=True).clamp(min=eps)
     return result if out is None else out.copy_(result)
 
 
@@ -31,7 +30,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
 @function
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """|x1 - x2 + eps|_p along the last dimension; x1 and x2 broadcast."""
-    return p_norm(x1 - x2 + eps, p, -1, keepdim)
+    return _core.norm(x1 - x2 + eps, p, -1, keepdim)
 
 
 @function

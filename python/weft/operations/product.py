@@ -8,7 +8,6 @@ from functools import reduce
 
 from weft import _core
 from weft._core import Tensor
-from weft.operations._norm import p_norm
 from weft.operations._register import both, function, method
 
 
@@ -203,7 +202,7 @@ def renorm(input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
         raise RuntimeError(f"[renorm] expected p > 0 and maxnorm >= 0, got {p} and {maxnorm}")
     dim = _axis("renorm", dim, input.dim())
     wide = input.float() if input.dtype in (_core.float16, _core.bfloat16) else input
-    norm = p_norm(wide, p, [d for d in range(input.dim()) if d != dim], keepdim=True)
+    norm = _core.norm(wide, p, [d for d in range(input.dim()) if d != dim], keepdim=True)
     scale = _core.where(norm > maxnorm, maxnorm / (norm + 1e-7), _core.ones_like(norm))
     return (wide * scale).to(input.dtype)
 
