@@ -20,6 +20,7 @@ const Tensor& tensor_of(PyObject* o);  // o must be one
 PyObject* wrap(const Tensor& t);       // new reference; the same object for the same tensor; None if undefined
 PyObject* wrap_as(PyTypeObject* type, const Tensor& t);  // a new object of a subclass, over t's own impl
 PyTypeObject* tensor_type();
+py::object shape_object(const Tensor& t);  // weft.Size
 
 py::object dtype_object(DType t);  // weft.float32 …
 std::optional<DType> dtype_from(
