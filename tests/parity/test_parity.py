@@ -81,8 +81,13 @@ def close(got, want, what, same_dtype=True):
         bad = a != b
     else:
         size = max(1e-3, np.abs(b[np.isfinite(b)]).max(initial=0.0))
+        if name in (
+            "float32",
+            "float64",
+        ):  # halves round their terms, and where these cancel nothing is left to compare
+            size = min(1.0, size)
         with np.errstate(invalid="ignore"):
-            near = np.abs(a - b) <= rtol * np.abs(b) + rtol * min(1.0, size)
+            near = np.abs(a - b) <= rtol * np.abs(b) + rtol * size
         bad = ~(near | (a == b) | (np.isnan(a) & np.isnan(b)))
     if bad.any():
         at = tuple(int(i[0]) for i in np.nonzero(bad)) if bad.ndim else ()
