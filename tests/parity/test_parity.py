@@ -84,7 +84,7 @@ def close(got, want, what, same_dtype=True):
         if name in (
             "float32",
             "float64",
-        ):  # halves round their terms, and where these cancel nothing is left to compare
+        ):  # halves round their terms, which may cancel
             size = min(1.0, size)
         with np.errstate(invalid="ignore"):
             near = np.abs(a - b) <= rtol * np.abs(b) + rtol * size
