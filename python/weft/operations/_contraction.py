@@ -21,6 +21,7 @@ class Plan(NamedTuple):
     output: Labels
     sizes: dict[Hashable, int]
     path: list[tuple[int, int]]  # pairs of values; a result is a new value after the operands
+    plain: bool  # no operand has a label twice, or a size of 1 that stretches
 
 
 @lru_cache(1024)
@@ -37,7 +38,11 @@ def plan(inputs: tuple[tuple, ...], output: tuple | None, shapes: tuple[tuple[in
                 raise RuntimeError(f"[einsum] {label} has size {size} in operand {i} and {known} before")
             sizes[label] = size if known == 1 else known
     result = _result(labels, output)
-    return Plan(labels, result, sizes, _path([frozenset(terms) for terms in labels], frozenset(result), sizes))
+    plain = all(
+        len({*terms}) == len(terms) and all(sizes[label] == size for label, size in zip(terms, shape, strict=True))
+        for terms, shape in zip(labels, shapes, strict=True)
+    )
+    return Plan(labels, result, sizes, _path([frozenset(terms) for terms in labels], frozenset(result), sizes), plain)
 
 
 def _spelled(i: int, terms: tuple, dims: int) -> Labels:

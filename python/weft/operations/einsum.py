@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Sequence
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from weft import _core
 from weft._core import Tensor
@@ -25,25 +26,34 @@ def einsum(*args: Any) -> Tensor:
     """
     operands, inputs, output = _from_equation(*args) if isinstance(args[0], str) else _from_sublists(args)
     todo = plan(inputs, output, tuple(tuple(x.shape) for x in operands))
-    values = [_own_form(x, labels, todo.sizes) for x, labels in zip(operands, todo.inputs, strict=True)]
+    values = list(zip(operands, todo.inputs, strict=True))
+    if not todo.plain:
+        values = [_own_form(x, labels, todo.sizes) for x, labels in values]
     waiting = dict(enumerate(values))
     for i, j in todo.path:
         a, b = waiting.pop(i), waiting.pop(j)
-        kept = {*todo.output}.union(*(labels for _, labels in waiting.values()))
+        kept = frozenset(todo.output).union(*(labels for _, labels in waiting.values()))
         waiting[len(values)] = _multiply(a, b, kept)
         values.append(waiting[len(values)])
-    x, labels = _sum_out(*values[-1], {*todo.output})
+    x, labels = values[-1]
+    if labels != todo.output:
+        x, labels = _sum_out(x, labels, frozenset(todo.output))
     return x if labels == todo.output else x.permute([labels.index(label) for label in todo.output])
 
 
 def _from_equation(equation: str, *operands: Any) -> tuple[Sequence[Tensor], tuple, tuple | None]:
     if len(operands) == 1 and isinstance(operands[0], Sequence):
         operands = operands[0]
+    inputs, output = _parsed(equation)
+    if not operands or len(inputs) != len(operands):
+        raise RuntimeError(f"[einsum] expected an operand for each of {len(inputs)} terms, got {len(operands)}")
+    return operands, inputs, output
+
+
+@lru_cache(1024)
+def _parsed(equation: str) -> tuple[tuple, tuple | None]:
     inputs, arrow, output = equation.replace(" ", "").partition("->")
-    terms = inputs.split(",")
-    if not operands or len(terms) != len(operands):
-        raise RuntimeError(f"[einsum] expected an operand for each of {len(terms)} terms, got {len(operands)}")
-    return operands, tuple(map(_terms, terms)), _terms(output) if arrow else None
+    return tuple(map(_terms, inputs.split(","))), _terms(output) if arrow else None
 
 
 def _terms(text: str) -> tuple:
@@ -83,67 +93,101 @@ def _own_form(x: Tensor, labels: Labels, sizes: dict[Hashable, int]) -> tuple[Te
     return x.squeeze(stretched) if stretched else x, tuple(k for i, k in enumerate(labels) if i not in stretched)
 
 
-def _sum_out(x: Tensor, labels: Labels, kept: set) -> tuple[Tensor, Labels]:
+def _sum_out(x: Tensor, labels: Labels, kept: frozenset) -> tuple[Tensor, Labels]:
     gone = [i for i, label in enumerate(labels) if label not in kept]
     return x.sum(gone) if gone else x, tuple(label for label in labels if label in kept)
 
 
-def _multiply(a: tuple[Tensor, Labels], b: tuple[Tensor, Labels], kept: set) -> tuple[Tensor, Labels]:
+def _multiply(a: tuple[Tensor, Labels], b: tuple[Tensor, Labels], kept: frozenset) -> tuple[Tensor, Labels]:
     """Two values become one: what neither the output nor another value needs is summed."""
-    (x, of_x), (y, of_y) = _sum_out(*a, kept.union(b[1])), _sum_out(*b, kept.union(a[1]))
+    x, of_x = a
+    y, of_y = b
+    if not kept.issuperset(of_x) or not kept.issuperset(of_y):
+        (x, of_x), (y, of_y) = _sum_out(x, of_x, kept.union(of_y)), _sum_out(y, of_y, kept.union(of_x))
     if x.dtype != y.dtype and not (x.dtype.is_floating_point or y.dtype.is_floating_point):
         x, y = x.long(), y.long()  # which the sum of one of them is
+    p = _product(of_x, tuple(x.shape), x.stride(), of_y, tuple(y.shape), y.stride(), kept, x.itemsize)
+    x = x if p.x_order is None else x.permute(p.x_order)
+    y = y if p.y_order is None else y.permute(p.y_order)
+    if p.rows_of_one:
+        return (x * y).sum(p.summed, dtype=x.dtype), p.labels
+    x = x if p.x_shape is None else x.reshape(p.x_shape)
+    y = y if p.y_shape is None else y.reshape(p.y_shape)
+    product = _core.matmul(x, y) if p.summed else x * y
+    return product if p.shape is None else product.reshape(p.shape), p.labels
+
+
+class _Product(NamedTuple):
+    """How two values are multiplied: in which order of dimensions and by which shapes; None leaves them."""
+
+    labels: Labels
+    summed: list[int] | bool
+    x_order: list[int] | None
+    y_order: list[int] | None
+    x_shape: list[int] | None = None
+    y_shape: list[int] | None = None
+    shape: list[int] | None = None
+    rows_of_one: bool = False
+
+
+@lru_cache(4096)
+def _product(of_x, x_shape, x_strides, of_y, y_shape, y_strides, kept, itemsize) -> _Product:
+    x, y = _Value(of_x, x_shape, x_strides), _Value(of_y, y_shape, y_strides)
     batch = [k for k in of_x if k in of_y and k in kept]
     summed = [k for k in of_x if k in of_y and k not in kept]
     rows = [k for k in of_x if k not in of_y]
     columns = [k for k in of_y if k not in of_x]
-    labels = (*batch, *rows, *columns)
     if not summed:
-        x = x.permute([of_x.index(k) for k in batch + rows])
-        y = y.permute([of_y.index(k) for k in batch + columns])
-        x = x.reshape([*x.shape, *[1] * len(columns)])
-        return x * y.reshape([*y.shape[: len(batch)], *[1] * len(rows), *y.shape[len(batch) :]]), labels
-    if batch and not rows and not columns and x.itemsize > 2:  # many sums of one row each
-        y = y.permute([of_y.index(k) for k in of_x])
-        product = (x * y).sum([of_x.index(k) for k in summed], dtype=x.dtype)
-        return product, tuple(k for k in of_x if k in kept)
-    summed = _order(x, of_x, y, of_y, summed) if len(summed) > 1 else summed
-    rows, columns = _as_stored(x, of_x, rows), _as_stored(y, of_y, columns)
-    shape = [*_sizes(x, of_x, batch + rows), *_sizes(y, of_y, columns)]
-    product = _core.matmul(_matrices(x, of_x, batch, rows, summed), _matrices(y, of_y, batch, summed, columns))
-    return product.reshape(shape), (*batch, *rows, *columns)
+        return _Product(
+            labels=(*batch, *rows, *columns),
+            summed=False,
+            x_order=x.order([*batch, *rows]),
+            y_order=y.order([*batch, *columns]),
+            x_shape=[*x.sizes(batch + rows), *[1] * len(columns)] if columns else None,
+            y_shape=[*y.sizes(batch), *[1] * len(rows), *y.sizes(columns)] if rows else None,
+        )
+    if batch and not rows and not columns and itemsize > 2:  # many sums of one row each
+        labels = tuple(k for k in of_x if k in kept)
+        return _Product(labels, [of_x.index(k) for k in summed], None, y.order(of_x), rows_of_one=True)
+    if len(summed) > 1:  # in the order under which less has to be copied
+        orders = x.as_stored(summed), y.as_stored(summed)
+        summed = min(orders, key=lambda order: sum(v.numel for v in (x, y) if not v.together(order)))
+    rows, columns = x.as_stored(rows), y.as_stored(columns)
+    as_they_are = len(batch) <= 6
+    return _Product(
+        labels=(*batch, *rows, *columns),
+        summed=True,
+        x_order=x.order([*batch, *rows, *summed]),
+        y_order=y.order([*batch, *summed, *columns]),
+        x_shape=None if as_they_are and len(rows) == len(summed) == 1 else x.matrices(batch, rows, summed),
+        y_shape=None if as_they_are and len(columns) == len(summed) == 1 else y.matrices(batch, summed, columns),
+        shape=None if as_they_are and len(rows) == len(columns) == 1 else [*x.sizes(batch + rows), *y.sizes(columns)],
+    )
 
 
-def _sizes(x: Tensor, labels: Labels, wanted: Sequence) -> list[int]:
-    return [x.shape[labels.index(k)] for k in wanted]
+class _Value(NamedTuple):
+    labels: Labels
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
 
+    @property
+    def numel(self) -> int:
+        return math.prod(self.shape)
 
-def _matrices(x: Tensor, labels: Labels, batch: list, rows: list, columns: list) -> Tensor:
-    """x as [*batch, rows, columns]; a view where the labels of rows and of columns lie together in memory."""
-    wanted = (*batch, *rows, *columns)
-    if wanted != labels:
-        x = x.permute([labels.index(k) for k in wanted])
-    if len(rows) == len(columns) == 1 and len(batch) <= 6:
-        return x
-    lead, height = x.shape[: len(batch)], math.prod(x.shape[len(batch) : len(batch) + len(rows)])
-    if len(batch) > 6:
-        lead = (math.prod(lead),)
-    return x.reshape([*lead, height, math.prod(x.shape[len(batch) + len(rows) :])])
+    def sizes(self, wanted: Sequence) -> list[int]:
+        return [self.shape[self.labels.index(k)] for k in wanted]
 
+    def order(self, wanted: Sequence) -> list[int] | None:
+        return None if tuple(wanted) == self.labels else [self.labels.index(k) for k in wanted]
 
-def _as_stored(x: Tensor, labels: Labels, wanted: list) -> list:
-    return wanted if len(wanted) < 2 else sorted(wanted, key=lambda k: -x.stride(labels.index(k)))
+    def matrices(self, batch: list, rows: list, columns: list) -> list[int]:
+        """[*batch, rows, columns]; a view where the labels of rows and of columns lie together in memory."""
+        lead = self.sizes(batch) if len(batch) <= 6 else [math.prod(self.sizes(batch))]
+        return [*lead, math.prod(self.sizes(rows)), math.prod(self.sizes(columns))]
 
+    def as_stored(self, wanted: list) -> list:
+        return wanted if len(wanted) < 2 else sorted(wanted, key=lambda k: -self.strides[self.labels.index(k)])
 
-def _order(x: Tensor, of_x: Labels, y: Tensor, of_y: Labels, summed: list) -> list:
-    """The order of the summed labels under which less has to be copied."""
-
-    def copied(order):
-        return sum(t.numel() for t, labels in ((x, of_x), (y, of_y)) if not _together(t, labels, order))
-
-    return min((_as_stored(x, of_x, summed), _as_stored(y, of_y, summed)), key=copied)
-
-
-def _together(x: Tensor, labels: Labels, order: list) -> bool:
-    dims = [labels.index(k) for k in order]
-    return all(x.stride(i) == x.stride(j) * x.shape[j] for i, j in pairwise(dims))
+    def together(self, order: list) -> bool:
+        dims = [self.labels.index(k) for k in order]
+        return all(self.strides[i] == self.strides[j] * self.shape[j] for i, j in pairwise(dims))
