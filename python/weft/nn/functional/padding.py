@@ -21,15 +21,17 @@ def pad(input: Tensor, pad: Sequence[int], mode: str = "constant", value: float 
     for axis, before, after in widths:
         if input.shape[axis] + before + after < 0:
             raise ValueError(f"[pad] cannot cut {-before} and {-after} from size {input.shape[axis]}")
-    if mode not in _EDGES:
+    if mode != "constant" and mode not in _EDGES:
         raise ValueError(f"[pad] expected mode 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}")
     if mode != "constant" and value:
         raise ValueError(f"[pad] mode {mode!r} takes no value")
+    if mode == "constant":
+        return _core.constant_pad_nd(input, pad, value or 0.0)
     x = input
     for axis, before, after in widths:
         if mode == "circular":
             x = _cut(x, axis, before, after)
-        x = _extended(x, axis, max(before, 0), max(after, 0), mode, value or 0.0)
+        x = _extended(x, axis, max(before, 0), max(after, 0), mode)
         if mode != "circular":
             x = _cut(x, axis, before, after)
     return x.contiguous() if any(n > 0 for n in pad) else x.clone()
@@ -40,14 +42,14 @@ def _cut(x: Tensor, axis: int, before: int, after: int) -> Tensor:
     return x.narrow(axis, before, x.shape[axis] - before - after) if before or after else x
 
 
-def _extended(x: Tensor, axis: int, before: int, after: int, mode: str, value: float) -> Tensor:
+def _extended(x: Tensor, axis: int, before: int, after: int, mode: str) -> Tensor:
     if not before and not after:
         return x
     n = x.shape[axis]
     edges, most = _EDGES[mode]
     if max(before, after) > most(n):
         raise ValueError(f"[pad] {mode} padding by {(before, after)} does not fit size {n}")
-    first, last = edges(x, axis, before, after, n, value)
+    first, last = edges(x, axis, before, after, n)
     return _core.cat([first, x, last], axis)
 
 
@@ -57,21 +59,16 @@ def _stretched(x: Tensor, axis: int, count: int) -> Tensor:
     return x.expand(*shape)
 
 
-def _filled(x, axis, before, after, n, value):
-    one = _core.full([1 if i == axis else n for i, n in enumerate(x.shape)], value, dtype=x.dtype, device=x.device)
-    return _stretched(one, axis, before), _stretched(one, axis, after)
-
-
-def _reflected(x, axis, before, after, n, value):
+def _reflected(x, axis, before, after, n):
     first, last = x.narrow(axis, min(1, n - before), before), x.narrow(axis, n - 1 - after, after)
     return _reversed(first, axis), _reversed(last, axis)
 
 
-def _replicated(x, axis, before, after, n, value):
+def _replicated(x, axis, before, after, n):
     return _stretched(x.narrow(axis, 0, 1), axis, before), _stretched(x.narrow(axis, n - 1, 1), axis, after)
 
 
-def _wrapped(x, axis, before, after, n, value):
+def _wrapped(x, axis, before, after, n):
     return x.narrow(axis, n - before, before), x.narrow(axis, 0, after)
 
 
@@ -81,7 +78,6 @@ def _reversed(x: Tensor, axis: int) -> Tensor:
 
 # mode: the parts before and after, and how long they may be
 _EDGES = {
-    "constant": (_filled, lambda n: math.inf),
     "reflect": (_reflected, lambda n: n - 1),
     "replicate": (_replicated, lambda n: math.inf if n else -1),
     "circular": (_wrapped, lambda n: n),
