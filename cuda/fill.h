@@ -29,6 +29,7 @@
   STEM(random)                \
   STEM(reduce)                \
   STEM(scan)                  \
+  STEM(search)                \
   STEM(segment)               \
   STEM(softmax)               \
   STEM(sort)                  \

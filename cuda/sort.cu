@@ -3,6 +3,7 @@
 #include "kernels/sort.h"
 
 #include <cstring>
+#include <utility>
 
 #include "block.cuh"
 #include "math.cuh"
@@ -203,11 +204,64 @@ void launch_sort(const Args& a) {
   });
 }
 
+// Whether row p comes after row q.
+template <class T>
+WEFT_DEVICE bool row_after(const RowOrder& a, int64_t p, int64_t q) {
+  const T *x = static_cast<const T*>(a.x) + p * a.cols, *y = static_cast<const T*>(a.x) + q * a.cols;
+  for (int64_t j = 0; j < a.cols; ++j) {
+    auto u = key_of(x[j]), v = key_of(y[j]);
+    if (u != v) return u > v;
+  }
+  return false;
+}
+
+__global__ void __launch_bounds__(kThreads) count_rows(int64_t* order, int64_t n) {
+  int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x;
+  if (i < n) order[i] = i;
+}
+
+// Runs of `run` rows in order become runs of twice that: a row's place is its place in its own run, and the number of
+// rows of the other run before it, which of equals are those of the left one.
+template <class T>
+__global__ void __launch_bounds__(kThreads) merge_rows(RowOrder a, const int64_t* from, int64_t* to, int64_t run) {
+  int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x;
+  if (i >= a.rows) return;
+  int64_t begin = i / (2 * run) * (2 * run);
+  bool left = i < begin + run;
+  int64_t other = left ? begin + run : begin, end = other + run < a.rows ? other + run : a.rows;
+  int64_t low = other, high = end > other ? end : other;
+  while (low < high) {
+    int64_t middle = low + (high - low) / 2;
+    bool before = left ? row_after<T>(a, from[i], from[middle]) : !row_after<T>(a, from[middle], from[i]);
+    low = before ? middle + 1 : low;
+    high = before ? high : middle;
+  }
+  to[begin + (i - (left ? begin : begin + run)) + (low - other)] = from[i];
+}
+
+void order(const RowOrder& a) {
+  if (a.rows == 0) return;
+  unsigned blocks = (unsigned)divide_up(a.rows, kThreads);
+  int64_t *from = a.order, *to = a.scratch;
+  int passes = 0;
+  for (int64_t run = 1; run < a.rows; run *= 2) ++passes;
+  if (passes % 2) std::swap(from, to);  // so that the last pass writes a.order
+  WEFT_LAUNCH(count_rows, blocks, kThreads, 0, from, a.rows);
+  dispatch_all(a.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    for (int64_t run = 1; run < a.rows; run *= 2) {
+      WEFT_LAUNCH((merge_rows<T>), blocks, kThreads, 0, a, from, to, run);
+      std::swap(from, to);
+    }
+  });
+}
+
 }  // namespace
 
 void fill(SortKernels& k) {
   k.sort = launch_sort<Sort>;
   k.pick = launch_sort<Pick>;
+  k.order = order;
 }
 
 }  // namespace weft::cuda

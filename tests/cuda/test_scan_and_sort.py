@@ -64,3 +64,17 @@ def test_picks(check, shape):
 @pytest.mark.parametrize("diagonal", [-2, 0, 3])
 def test_triangles(check, diagonal):
     check(lambda x: x.tril(diagonal) * 2 + x.triu(diagonal), rng.standard_normal((2, 5, 7)))
+
+
+def test_places_in_sorted_rows(check):
+    rows, values = np.sort(rng.integers(0, 9, (3, 40)), -1), rng.integers(-1, 10, (3, 17))
+    for right in (False, True):
+        check(lambda s, x, right=right: weft.searchsorted(s, x, right=right), rows, values, grad=False)
+        check(lambda s, x, right=right: weft.bucketize(x, s[0], right=right), rows * 0.5, values * 0.5, grad=False)
+    check(lambda x, y: weft.isin(x, y), values, rows[:, :2], grad=False)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (2, 1), (700, 2), (90, 5)])
+def test_unique_rows(check, shape):
+    x = rng.integers(0, 4, shape)
+    check(lambda x: weft.unique(x, return_inverse=True, return_counts=True, dim=0), x, grad=False)
