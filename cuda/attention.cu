@@ -88,16 +88,23 @@ WEFT_DEVICE void accumulate(T (&sum)[kRows][K], const Square<T>& weights, Rows<T
   }
 }
 
+// `to`: the tile's first row, rows `stride` apart.
 template <int K, class T>
-WEFT_DEVICE void write(T* to, int64_t row, int64_t count, int64_t begin, int64_t size, const T (&sum)[kRows][K]) {
+WEFT_DEVICE void write(T* to, int64_t stride, int64_t count, int64_t begin, int64_t size, const T (&sum)[kRows][K]) {
   int warp = threadIdx.x / 32, lane = threadIdx.x % 32;
 #pragma unroll
   for (int r = 0; r < kRows; ++r)
 #pragma unroll
     for (int c = 0; c < K; ++c) {
       int64_t i = warp * kRows + r, column = begin + c * 32 + lane;
-      if (i < count && column < size) to[(row + i) * size + column] = sum[r][c];
+      if (i < count && column < size) to[i * stride + column] = sum[r][c];
     }
+}
+
+// Rows of one of `heads` heads of all batch items.
+template <class T, class P>
+WEFT_DEVICE T* head_rows(P* p, const AttentionStrides& at, int64_t head, int64_t heads) {
+  return static_cast<T*>(p) + head / heads * at.batch + head % heads * at.head;
 }
 
 // One head of the inputs.
@@ -110,9 +117,9 @@ template <class T, class Args>
 WEFT_DEVICE Head<T> head_of(const Args& a, int64_t batch, int64_t h) {
   const AttentionShape& s = a.shape;
   int64_t kv = h / (s.heads / s.kv_heads);
-  return {static_cast<const T*>(a.q) + batch * s.q_batch + h * s.q_head,
-          static_cast<const T*>(a.k) + batch * s.k_batch + kv * s.k_head,
-          static_cast<const T*>(a.v) + batch * s.v_batch + kv * s.v_head, (batch * s.heads + h) * s.queries};
+  return {static_cast<const T*>(a.q) + batch * s.q.batch + h * s.q.head,
+          static_cast<const T*>(a.k) + batch * s.k.batch + kv * s.k.head,
+          static_cast<const T*>(a.v) + batch * s.v.batch + kv * s.v.head, (batch * s.heads + h) * s.queries};
 }
 
 // The score in units of log2, or -inf where query i may not see key j.
@@ -148,7 +155,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward(AttentionForward a
   int64_t batch = place.head / s.heads, h = place.head % s.heads, begin = (int64_t)blockIdx.y * 32 * K;
   int64_t i0 = place.begin, i = i0 + warp * kRows;
   Head<T> head = head_of<T>(a, batch, h);
-  Rows<T> q{head.q + i0 * s.q_row, s.q_row, rows_left(s.queries, i0)};
+  Rows<T> q{head.q + i0 * s.q.row, s.q.row, rows_left(s.queries, i0)};
   int64_t visible = s.causal && i0 + kTile < s.keys ? i0 + kTile : s.keys;
 
   T out[kRows][K] = {}, top[kRows], total[kRows] = {};
@@ -157,7 +164,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward(AttentionForward a
   for (int64_t j0 = 0; j0 < visible; j0 += kTile) {
     int count = rows_left(s.keys, j0);
     T p[kRows] = {};
-    multiply(p, q, Rows<T>{head.k + j0 * s.k_row, s.k_row, count}, s.dim, left, right);
+    multiply(p, q, Rows<T>{head.k + j0 * s.k.row, s.k.row, count}, s.dim, left, right);
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
       T score = masked(s, a.mask, batch, h, i + r, j0 + lane, p[r]);
@@ -171,7 +178,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward(AttentionForward a
       for (int c = 0; c < K; ++c) out[r][c] *= correction;
       weights[warp * kRows + r][lane] = p[r] * factor<T>(s, head.row + i + r, j0 + lane);
     }
-    accumulate<K>(out, weights, Rows<T>{head.v + j0 * s.v_row, s.v_row, count}, begin, s.v_dim, columns);
+    accumulate<K>(out, weights, Rows<T>{head.v + j0 * s.v.row, s.v.row, count}, begin, s.v_dim, columns);
   }
 #pragma unroll
   for (int r = 0; r < kRows; ++r) {
@@ -181,7 +188,7 @@ __global__ void __launch_bounds__(kThreads) attention_forward(AttentionForward a
     if (blockIdx.y == 0 && lane == 0 && i + r < s.queries)
       static_cast<T*>(a.lse)[head.row + i + r] = total[r] == 0 ? (T)INFINITY : top[r] + math::vlog2(total[r]);
   }
-  write(static_cast<T*>(a.out), head.row + i0, q.count, begin, s.v_dim, out);
+  write(head_rows<T>(a.out, s.out, place.head, s.heads) + i0 * s.out.row, s.out.row, q.count, begin, s.v_dim, out);
 }
 
 // delta[row] = sum of dout * out: what the derivative of softmax subtracts.
@@ -189,9 +196,11 @@ template <class T>
 __global__ void __launch_bounds__(kThreads) attention_delta(AttentionBackward a, int64_t rows) {
   int64_t row = (int64_t)blockIdx.x * (kThreads / 32) + threadIdx.x / 32, n = a.shape.v_dim;
   if (row >= rows) return;
+  int64_t head = row / a.shape.queries, i = row % a.shape.queries;
+  const T* dout = head_rows<const T>(a.dout, a.dout_at, head, a.shape.heads) + i * a.dout_at.row;
+  const T* out = head_rows<const T>(a.out, a.shape.out, head, a.shape.heads) + i * a.shape.out.row;
   T sum = 0;
-  for (int64_t e = threadIdx.x % 32; e < n; e += 32)
-    sum += static_cast<const T*>(a.dout)[row * n + e] * static_cast<const T*>(a.out)[row * n + e];
+  for (int64_t e = threadIdx.x % 32; e < n; e += 32) sum += dout[e] * out[e];
   sum = warp_sum(sum);
   if (threadIdx.x % 32 == 0) static_cast<T*>(a.workspace)[row] = sum;
 }
@@ -232,11 +241,12 @@ __global__ void __launch_bounds__(kThreads) attention_backward_keys(AttentionBac
   for (int64_t h = kv * group; h < (kv + 1) * group; ++h) {
     Head<T> head = head_of<T>(a, batch, h);
     for (int64_t i0 = s.causal ? j0 : 0; i0 < s.queries; i0 += kTile) {
-      Rows<T> q{head.q + i0 * s.q_row, s.q_row, rows_left(s.queries, i0)};
-      Rows<T> dout{static_cast<const T*>(a.dout) + (head.row + i0) * s.v_dim, s.v_dim, q.count};
+      Rows<T> q{head.q + i0 * s.q.row, s.q.row, rows_left(s.queries, i0)};
+      Rows<T> dout{head_rows<const T>(a.dout, a.dout_at, batch * s.heads + h, s.heads) + i0 * a.dout_at.row,
+                   a.dout_at.row, q.count};
       T product[kRows] = {}, dp[kRows] = {};
-      multiply(product, Rows<T>{head.k + j0 * s.k_row, s.k_row, count}, q, s.dim, left, right);
-      multiply(dp, Rows<T>{head.v + j0 * s.v_row, s.v_row, count}, dout, s.v_dim, left, right);
+      multiply(product, Rows<T>{head.k + j0 * s.k.row, s.k.row, count}, q, s.dim, left, right);
+      multiply(dp, Rows<T>{head.v + j0 * s.v.row, s.v.row, count}, dout, s.v_dim, left, right);
 #pragma unroll
       for (int r = 0; r < kRows; ++r) {
         int64_t j = j0 + warp * kRows + r;
@@ -248,9 +258,8 @@ __global__ void __launch_bounds__(kThreads) attention_backward_keys(AttentionBac
       accumulate<K>(dk, dweights, q, begin, s.dim, columns);
     }
   }
-  int64_t row = place.head * s.keys + j0;
-  write(static_cast<T*>(a.dk), row, count, begin, s.dim, dk);
-  write(static_cast<T*>(a.dv), row, count, begin, s.v_dim, dv);
+  write(head_rows<T>(a.dk, a.dk_at, place.head, s.kv_heads) + j0 * a.dk_at.row, a.dk_at.row, count, begin, s.dim, dk);
+  write(head_rows<T>(a.dv, a.dv_at, place.head, s.kv_heads) + j0 * a.dv_at.row, a.dv_at.row, count, begin, s.v_dim, dv);
 }
 
 template <class T>
@@ -266,16 +275,16 @@ __global__ void __launch_bounds__(kThreads) attention_backward_queries(Attention
   int64_t batch = place.head / s.heads, h = place.head % s.heads, begin = (int64_t)blockIdx.y * 32 * K,
           i0 = place.begin;
   Head<T> head = head_of<T>(a, batch, h);
-  Rows<T> q{head.q + i0 * s.q_row, s.q_row, rows_left(s.queries, i0)};
-  Rows<T> dout{static_cast<const T*>(a.dout) + (head.row + i0) * s.v_dim, s.v_dim, q.count};
+  Rows<T> q{head.q + i0 * s.q.row, s.q.row, rows_left(s.queries, i0)};
+  Rows<T> dout{head_rows<const T>(a.dout, a.dout_at, place.head, s.heads) + i0 * a.dout_at.row, a.dout_at.row, q.count};
   int64_t visible = s.causal && i0 + kTile < s.keys ? i0 + kTile : s.keys;
 
   T dq[kRows][K] = {};
   for (int64_t j0 = 0; j0 < visible; j0 += kTile) {
-    Rows<T> k{head.k + j0 * s.k_row, s.k_row, rows_left(s.keys, j0)};
+    Rows<T> k{head.k + j0 * s.k.row, s.k.row, rows_left(s.keys, j0)};
     T product[kRows] = {}, dp[kRows] = {};
     multiply(product, q, k, s.dim, left, right);
-    multiply(dp, dout, Rows<T>{head.v + j0 * s.v_row, s.v_row, k.count}, s.v_dim, left, right);
+    multiply(dp, dout, Rows<T>{head.v + j0 * s.v.row, s.v.row, k.count}, s.v_dim, left, right);
 #pragma unroll
     for (int r = 0; r < kRows; ++r) {
       int64_t i = i0 + warp * kRows + r;
@@ -283,7 +292,7 @@ __global__ void __launch_bounds__(kThreads) attention_backward_queries(Attention
     }
     accumulate<K>(dq, dweights, k, begin, s.dim, columns);
   }
-  write(static_cast<T*>(a.dq), head.row + i0, q.count, begin, s.dim, dq);
+  write(head_rows<T>(a.dq, a.dq_at, place.head, s.heads) + i0 * a.dq_at.row, a.dq_at.row, q.count, begin, s.dim, dq);
 }
 
 template <class T>

@@ -23,14 +23,25 @@ void factors(const AttentionFactors& a) {
   });
 }
 
-#define WEFT_BY_DTYPE(result, name, Args) \
-  result name##_any(const Args& a) { return a.shape.dtype == DType::Float32 ? name<float>(a) : name<double>(a); }
+// By what is computed in and what is in memory.
+#define WEFT_BY_DTYPE(result, name, Args)                    \
+  result name##_any(const Args& a) {                         \
+    switch (a.shape.dtype) {                                 \
+      case DType::Float64: return name<double, double>(a);   \
+      case DType::BFloat16: return name<float, bfloat16>(a); \
+      case DType::Float16: return name<float, float16>(a);   \
+      default: return name<float, float>(a);                 \
+    }                                                        \
+  }
 WEFT_BY_DTYPE(void, forward, AttentionForward)
 WEFT_BY_DTYPE(void, backward, AttentionBackward)
-WEFT_BY_DTYPE(void, factors, AttentionFactors)
 WEFT_BY_DTYPE(int64_t, forward_room, AttentionForward)
 WEFT_BY_DTYPE(int64_t, backward_room, AttentionBackward)
 #undef WEFT_BY_DTYPE
+
+void factors_any(const AttentionFactors& a) {
+  return a.shape.dtype == DType::Float64 ? factors<double>(a) : factors<float>(a);
+}
 
 }  // namespace
 
@@ -40,6 +51,7 @@ void fill(AttentionKernels& k) {
   k.factors = factors_any;
   k.forward_workspace = forward_room_any;
   k.backward_workspace = backward_room_any;
+  k.half = true;
 }
 
 }  // namespace weft::WEFT_ISA

@@ -8,7 +8,9 @@
 //   factors:  writes what dropout multiplies each probability by, [batch, heads, queries, keys]
 // Dropout of element (b, h, i, j): word ((b * heads + h) * queries + i) * 4 * ceil(keys / 4) + j of the stream below
 // drop_below means 0, else keep_scale.
-// out, dq, dk, dv, dout, lse are contiguous; q, k, v have strides (in elements) for all but the last dimension.
+// All but lse, which is contiguous, have strides for every dimension but the last, whose elements are neighbours.
+// Everything is of `dtype`, but lse and an additive mask: they are float32 for the half dtypes, in which sums, the
+// running maximum and the softmax are float32 too. Kernels for the half dtypes are there where `half` says so.
 // "FlashAttention-2: Faster Attention with Better Parallelism and Work Partitioning", Dao 2023.
 #pragma once
 
@@ -19,9 +21,13 @@
 
 namespace weft {
 
+struct AttentionStrides {  // in elements
+  int64_t batch, head, row;
+};
+
 struct AttentionShape {
   int64_t batch, heads, kv_heads, queries, keys, dim, v_dim;
-  int64_t q_batch, q_head, q_row, k_batch, k_head, k_row, v_batch, v_head, v_row;
+  AttentionStrides q, k, v, out;
   int64_t mask_batch, mask_head, mask_row, mask_col;
   double scale;
   bool causal;
@@ -30,7 +36,7 @@ struct AttentionShape {
   uint32_t drop_below;
   double keep_scale;
   RandomStream stream;
-  DType dtype;  // float32, float64; of lse and an additive mask as well
+  DType dtype;
 };
 
 struct AttentionForward {
@@ -46,12 +52,13 @@ struct AttentionBackward {
   void *dq, *dk, *dv;
   const void *dout, *out, *lse, *q, *k, *v, *mask;
   AttentionShape shape;
+  AttentionStrides dq_at, dk_at, dv_at, dout_at;
   void* workspace;
   int workers;
 };
 
 struct AttentionFactors {
-  void* y;
+  void* y;  // float32 for the half dtypes
   AttentionShape shape;
 };
 
@@ -61,6 +68,7 @@ struct AttentionKernels {
   void (*factors)(const AttentionFactors&) = nullptr;
   int64_t (*forward_workspace)(const AttentionForward&) = nullptr;  // pointers are not looked at
   int64_t (*backward_workspace)(const AttentionBackward&) = nullptr;
+  bool half = false;  // float16 and bfloat16 too
 };
 
 }  // namespace weft

@@ -19,6 +19,8 @@ namespace {
 
 const char* const kOp = "scaled_dot_product_attention";
 
+DType computed_in(DType d) { return is_half(d) ? DType::Float32 : d; }
+
 // ---- the same by other operations: for second derivatives, and for the gradient of the mask
 
 // True where the causal mask attends: [queries, keys].
@@ -64,34 +66,52 @@ TensorList composed_backward(const Tensor& dout, const Tensor& q, const Tensor& 
           mask.defined() ? reshape(ds, {s.batch, s.heads, s.queries, s.keys}) : Tensor()};
 }
 
+// The same for the half dtypes, of which everything but the mask becomes float32 on the way.
+TensorList composed_in(DType dtype, const Tensor& dout, const Tensor& q, const Tensor& k, const Tensor& v,
+                       const Tensor& mask, const AttentionShape& s) {
+  const DType wide = computed_in(dtype);
+  TensorList grads = composed_backward(to(dout, wide), to(q, wide), to(k, wide), to(v, wide), mask, s);
+  for (int i = 0; i < 3; ++i) grads[i] = to(grads[i], dtype);
+  return grads;
+}
+
 // ---- by blocks
 
 Tensor with_rows(const Tensor& x) { return x.strides()[3] == 1 || x.shape()[3] == 1 ? x : contiguous(x); }
 
+AttentionStrides strides_of(const Tensor& t) { return {t.strides()[0], t.strides()[1], t.strides()[2]}; }
+
 void set_strides(AttentionShape& s, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask) {
-  auto three = [](const Tensor& t, int64_t* batch, int64_t* head, int64_t* row) {
-    *batch = t.strides()[0];
-    *head = t.strides()[1];
-    *row = t.strides()[2];
-  };
-  three(q, &s.q_batch, &s.q_head, &s.q_row);
-  three(k, &s.k_batch, &s.k_head, &s.k_row);
-  three(v, &s.v_batch, &s.v_head, &s.v_row);
+  s.q = strides_of(q);
+  s.k = strides_of(k);
+  s.v = strides_of(v);
   if (!mask.defined()) return;
-  three(mask, &s.mask_batch, &s.mask_head, &s.mask_row);
+  s.mask_batch = mask.strides()[0];
+  s.mask_head = mask.strides()[1];
+  s.mask_row = mask.strides()[2];
   s.mask_col = mask.strides()[3];
+}
+
+// [B, H, L, E] in the order of `like`: heads inside of rows, where they are so there, so that the layer around finds
+// rows of all heads as it left them.
+Tensor empty_like_rows(const Tensor& like, const Dims& d) {
+  Tensor made = Tensor::empty(d, like.dtype(), like.device());
+  if (like.strides()[1] >= like.strides()[2]) return made;
+  return made.as_view(d, {d[1] * d[2] * d[3], d[3], d[1] * d[3], 1}, 0);
 }
 
 double work_of(const AttentionShape& s) { return (double)s.batch * s.heads * s.queries * s.keys * (s.dim + s.v_dim); }
 
 TensorList blocked_backward(const Tensor& dout, const Tensor& out, const Tensor& lse, const Tensor& query,
                             const Tensor& key, const Tensor& value, const Tensor& mask, AttentionShape s) {
-  Tensor q = with_rows(query), k = with_rows(key), v = with_rows(value), dy = contiguous(dout);
-  Tensor dq = Tensor::empty(q.shape(), q.dtype(), q.device()), dk = Tensor::empty(k.shape(), k.dtype(), k.device());
-  Tensor dv = Tensor::empty(v.shape(), v.dtype(), v.device());
+  Tensor q = with_rows(query), k = with_rows(key), v = with_rows(value), dy = with_rows(dout);
+  Tensor dq = empty_like_rows(q, q.shape()), dk = empty_like_rows(k, k.shape()), dv = empty_like_rows(v, v.shape());
   set_strides(s, q, k, v, mask);
-  AttentionBackward args{dq.data(), dk.data(), dv.data(), dy.data(), out.data(), lse.data(),   q.data(),
-                         k.data(),  v.data(),  nullptr,   s,         nullptr,    num_threads()};
+  s.out = strides_of(out);
+  AttentionBackward args{dq.data(),  dk.data(),      dv.data(),      dy.data(),      out.data(),
+                         lse.data(), q.data(),       k.data(),       v.data(),       nullptr,
+                         s,          strides_of(dq), strides_of(dk), strides_of(dv), strides_of(dy),
+                         nullptr,    num_threads()};
   if (mask.defined()) args.mask = mask.data();
   const AttentionKernels& kernel = kernels<AttentionKernels>(q.device());
   Workspace space(kernel.backward_workspace ? kernel.backward_workspace(args) : 0, q.device());
@@ -103,9 +123,10 @@ TensorList blocked_backward(const Tensor& dout, const Tensor& out, const Tensor&
 // query [B, H, L, E], key [B, Hk, S, E], value [B, Hk, S, Ev], mask [B, H, L, S] or undefined; nothing empty
 Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, AttentionShape s) {
   Tensor q = with_rows(query), k = with_rows(key), v = with_rows(value);
-  Tensor out = Tensor::empty({s.batch, s.heads, s.queries, s.v_dim}, q.dtype(), q.device());
-  Tensor lse = Tensor::empty({s.batch, s.heads, s.queries}, q.dtype(), q.device());
+  Tensor out = empty_like_rows(q, {s.batch, s.heads, s.queries, s.v_dim});
+  Tensor lse = Tensor::empty({s.batch, s.heads, s.queries}, computed_in(q.dtype()), q.device());
   set_strides(s, q, k, v, mask);
+  s.out = strides_of(out);
   AttentionForward args{out.data(), lse.data(), q.data(), k.data(), v.data(), nullptr, s, nullptr, num_threads()};
   if (mask.defined()) args.mask = mask.data();
   const AttentionKernels& kernel = kernels<AttentionKernels>(q.device());
@@ -122,7 +143,7 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const
              Tensor q = query.get(b), k = key.get(b), v = value.get(b), m = mask.defined() ? mask.get(b) : Tensor();
              const bool mask_gradient = m.defined() && b.needs(3);
              TensorList grads = grad_enabled() || mask_gradient
-                                    ? composed_backward(b.dy(), q, k, v, m, s)
+                                    ? composed_in(s.dtype, b.dy(), q, k, v, m, s)
                                     : blocked_backward(b.dy(), out.get(b), lse, q, k, v, m, s);
              grads.resize(m.defined() ? 4 : 3);
              return grads;
@@ -186,7 +207,8 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask,
                                     const AttentionOptions& o) {
   check(query, key, value, mask, o);
-  const DType dtype = query.dtype(), compute = is_half(dtype) ? DType::Float32 : dtype;
+  const DType dtype = query.dtype(), sums = computed_in(dtype);
+  const DType inner = kernels<AttentionKernels>(query.device()).half ? dtype : sums;
   AttentionShape s{};
   s.queries = query.size(-2);
   s.keys = key.size(-2);
@@ -194,7 +216,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   s.v_dim = value.size(-1);
   s.scale = !o.default_scale ? o.scale : s.dim > 0 ? 1 / std::sqrt((double)s.dim) : 1;
   s.causal = o.is_causal;
-  s.dtype = compute;
+  s.dtype = inner;
 
   // Leading dimensions: broadcast, but for the heads where queries share keys.
   Dims lead_q = leading(query), lead_k = leading(key), lead_v = leading(value);
@@ -224,13 +246,13 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
     return Tensor::zeros(out_shape, dtype, query.device());
   }
 
-  Tensor q = four(to(expand_to(query, joined(lead_q, s.queries, s.dim)), compute));
-  Tensor k = four(to(expand_to(key, joined(lead_kv, s.keys, s.dim)), compute));
-  Tensor v = four(to(expand_to(value, joined(lead_kv, s.keys, s.v_dim)), compute));
+  Tensor q = four(to(expand_to(query, joined(lead_q, s.queries, s.dim)), inner));
+  Tensor k = four(to(expand_to(key, joined(lead_kv, s.keys, s.dim)), inner));
+  Tensor v = four(to(expand_to(value, joined(lead_kv, s.keys, s.v_dim)), inner));
   Tensor m;
   if (mask.defined()) {
     s.mask_is_bool = mask.dtype() == DType::Bool;
-    m = four(expand_to(s.mask_is_bool ? mask : to(mask, compute), mask_shape));
+    m = four(expand_to(s.mask_is_bool ? mask : to(mask, sums), mask_shape));
   }
   s.batch = q.shape()[0];
   s.heads = q.shape()[1];

@@ -123,6 +123,39 @@ def test_grouped_queries(isa):
     check_attention(q, k, v, randn(2, 6, 40, 300), enable_gqa=True)
 
 
+@pytest.mark.parametrize("queries", [1, 2, 5, 9, 30])
+def test_heads_that_share_keys(isa, queries):
+    """A block of rows may hold the queries of several heads."""
+    q, k, v = randn(2, 6, queries, 16), randn(2, 2, 40, 16), randn(2, 2, 40, 12)
+    check_attention(q, k, v, enable_gqa=True)
+    check_attention(q, k, v, enable_gqa=True, is_causal=True)
+    check_attention(q, k, v, randn(2, 6, queries, 40), enable_gqa=True)
+    check_attention(q, k, v, rng.random((2, 6, queries, 40)) > 0.3, enable_gqa=True)
+
+
+@pytest.mark.parametrize("shape", [(1, 40, 700), (2, 700, 40), (1, 300, 300), (1, 97, 289)])
+def test_causal_over_several_blocks(isa, shape):
+    heads, queries, keys = shape
+    check_attention(*(randn(1, heads, n, 20) for n in (queries, keys, keys)), is_causal=True)
+
+
+def test_results_lie_as_the_query_does(isa):
+    """Rows of all heads side by side, where the query's are: a layer around needs no copies."""
+    packed = weft.tensor(randn(2, 70, 3, 4, 16)).requires_grad_()
+    q, k, v = (packed[:, :, i].transpose(1, 2) for i in range(3))
+    y = attention(q, k, v, is_causal=True)
+    assert y.transpose(1, 2).is_contiguous() and not y.is_contiguous()
+    straight = [x.detach().contiguous().requires_grad_() for x in (q, k, v)]
+    expected = attention(*straight, is_causal=True)
+    assert expected.is_contiguous()
+    assert (y.detach().numpy() == expected.detach().numpy()).all()
+    dy = weft.tensor(randn(*y.shape))
+    y.backward(dy)
+    expected.backward(dy.transpose(1, 2).contiguous().transpose(1, 2))
+    for i, t in enumerate(straight):
+        assert (packed.grad[:, :, i].transpose(1, 2).numpy() == t.grad.numpy()).all()
+
+
 def test_leading_dimensions_broadcast():
     check_attention(randn(2, 3, 5, 4), randn(3, 6, 4), randn(1, 3, 6, 4))
     check_attention(randn(5, 4), randn(2, 6, 4), randn(2, 6, 4))
@@ -144,10 +177,50 @@ def test_views(isa):
     check(lambda *a: transposed(weft, *a), lambda *a: transposed(torch, *a), *arrays, terms=4096)
 
 
-def test_half_precision():
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_half_precision(isa, shape, dtype):
+    """Inputs and results are rounded, and in bfloat16 the probabilities; sums are not."""
+    lead, queries, keys, dim, v_dim = shape
+    arrays = [randn(*lead, queries, dim), randn(*lead, keys, dim), randn(*lead, keys, v_dim)]
+    rounded = [weft.tensor(a).to(getattr(weft, dtype)) for a in arrays]
+    exact = [t.to(weft.float64).requires_grad_() for t in rounded]
+    inputs = [t.requires_grad_() for t in rounded]
+    dy = weft.tensor(randn(*lead, queries, v_dim)).to(getattr(weft, dtype))
+    allowed = weft.tensor(rng.random((queries, keys)) > 0.3)
+    bias = weft.tensor(randn(queries, keys))
+    step = 2.0**-8 if dtype == "bfloat16" else 2.0**-11
+    for options in ({}, {"is_causal": True}, {"attn_mask": allowed}, {"attn_mask": bias}, {"scale": 0.3}):
+        wide = dict(options)
+        if wide.get("attn_mask") is bias:
+            options = {"attn_mask": bias.to(getattr(weft, dtype))}
+            wide = {"attn_mask": options["attn_mask"].to(weft.float64)}
+        for t in (*inputs, *exact):
+            t.grad = None
+        y, expected = attention(*inputs, **options), attention(*exact, **wide)
+        assert y.dtype == getattr(weft, dtype) and y.shape == expected.shape
+        y.backward(dy)
+        expected.backward(dy.to(weft.float64))
+        pairs = [(y, expected), *((t.grad, e.grad) for t, e in zip(inputs, exact, strict=True))]
+        for got, want in pairs:
+            want = want.detach().numpy()
+            error = np.abs(got.detach().to(weft.float64).numpy() - want).max()
+            assert error <= 4 * step * max(1, np.abs(want).max()), (options.keys(), error)
+
+
+def test_half_precision_like_torch():
     q, k, v = randn(2, 2, 20, 16), randn(2, 2, 30, 16), randn(2, 2, 30, 16)
     check_attention(q, k, v, dtypes=("float16", "bfloat16"))
     check_attention(q, k, v, randn(20, 30), dtypes=("float16", "bfloat16"))
+
+
+def test_second_derivatives_in_half_precision():
+    q, k, v = (weft.tensor(randn(1, 2, 5, 4)).to(weft.bfloat16).requires_grad_() for _ in range(3))
+    y = attention(q, k, v)
+    (dq,) = weft.autograd.grad((y * y).sum(), q, create_graph=True)
+    assert dq.dtype == weft.bfloat16
+    (dk,) = weft.autograd.grad(dq.sum(), k)
+    assert dk.dtype == weft.bfloat16 and np.isfinite(dk.to(weft.float32).numpy()).all()
 
 
 def test_gradients_by_differences():
@@ -236,17 +309,18 @@ def test_empty():
 
 
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("shape", [(2, 2, 130, 600), (1, 1, 70, 2000), (16, 4, 16, 16)])
-def test_same_bits_on_any_number_of_threads(shape, causal):
+@pytest.mark.parametrize("shape", [(2, 2, 130, 600), (1, 1, 70, 2000), (16, 4, 16, 16), (1, 2, 3, 5000)])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_same_bits_on_any_number_of_threads(shape, causal, dtype):
     batch, heads, queries, keys = shape
-    arrays = [randn(batch, heads, n, 32).astype(np.float32) for n in (queries, keys, keys)]
+    arrays = [weft.tensor(randn(batch, heads, n, 32)).to(getattr(weft, dtype)) for n in (queries, keys, keys)]
 
     def run():
         weft.manual_seed(5)
-        q, k, v = (weft.tensor(a).requires_grad_() for a in arrays)
+        q, k, v = (a.detach().requires_grad_() for a in arrays)
         y = attention(q, k, v, dropout_p=0.1, is_causal=causal)
         (y * y).sum().backward()
-        return y, q.grad, k.grad, v.grad
+        return y, q.grad, k.grad, v.grad, attention(*arrays, is_causal=causal)
 
     same_bits(run)
 

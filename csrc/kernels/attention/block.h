@@ -1,20 +1,25 @@
-// What forward and backward share: a block of scores of kQueries rows by kKeys columns, from packed keys.
+// What forward and backward share: operands in the order in which tiles read them, and products of blocks that stay in
+// the caches. Every buffer is padded to whole tiles of rows and whole panels of columns, so that tiles need no
+// remainder.
 #pragma once
 
 #include "simd/vec.h"  // before the others: it includes the intrinsics without GCC 12's false warnings
 
 #include "kernels/attention.h"
 #include "kernels/matmul/blocked.h"
-#include "simd/philox.h"
 #include "simd/rows.h"
 
 namespace weft::WEFT_ISA::attention {
 
 using mm::ceil_div;
 using mm::kPanel;
+using mm::kRows;
 using mm::smaller;
 
-constexpr int64_t kQueries = 64, kKeys = 256;
+// Blocks of scores. Forward walks kQueries rows at a time, which with a group of panels stay in the first-level cache;
+// backward sums over its rows in two of five products, and wants more of them.
+constexpr int64_t kQueries = 24, kGradQueries = 96, kKeys = 288;
+static_assert(kQueries % kRows == 0 && kGradQueries % kRows == 0 && kKeys % kRows == 0);
 // Rows of a block of scores: a power of two would crowd its columns into a few sets of the cache.
 constexpr int64_t kScoreRow = kKeys + 16;
 constexpr double kLog2E = 1.4426950408889634074;
@@ -22,95 +27,148 @@ constexpr double kLog2E = 1.4426950408889634074;
 template <class T>
 constexpr T kInfinity = (T)__builtin_inf();
 
+WEFT_INLINE int64_t rounded(int64_t n, int64_t step) { return ceil_div(n, step) * step; }
 template <class T>
 WEFT_INLINE int64_t padded(int64_t n) {
-  return ceil_div(n, kPanel<T>) * kPanel<T>;
+  return rounded(n, kPanel<T>);
+}
+// Blocks of at most `most` that are nearly equal.
+WEFT_INLINE int64_t even_block(int64_t n, int64_t most, int64_t step) {
+  return rounded(ceil_div(n, ceil_div(n, most)), step);
 }
 
-// Panels of b [k, n] (any strides): to holds k * padded(n) elements.
-template <class T>
-void pack(T* to, const T* b, int64_t b_row, int64_t b_col, int64_t k, int64_t n) {
-  constexpr int P = kPanel<T>;
-  for (int64_t j = 0; j < n; j += P)
-    mm::pack_panel(to + j * k, P, b + j * b_col, b_row, b_col, k, (int)smaller(P, n - j));
-}
+// How elements of type S become operands of products summed in T: as they are, converted, or in pairs along the sum.
+template <class T, class S>
+struct Form {
+  static constexpr bool pairs = mm::Packing<T, S>::pairs, same = sizeof(T) == sizeof(S);
+  static constexpr int terms = mm::Packing<T, S>::terms;
+  static int64_t depth(int64_t k) { return ceil_div(k, terms); }
+  // Of a row of k elements, as the left operand; without pairs such rows can be a right operand as well.
+  static int64_t width(int64_t k) { return padded<T>(depth(k)); }
 
-// c[m, n] (+)= a[m, k] b[k, n] with b packed
-template <class T>
-void multiply(int64_t m, int64_t n, int64_t k, const T* a, int64_t a_row, int64_t a_k, const T* b, T* c, int64_t c_row,
-              bool add) {
-  constexpr int P = kPanel<T>;
-  const int64_t panels = ceil_div(n, P);
-  mm::Out<T> out{};
-  out.c = c;
-  out.c_row = c_row;
-  out.c_col = 1;
-  out.alpha = 1;
-  out.beta = add ? 1 : 0;
-  for (int64_t p = 0; p < panels;) {
-    const int np = mm::group(panels - p);
-    for (int64_t i = 0; i < m; i += mm::kRows) {
-      mm::TileArgs<T> t{};
-      t.k = k;
-      t.a = a + i * a_row;
-      t.a_row = a_row;
-      t.a_k = a_k;
-      t.b = b + p * P * k;
-      t.b_k = P;
-      t.b_panel = P * k;
-      t.cols = (int)smaller(np * P, n - p * P);
-      mm::run_tile<T>(np, (int)smaller(mm::kRows, m - i), t, out.at(i, p * P));
+  // Rows as the left operand, zeros up to `all` rows.
+  static void copy_rows(T* to, const S* from, int64_t stride, int64_t rows, int64_t all, int64_t k) {
+    const int64_t w = width(k);
+    for (int64_t r = 0; r < all; ++r, to += w) {
+      if (r >= rows) {
+        for (int64_t e = 0; e < w; ++e) to[e] = 0;
+        continue;
+      }
+      const S* row = from + r * stride;
+#if WEFT_BF16_DOTS
+      if constexpr (pairs) {
+        for (int64_t e = 0; e < w; e += 16)
+          store<f32v>(to + e, k > 2 * e ? mm::load_pairs(row + 2 * e, k - 2 * e) : f32v{});
+        continue;
+      }
+#endif
+      if constexpr (!pairs) mm::pack_row(to, (int)w, row, k);
     }
-    p += np;
   }
-}
-
-// Keys j0 to j0 + n of the rows from i on.
-struct Window {
-  int64_t b, h, i, rows, j0, n;
+  // The rows turned around: panels of kPanel rows, summed over along their elements.
+  static void pack_turned(T* to, const S* from, int64_t stride, int64_t rows, int64_t k) {
+    mm::Packing<T, S>::pack(to, kPanel<T>, from, 1, stride, k, rows);
+  }
 };
 
-// How many keys the queries before `end` may see.
-WEFT_INLINE int64_t visible(const AttentionShape& s, int64_t end) { return s.causal ? smaller(end, s.keys) : s.keys; }
-
-// Masks a block of scores, which are in units of log2.
+// A right operand: panels of kPanel columns.
 template <class T>
-void apply_mask(const AttentionShape& s, const void* mask, const Window& w, T* scores) {
-  for (int64_t r = 0; r < w.rows; ++r) {
-    T* row = scores + r * kScoreRow;
-    const int64_t at = w.b * s.mask_batch + w.h * s.mask_head + (w.i + r) * s.mask_row + w.j0 * s.mask_col;
-    const int64_t step = s.mask_col;
-    if (mask && s.mask_is_bool) {
-      const uint8_t* allowed = (const uint8_t*)mask + at;
-      if (step == 1)
-        for (int64_t j = 0; j < w.n; ++j) row[j] = allowed[j] ? row[j] : -kInfinity<T>;
-      else
-        for (int64_t j = 0; j < w.n; ++j) row[j] = allowed[j * step] ? row[j] : -kInfinity<T>;
-    } else if (mask) {
-      const T* bias = (const T*)mask + at;
-      if (step == 1)
-        for (int64_t j = 0; j < w.n; ++j) row[j] += bias[j] * (T)kLog2E;
-      else
-        for (int64_t j = 0; j < w.n; ++j) row[j] += bias[j * step] * (T)kLog2E;
+struct Panels {
+  const T* at;
+  int64_t k, panel;  // steps
+};
+
+// Rows to be summed over; where they lie side by side in whole panels, in place.
+template <class T, class S>
+WEFT_INLINE Panels<T> right_rows(T* room, const S* from, int64_t stride, int64_t rows, int64_t columns) {
+  constexpr int P = kPanel<T>;
+  if constexpr (Form<T, S>::same)
+    if (columns == stride && columns % P == 0) return {from, stride, P};
+  mm::Packing<T, S>::pack(room, P, from, stride, 1, rows, columns);
+  return {room, P, P * Form<T, S>::depth(rows)};
+}
+
+// c[i, j] = keep[i] c[i, j] + sum of a[i, .] b[., j], or without keep scale times the sum.
+template <class T>
+struct Product {
+  const T* a;
+  int64_t a_row, a_k;
+  Panels<T> b;
+  T* c;
+  int64_t c_row;
+  const T* keep = nullptr;
+  T scale = 1;
+};
+
+// kRows rows, NP panels.
+template <class T, int NP, bool Pairs>
+__attribute__((noinline)) void tile(int64_t k, const Product<T>& p) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>, W = mm::kPanelVectors, NV = NP * W;
+  V sum[kRows][NV];
+#pragma GCC unroll 32
+  for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 32
+    for (int j = 0; j < NV; ++j) sum[i][j] = V{};
+  const T *a = p.a, *b = p.b.at;
+  const int64_t a_row = p.a_row, a_k = p.a_k, b_k = p.b.k, b_panel = p.b.panel;
+  for (; k > 0; --k) {
+    V row[NV];
+#pragma GCC unroll 32
+    for (int j = 0; j < NV; ++j) row[j] = load<V>(b + (j / W) * b_panel + (j % W) * L);
+#pragma GCC unroll 32
+    for (int i = 0; i < kRows; ++i) {
+      const V x = splat<V>(a[i * a_row]);
+#pragma GCC unroll 32
+      for (int j = 0; j < NV; ++j) sum[i][j] = mm::multiply_add<Pairs>(sum[i][j], x, row[j]);
     }
-    const int64_t first = w.i + r + 1 - w.j0;  // the first key that the causal mask hides
-    for (int64_t j = first < 0 ? 0 : first; s.causal && j < w.n; ++j) row[j] = -kInfinity<T>;
+    a += a_k;
+    b += b_k;
+  }
+  T* c = p.c;
+  const T *keep = p.keep, scale = p.scale;
+#pragma GCC unroll 32
+  for (int i = 0; i < kRows; ++i, c += p.c_row) {
+    if (keep) {
+      const V kept = splat<V>(keep[i]);
+#pragma GCC unroll 32
+      for (int j = 0; j < NV; ++j) store<V>(c + j * L, load<V>(c + j * L) * kept + sum[i][j]);
+    } else {
+#pragma GCC unroll 32
+      for (int j = 0; j < NV; ++j) store<V>(c + j * L, sum[i][j] * scale);
+    }
   }
 }
 
-// factor[j] for keys j0 to j0 + n of row `row` = (b * heads + h) * queries + i; j0 is a multiple of 4. Room for
-// kKeys + kPhiloxWords.
-template <class T>
-WEFT_INLINE void dropout_factors(const AttentionShape& s, int64_t row, int64_t j0, int64_t n, T* factor) {
-  const uint64_t block = (uint64_t)row * (uint64_t)ceil_div(s.keys, 4) + (uint64_t)j0 / 4;
-  const T keep = (T)s.keep_scale;
-  const uint32_t drop_below = s.drop_below;
-  for (int64_t j = 0; j < n; j += kPhiloxWords) {
-    PhiloxWords words = philox_words(s.stream.seed, offset_of(s.stream), block + (uint64_t)j / 4);
-    uint32_t w[kPhiloxWords];
-    store<u32v>(w, words.v[0]);
-    store<u32v>(w + lanes<u32v>, words.v[1]);
-    for (int l = 0; l < kPhiloxWords; ++l) factor[j + l] = w[l] < drop_below ? T(0) : keep;
+// What a tile of rows has to compute: terms k0 to k1 of the sum, and so many panels.
+struct Span {
+  int64_t k0, k1, panels;
+};
+// span(i) for the tile of rows that begins at i.
+template <bool Pairs, class T, class F>
+WEFT_INLINE void multiply(int64_t rows, int64_t panels, const Product<T>& p, const F& span) {
+  constexpr int P = kPanel<T>;
+  for (int64_t j = 0; j < panels;) {
+    const int wide = mm::group(panels - j);
+    for (int64_t i = 0; i < rows; i += kRows) {
+      const Span s = span(i);
+      const int64_t k = s.k1 - s.k0;
+      Product<T> t = p;
+      t.a += i * p.a_row + s.k0 * p.a_k;
+      t.b.at += j * p.b.panel + s.k0 * p.b.k;
+      t.c += i * p.c_row + j * P;
+      if (p.keep) t.keep += i;
+      switch (smaller(wide, s.panels - j)) {
+        case 1: tile<T, 1, Pairs>(k, t); break;
+        case 2:
+          if constexpr (mm::kWide >= 2) tile<T, 2, Pairs>(k, t);
+          break;
+        case 3:
+          if constexpr (mm::kWide >= 3) tile<T, 3, Pairs>(k, t);
+          break;
+      }
+    }
+    j += wide;
   }
 }
 
@@ -121,7 +179,7 @@ struct Arena {
   template <class T>
   T* take(int64_t n) {
     T* p = base ? (T*)(base + used) : nullptr;
-    used += ceil_div(n * (int64_t)sizeof(T), 64) * 64;
+    used += rounded(n * (int64_t)sizeof(T), 64);
     return p;
   }
 };

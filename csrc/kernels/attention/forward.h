@@ -1,135 +1,163 @@
-// Forward: a piece owns up to kRowBlocks blocks of queries of one head, walks the keys once and packs each block of
-// them for all its queries. The output rows serve as accumulators.
+// Forward: a piece owns some rows of one key head and walks its keys once. The rows are the queries of all the heads
+// that share the key head, one head after the other.
 #pragma once
 
-#include "kernels/attention/block.h"
+#include "kernels/attention/rows.h"
 
 namespace weft::WEFT_ISA::attention {
 
 struct ForwardCut {
-  int64_t rows;             // queries of a piece
-  int64_t row_pieces;       // per head
+  int64_t rows;             // of a piece
+  int64_t row_pieces;       // per key head
   int64_t items_per_piece;  // where heads are small
   int64_t pieces;
+  int64_t keys;  // of a block
 };
 
 WEFT_INLINE ForwardCut cut_forward(const AttentionShape& s) {
-  ForwardCut c{4 * kQueries, 1, 1, 1};
-  const int64_t heads = s.batch * s.heads;
-  while (c.rows > kQueries && heads * ceil_div(s.queries, c.rows) < 16) c.rows /= 2;
-  c.row_pieces = ceil_div(s.queries, c.rows);
-  const double work = (double)smaller(s.queries, c.rows) * s.keys * (s.dim + s.v_dim);
+  const int64_t heads = s.batch * s.kv_heads, all = s.heads / s.kv_heads * s.queries;
+  int64_t most = 12 * kQueries;
+  while (most > 3 * kQueries && heads * ceil_div(all, most) < 16) most /= 2;
+  ForwardCut c{even_block(all, most, kRows), 1, 1, 1, even_block(s.keys, kKeys, 16)};
+  c.row_pieces = ceil_div(all, c.rows);
+  const double work = (double)smaller(all, c.rows) * s.keys * (s.dim + s.v_dim);
   if (c.row_pieces == 1) c.items_per_piece = work < (1 << 19) ? (int64_t)((1 << 19) / (work + 1)) + 1 : 1;
   c.pieces = ceil_div(heads * c.row_pieces, c.items_per_piece);
   return c;
 }
 
-template <class T>
+template <class T, class S>
 struct ForwardRoom {
   Arena arena;
-  T *keys, *values, *queries, *scores, *top, *total, *factor;
+  T *keys, *values, *queries, *scores, *sums, *top, *total, *keep, *factor;
   ForwardRoom(const AttentionShape& s, const ForwardCut& c, char* base) : arena{base} {
-    keys = arena.take<T>(kKeys * s.dim);
-    values = arena.take<T>(kKeys * padded<T>(s.v_dim));
-    queries = arena.take<T>(c.rows * s.dim);
+    using F = Form<T, S>;
+    keys = arena.take<T>(c.keys * F::depth(s.dim));
+    values = arena.take<T>(F::depth(c.keys) * padded<T>(s.v_dim));
+    queries = arena.take<T>(c.rows * F::width(s.dim));
     scores = arena.take<T>(kQueries * kScoreRow);
+    sums = arena.take<T>(c.rows * padded<T>(s.v_dim));
     top = arena.take<T>(c.rows);
     total = arena.take<T>(c.rows);
-    factor = arena.take<T>(kKeys + kPhiloxWords);
+    keep = arena.take<T>(kQueries);
+    factor = arena.take<T>(kScoreRow + kPhiloxWords);
   }
 };
 
-template <class T>
-WEFT_INLINE void scale_row(T* to, const T* from, T factor, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] = from[i] * factor;
+// Row r of a key head.
+WEFT_INLINE Place place_of(const AttentionShape& s, int64_t kv_head, int64_t r, int64_t j0) {
+  const int64_t group = s.heads / s.kv_heads;
+  return {kv_head / s.kv_heads, kv_head % s.kv_heads * group + r / s.queries, r % s.queries, j0};
+}
+// How many keys the rows before `end` and not before `begin` may see, each or together.
+WEFT_INLINE int64_t visible(const AttentionShape& s, int64_t begin, int64_t end) {
+  if (!s.causal || begin / s.queries != (end - 1) / s.queries) return s.keys;
+  return smaller((end - 1) % s.queries + 1, s.keys);
+}
+WEFT_INLINE int64_t offset(const AttentionStrides& s, int64_t batch, int64_t head, int64_t row) {
+  return batch * s.batch + head * s.head + row * s.row;
 }
 
-// Turns a row of scores into probabilities relative to the running maximum. Returns what earlier sums are to be
-// multiplied by.
-template <class T>
-WEFT_INLINE T softmax_row(T* row, int64_t n, T* top, T* total) {
-  using V = vec_of<T>;
-  const T before = *top, here = max_over(row, n);
-  const T now = here > before || here != here ? here : before;
-  const T shift = now == -kInfinity<T> ? T(0) : now;  // nothing allowed so far
-  const T sum = hsum(sum_over<V>(n, [=](V& sum, int64_t j, auto io) __attribute__((always_inline)) {
-    V p = vexp2(io.load(row + j) - shift);
-    io.store(row + j, p);
-    sum += io.keep(p);
-  }));
-  const T correction = now == before ? T(1) : vexp2(splat<V>(before - shift))[0];
-  *top = now;
-  *total = *total * correction + sum;
-  return correction;
+// The block of keys j0 to j0 + n, for the rows r0 to r0 + m of a piece.
+template <class T, class S>
+void forward_block(const AttentionForward& a, const ForwardRoom<T, S>& room, const Panels<T>& values, int64_t kv_head,
+                   int64_t row0, int64_t r0, int64_t m, int64_t j0, int64_t n) {
+  using F = Form<T, S>;
+  constexpr int P = kPanel<T>;
+  const AttentionShape& s = a.shape;
+  auto seen = [&](int64_t i) {
+    const int64_t begin = row0 + r0 + i, left = visible(s, begin, begin + smaller(kRows, m - i)) - j0;
+    return left < 0 ? 0 : smaller(left, n);
+  };
+  const int64_t panels = ceil_div(n, P), v_panels = ceil_div(s.v_dim, P), depth = F::depth(s.dim);
+  const int64_t width = F::width(s.dim), v_width = v_panels * P;
+  Product<T> p{room.queries + r0 * width, width, 1, {room.keys, P, P * depth}, room.scores, kScoreRow};
+  p.scale = (T)(s.scale * kLog2E);
+  multiply<F::pairs>(m, panels, p, [&](int64_t i) { return Span{0, depth, ceil_div(seen(i), P)}; });
+
+  for (int64_t r = 0; r < m; ++r) {
+    const Place at = place_of(s, kv_head, row0 + r0 + r, j0);
+    const int64_t of_tile = seen(r / kRows * kRows);
+    int64_t count = of_tile;
+    if (s.causal) count = at.i + 1 < j0 ? 0 : smaller(at.i + 1 - j0, count);
+    T* row = room.scores + r * kScoreRow;
+    if (a.mask) mask_row(s, a.mask, at, row, count);
+    room.keep[r] = softmax_row(row, count, room.top + r0 + r, room.total + r0 + r);
+    for (int64_t j = rounded(count, kStep<T>); j < rounded(of_tile, kStep<T>); ++j) row[j] = 0;
+    if (s.dropout) {
+      dropout_factors(s, (at.b * s.heads + at.h) * s.queries + at.i, j0, count, room.factor);
+      for (int64_t j = 0; j < count; ++j) row[j] *= room.factor[j];
+    }
+#if WEFT_BF16_DOTS
+    if constexpr (F::pairs) pair_along(row, rounded(of_tile, kStep<T>));
+#endif
+  }
+
+  Product<T> sum{room.scores, kScoreRow, 1, values, room.sums + r0 * v_width, v_width};
+  if (j0 > 0) sum.keep = room.keep;
+  multiply<F::pairs>(m, v_panels, sum, [&](int64_t i) { return Span{0, F::depth(seen(i)), v_panels}; });
 }
 
-template <class T>
-void forward_piece(const AttentionForward& a, const ForwardRoom<T>& room, int64_t head, int64_t row0, int64_t rows) {
+template <class T, class S>
+void forward_piece(const AttentionForward& a, const ForwardRoom<T, S>& room, const ForwardCut& c, int64_t kv_head,
+                   int64_t row0, int64_t rows) {
+  using F = Form<T, S>;
   using V = vec_of<T>;
   const AttentionShape& s = a.shape;
-  const int64_t b = head / s.heads, h = head % s.heads, kv = h / (s.heads / s.kv_heads);
-  const T* q = (const T*)a.q + b * s.q_batch + h * s.q_head + row0 * s.q_row;
-  const T* k = (const T*)a.k + b * s.k_batch + kv * s.k_head;
-  const T* v = (const T*)a.v + b * s.v_batch + kv * s.v_head;
-  T* out = (T*)a.out + (head * s.queries + row0) * s.v_dim;
-  T* lse = (T*)a.lse + head * s.queries + row0;
-  for (int64_t r = 0; r < rows; ++r) {
-    scale_row(room.queries + r * s.dim, q + r * s.q_row, (T)(s.scale * kLog2E), s.dim);
+  const int64_t b = kv_head / s.kv_heads, kv = kv_head % s.kv_heads, end = visible(s, row0, row0 + rows);
+  const int64_t width = F::width(s.dim), v_width = padded<T>(s.v_dim);
+  const S* k = (const S*)a.k + offset(s.k, b, kv, 0);
+  const S* v = (const S*)a.v + offset(s.v, b, kv, 0);
+  for (int64_t r = 0; r < rounded(rows, kRows); ++r) {
+    const Place at = place_of(s, kv_head, row0 + r, 0);
+    F::copy_rows(room.queries + r * width, (const S*)a.q + offset(s.q, b, at.h, at.i), 0, r < rows, 1, s.dim);
     room.top[r] = -kInfinity<T>;
     room.total[r] = 0;
-    for (int64_t e = 0; e < s.v_dim; ++e) out[r * s.v_dim + e] = 0;
   }
-  for (int64_t j0 = 0; j0 < visible(s, row0 + rows); j0 += kKeys) {
-    const int64_t n = smaller(kKeys, s.keys - j0);
-    pack(room.keys, k + j0 * s.k_row, 1, s.k_row, s.dim, n);
-    pack(room.values, v + j0 * s.v_row, s.v_row, 1, n, s.v_dim);
+  for (int64_t r = 0; r < kQueries; ++r) room.keep[r] = 1;
+  for (int64_t j0 = 0; j0 < end; j0 += c.keys) {
+    const int64_t n = smaller(c.keys, end - j0);
+    F::pack_turned(room.keys, k + j0 * s.k.row, s.k.row, n, s.dim);
+    const Panels<T> values = right_rows<T, S>(room.values, v + j0 * s.v.row, s.v.row, n, s.v_dim);
     for (int64_t r0 = 0; r0 < rows; r0 += kQueries) {
-      const Window w{b, h, row0 + r0, smaller(kQueries, rows - r0), j0, n};
-      if (j0 >= visible(s, w.i + w.rows)) continue;
-      multiply(w.rows, n, s.dim, room.queries + r0 * s.dim, s.dim, 1, room.keys, room.scores, kScoreRow, false);
-      if (a.mask || (s.causal && j0 + n > w.i)) apply_mask(s, a.mask, w, room.scores);
-      for (int64_t r = 0; r < w.rows; ++r) {
-        T* row = room.scores + r * kScoreRow;
-        T* to = out + (r0 + r) * s.v_dim;
-        const T correction = softmax_row(row, n, room.top + r0 + r, room.total + r0 + r);
-        if (correction != 1) scale_row(to, to, correction, s.v_dim);
-        if (s.dropout) {
-          dropout_factors(s, head * s.queries + w.i + r, j0, n, room.factor);
-          for (int64_t j = 0; j < n; ++j) row[j] *= room.factor[j];
-        }
-      }
-      multiply(w.rows, s.v_dim, n, room.scores, kScoreRow, 1, room.values, out + r0 * s.v_dim, s.v_dim, true);
+      const int64_t m = smaller(kQueries, rows - r0);
+      if (j0 < visible(s, row0 + r0, row0 + r0 + m)) forward_block(a, room, values, kv_head, row0, r0, m, j0, n);
     }
   }
   for (int64_t r = 0; r < rows; ++r) {
-    const T total = room.total[r];
-    T* to = out + r * s.v_dim;
-    scale_row(to, to, total == 0 ? T(0) : T(1) / total, s.v_dim);
-    lse[r] = total == 0 ? kInfinity<T> : room.top[r] + vlog2(splat<V>(total))[0];
+    const Place at = place_of(s, kv_head, row0 + r, 0);
+    const T total = room.total[r], inverse = total == 0 ? T(0) : T(1) / total;
+    const T* from = room.sums + r * v_width;
+    S* to = (S*)a.out + offset(s.out, b, at.h, at.i);
+    each_vector<V>(s.v_dim, [=](int64_t e, auto io)
+                                __attribute__((always_inline)) { io.store(to + e, io.load(from + e) * inverse); });
+    ((T*)a.lse)[(b * s.heads + at.h) * s.queries + at.i] =
+        total == 0 ? kInfinity<T> : room.top[r] + vlog2(splat<V>(total))[0];
   }
 }
 
-template <class T>
+template <class T, class S>
 void forward(const AttentionForward& a) {
   const AttentionShape& s = a.shape;
   const ForwardCut c = cut_forward(s);
-  const int64_t bytes = ForwardRoom<T>(s, c, nullptr).arena.used, items = s.batch * s.heads * c.row_pieces;
+  const int64_t bytes = ForwardRoom<T, S>(s, c, nullptr).arena.used, items = s.batch * s.kv_heads * c.row_pieces;
+  const int64_t all = s.heads / s.kv_heads * s.queries;
   parallel(
       c.pieces,
       [&](int64_t piece, int worker) {
-        const ForwardRoom<T> room(s, c, (char*)a.workspace + worker * bytes);
+        const ForwardRoom<T, S> room(s, c, (char*)a.workspace + worker * bytes);
         for (int64_t i = piece * c.items_per_piece; i < smaller(items, (piece + 1) * c.items_per_piece); ++i) {
           // Long rows of a causal mask first, so that no thread waits for the last of them.
           const int64_t row0 = (c.row_pieces - 1 - i % c.row_pieces) * c.rows;
-          forward_piece(a, room, i / c.row_pieces, row0, smaller(c.rows, s.queries - row0));
+          forward_piece(a, room, c, i / c.row_pieces, row0, smaller(c.rows, all - row0));
         }
       },
       a.workers);
 }
 
-template <class T>
+template <class T, class S>
 int64_t forward_room(const AttentionForward& a) {
-  return a.workers * ForwardRoom<T>(a.shape, cut_forward(a.shape), nullptr).arena.used;
+  return a.workers * ForwardRoom<T, S>(a.shape, cut_forward(a.shape), nullptr).arena.used;
 }
 
 }  // namespace weft::WEFT_ISA::attention

@@ -1,0 +1,152 @@
+// Rows of scores, in units of log2: masks, softmax, dropout and their gradient.
+#pragma once
+
+#include "kernels/attention/block.h"
+#include "simd/philox.h"
+
+namespace weft::WEFT_ISA::attention {
+
+// 2^x for x that is at most about 0; below the normal numbers 0 is as good as any.
+WEFT_INLINE f32v exp2_below(f32v x) {
+  x = clamp_keep_nan(x, -151.0f, 1.0f);
+  const f32v n = vrint(x), f = x - n;
+  f32v p = f * 0.001326472731307149f + 0.009671512991189957f;
+  p = p * f + 0.05550733581185341f;
+  p = p * f + 0.24022242426872253f;
+  p = p * f + 0.6931470036506653f;
+  return scale_pow2(p * f + 1.0f, n);
+}
+WEFT_INLINE f64v exp2_below(f64v x) { return vexp2(x); }
+
+// Not NaN, where b is not.
+WEFT_INLINE f32v larger(f32v a, f32v b) {
+#if WEFT_AVX512
+  return (f32v)_mm512_max_ps((__m512)a, (__m512)b);
+#elif WEFT_AVX2
+  return (f32v)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+  return a > b ? a : b;
+#endif
+}
+WEFT_INLINE f64v larger(f64v a, f64v b) { return a > b ? a : b; }
+
+// A row of a block: query i of head h and batch item b, and its keys from j0 on.
+struct Place {
+  int64_t b, h, i, j0;
+};
+
+// Applies the mask to n scores.
+template <class T>
+WEFT_INLINE void mask_row(const AttentionShape& s, const void* mask, const Place& at, T* row, int64_t n) {
+  const int64_t step = s.mask_col;
+  const int64_t first = at.b * s.mask_batch + at.h * s.mask_head + at.i * s.mask_row + at.j0 * step;
+  if (s.mask_is_bool) {
+    const uint8_t* allowed = (const uint8_t*)mask + first;
+    if (step == 1)
+      for (int64_t j = 0; j < n; ++j) row[j] = allowed[j] ? row[j] : -kInfinity<T>;
+    else
+      for (int64_t j = 0; j < n; ++j) row[j] = allowed[j * step] ? row[j] : -kInfinity<T>;
+  } else {
+    const T* bias = (const T*)mask + first;
+    if (step == 1)
+      for (int64_t j = 0; j < n; ++j) row[j] += bias[j] * (T)kLog2E;
+    else
+      for (int64_t j = 0; j < n; ++j) row[j] += bias[j * step] * (T)kLog2E;
+  }
+}
+
+// factor[j] for keys j0 to j0 + n of row `row` = (b * heads + h) * queries + i; j0 is a multiple of 4. Room for n +
+// kPhiloxWords.
+template <class T>
+WEFT_INLINE void dropout_factors(const AttentionShape& s, int64_t row, int64_t j0, int64_t n, T* factor) {
+  const uint64_t block = (uint64_t)row * (uint64_t)ceil_div(s.keys, 4) + (uint64_t)j0 / 4;
+  const T keep = (T)s.keep_scale;
+  const uint32_t drop_below = s.drop_below;
+  for (int64_t j = 0; j < n; j += kPhiloxWords) {
+    PhiloxWords words = philox_words(s.stream.seed, offset_of(s.stream), block + (uint64_t)j / 4);
+    uint32_t w[kPhiloxWords];
+    store<u32v>(w, words.v[0]);
+    store<u32v>(w + lanes<u32v>, words.v[1]);
+    for (int l = 0; l < kPhiloxWords; ++l) factor[j + l] = w[l] < drop_below ? T(0) : keep;
+  }
+}
+
+// Rows are worked on in steps of two vectors, of which pairs make one.
+template <class T>
+constexpr int kStep = 2 * lanes<vec_of<T>>;
+static_assert(kScoreRow >= (kKeys + kStep<float> - 1) / kStep<float> * kStep<float>);
+
+// Turns n scores into probabilities relative to the running maximum, and what follows up to a whole step into zeros.
+// Returns what earlier sums are to be multiplied by.
+template <class T>
+WEFT_INLINE T softmax_row(T* row, int64_t n, T* top, T* total) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>;
+  const int64_t width = rounded(n, kStep<T>);
+  for (int64_t j = n; j < width; ++j) row[j] = -kInfinity<T>;
+  V m0 = splat<V>(-kInfinity<T>), m1 = m0;
+  for (int64_t j = 0; j < width; j += 2 * L) {
+    m0 = larger(load<V>(row + j), m0);
+    m1 = larger(load<V>(row + j + L), m1);
+  }
+  const T before = *top, here = hmax(larger(m0, m1)), now = here > before ? here : before;
+  const T shift = now == -kInfinity<T> ? T(0) : now;  // nothing allowed so far
+  V s0{}, s1{};
+  for (int64_t j = 0; j < width; j += 2 * L) {
+    const V p0 = exp2_below(load<V>(row + j) - shift), p1 = exp2_below(load<V>(row + j + L) - shift);
+    store<V>(row + j, p0);
+    store<V>(row + j + L, p1);
+    s0 += p0;
+    s1 += p1;
+  }
+  const T correction = now == before ? T(1) : exp2_below(splat<V>(before - shift))[0];
+  *top = now;
+  *total = *total * correction + hsum(s0 + s1);
+  return correction;
+}
+
+// n scores become the probabilities after dropout, d (which comes in as dout v) the gradient of the products q k; from
+// n to `width` both become zero.
+template <class T>
+WEFT_INLINE void gradient_row(T scale, T* p, T* d, int64_t n, int64_t width, T lse, T delta, const T* factor) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>;
+  int64_t j = 0;
+  for (const int64_t end = rounded(n, L); n < end; ++n) p[n] = -kInfinity<T>;
+  for (; j < n; j += L) {
+    const V prob = exp2_below(load<V>(p + j) - lse);
+    V dprob = load<V>(d + j), dropped = prob;
+    if (factor) {
+      const V f = load<V>(factor + j);
+      dprob *= f;
+      dropped *= f;
+    }
+    store<V>(p + j, dropped);
+    // Where nothing is attended to, dprob may be anything.
+    store<V>(d + j, prob == 0 ? V{} : prob * (dprob - delta) * scale);
+  }
+  for (; j < width; j += L) {
+    store<V>(p + j, V{});
+    store<V>(d + j, V{});
+  }
+}
+
+#if WEFT_BF16_DOTS
+WEFT_INLINE __m512i narrowed(const float* low, const float* high) {
+  return (__m512i)_mm512_cvtne2ps_pbh((__m512)load<f32v>(high), (__m512)load<f32v>(low));
+}
+// A row becomes pairs of its own elements, in its own place.
+WEFT_INLINE void pair_along(float* row, int64_t width) {
+  for (int64_t j = 0; j < width; j += 32) store<f32v>(row + j / 2, (f32v)narrowed(row + j, row + j + 16));
+}
+// Element j of two rows becomes pair j.
+WEFT_INLINE void pair_across(float* to, const float* first, const float* second, int64_t width) {
+  alignas(64) static const uint16_t order[32] = {0, 16, 1, 17, 2,  18, 3,  19, 4,  20, 5,  21, 6,  22, 7,  23,
+                                                 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31};
+  const __m512i mixed = _mm512_load_si512(order);
+  for (int64_t j = 0; j < width; j += 16)
+    store<f32v>(to + j, (f32v)_mm512_permutexvar_epi16(mixed, narrowed(first + j, second + j)));
+}
+#endif
+
+}  // namespace weft::WEFT_ISA::attention
