@@ -35,7 +35,7 @@ try:
 except ImportError:
     torch = None
 
-LIBRARIES = ("weft", "numpy", "torch", "jax")
+LIBRARIES = ("weft", "numpy", "torch", "jax", "onnxruntime")
 
 
 @dataclass
@@ -51,7 +51,9 @@ class Case:
     weft: Callable[..., Any] | None = None
     numpy: Callable[..., Any] | None = None
     torch: Callable[..., Any] | None = None
+    compiled: Callable[..., Any] | None = None  # with torch.compile
     jax: Callable[..., Any] | None = None
+    onnxruntime: Callable[..., Any] | None = None
     dtype: str = "float32"
     grad: Sequence[int] = ()
     prepare: bool = False
@@ -115,6 +117,7 @@ _CONVERT = {
     "numpy": (lambda: True, _to_numpy),
     "torch": (lambda: torch is not None, _to_torch),
     "jax": (_has_jax, _to_jax),
+    "onnxruntime": (lambda: importlib.util.find_spec("onnxruntime") is not None, _to_numpy),
 }
 
 

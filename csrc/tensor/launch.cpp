@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/table.h"
+#include "tensor/trace.h"
 
 namespace weft {
 
@@ -156,6 +157,7 @@ void before_launch(const char* name, Device device, bool has_kernel) {
 }
 
 void after_launch(const char* name, Device device) {
+  if (anybody_records()) trace_finished();
   if (take_interrupted() && raise_interrupted) raise_interrupted();
   if (device.is_cpu()) return;
   if (!device_runtime(device.kind).after_launch(device.index)) launch_failed(name, device);

@@ -1,4 +1,8 @@
-// Which kernels a call launches, by stem: for the table of operations and for tests.
+// Which kernels a call launches, by stem, and how long each took: for the table of operations, tests and the profile of
+// benchmarks.
+#include "tensor/trace.h"
+
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -22,33 +26,62 @@ const char* stem_of(Device device, void (*kernel)(const void*)) {
   return "?";
 }
 
+using Clock = std::chrono::steady_clock;
+
 class Trace final : public Recorder {
  public:
+  struct Launch {
+    std::string operation;
+    const char* stem;
+    double seconds;
+  };
+
   Trace() {
     WEFT_CHECK(!current_recorder(), Runtime, "[trace] this thread is recording already");
-    current_recorder() = this;
+    current_recorder() = current = this;
     ++active_recorders;
   }
   ~Trace() override {
-    current_recorder() = nullptr;
+    current_recorder() = current = nullptr;
     --active_recorders;
   }
-  void launched(const char*, Device device, void (*kernel)(const void*), const void*, size_t) override {
-    stems.push_back(stem_of(device, kernel));
+  void launched(const char* name, Device device, void (*kernel)(const void*), const void*, size_t) override {
+    launches.push_back({name, stem_of(device, kernel), 0});
+    start = Clock::now();
   }
+  void finished() { launches.back().seconds = std::chrono::duration<double>(Clock::now() - start).count(); }
   void used(Storage&) override {}
   void read_by_host(const char*) override {}
 
-  std::vector<std::string> stems;
+  std::vector<Launch> launches;
+  static thread_local Trace* current;
+
+ private:
+  Clock::time_point start;
 };
+thread_local Trace* Trace::current = nullptr;
 
 }  // namespace
+
+void trace_finished() {
+  if (Trace::current && !Trace::current->launches.empty()) Trace::current->finished();
+}
 
 void bind_trace(py::module_& m) {
   m.def("_trace_kernels", [](const py::function& f) {
     Trace trace;
     f();
-    return trace.stems;
+    std::vector<const char*> stems;
+    for (const auto& launch : trace.launches) stems.push_back(launch.stem);
+    return stems;
+  });
+  m.def("_time_kernels", [](const py::function& f) {
+    Trace trace;
+    f();
+    py::list list;
+    for (const auto& launch : trace.launches)
+      list.append(py::make_tuple(launch.operation, launch.stem, launch.seconds));
+    return list;
   });
 }
 
