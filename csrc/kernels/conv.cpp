@@ -1,8 +1,12 @@
-// See conv/axis.h for the geometry, conv/direct.h for both directions, conv/weight.h for the weights.
+// Two ways: lanes along output channels (conv/channel_pass.h, conv/channel_weight.h), in either memory format, and for
+// few channels per group lanes along pixels (conv/direct.h, conv/weight.h). See conv/axis.h for the geometry.
 #include "kernels/conv.h"
 
+#include "kernels/conv/channel_pass.h"
+#include "kernels/conv/channel_weight.h"
 #include "kernels/conv/direct.h"
 #include "kernels/conv/weight.h"
+#include "kernels/conv/winograd.h"
 
 namespace weft::WEFT_ISA {
 
@@ -10,22 +14,54 @@ namespace {
 
 using namespace conv;
 
+// ---- lanes along output channels ----
+
+template <class T>
+WEFT_INLINE int64_t packed_room(const Pass& p, bool winograd) {
+  return divide_up(winograd ? winograd_filters_size<T>(p) : filters_size<T>(p), 64) * 64;
+}
+template <class T>
+void run_channels(const Pass& p, const ConvArgs& a, const ChannelArgs<T>& to) {
+  T* packed = (T*)a.workspace;
+  const bool winograd = a.winograd && winograd_wins<T>(p);
+  char* scratch = (char*)(packed + packed_room<T>(p, winograd));
+  if (winograd) {
+    transform_filters(p, packed, (const T*)a.weight);
+    return winograd_pass(p, cut_winograd<T>(p, to.out_last, to.source_last), to, (const T*)packed, scratch, a.workers);
+  }
+  pack_filters(p, packed, (const T*)a.weight);
+  channel_pass(p, cut_channels<T>(p, to.out_last, to.source_last), to, (const T*)packed, scratch, a.workers);
+}
+template <class T>
+int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool source_last) {
+  const bool winograd = a.winograd && winograd_wins<T>(p);
+  const int64_t worker = winograd ? cut_winograd<T>(p, out_last, source_last).worker_room
+                                  : cut_channels<T>(p, out_last, source_last).worker_room;
+  return packed_room<T>(p, winograd) * (int64_t)sizeof(T) + a.workers * worker;
+}
+
+// In [channels, pixels] order, pointwise and first layers are better off with the lanes along pixels.
+template <class T>
+bool by_channels(const Pass& p, const ConvArgs& a) {
+  return fills_lanes<T>(p) && (a.x_last || a.y_last || (p.channels >= 16 && p.axes.taps() > 1));
+}
+
+template <class T>
+bool takes_last(const ConvArgs& a, ConvPass pass) {
+  return fills_lanes<T>(pass == ConvPass::BackwardInput ? backward_pass(a.shape) : forward_pass(a.shape));
+}
+
+// ---- lanes along pixels ----
+
 template <class T>
 void forward(const ConvArgs& a) {
   const Pass p = forward_pass(a.shape);
+  if (by_channels<T>(p, a))
+    return run_channels(p, a, ChannelArgs<T>{(T*)a.y, (const T*)a.x, (const T*)a.bias, a.y_last, a.x_last});
   const Cut c = cut_pass<T>(p);
   const T* weight = (const T*)a.weight;
   run_pass(p, c, PassArgs<T>{(T*)a.y, (const T*)a.x, (const T*)a.bias}, (char*)a.workspace, a.workers,
            [&](int64_t group, const Phase&) { return weight + group * p.m * c.max_k; });
-}
-
-// The filter matrix [in_channels, out_channels * taps] of each phase, one behind the other in the order of first taps.
-WEFT_INLINE int64_t phase_start(const Pass& p, int64_t depth_tap, int64_t row_tap, int64_t col_tap) {
-  const Axis &depths = p.axes.depths, &rows = p.axes.rows, &cols = p.axes.cols;
-  const int64_t in_plane =
-      rows.taps_before(row_tap) * cols.a.kernel + rows.taps_from(row_tap) * cols.taps_before(col_tap);
-  return p.m * p.channels *
-         (depths.taps_before(depth_tap) * rows.a.kernel * cols.a.kernel + depths.taps_from(depth_tap) * in_plane);
 }
 
 // The taps of the phase that begins with the given ones, of one pair of channels; returns where the next would go.
@@ -49,7 +85,7 @@ void regroup_weight(const Pass& p, T* to, const T* weight) {
         for (int64_t i = 0; i < rows.used; ++i)
           for (int64_t j = 0; j < cols.used; ++j) {
             const int64_t phase_taps = depths.taps_from(h) * rows.taps_from(i) * cols.taps_from(j);
-            T* row = to + group * group_size + phase_start(p, h, i, j) + m * p.channels * phase_taps;
+            T* row = to + group * group_size + phase_start(p, h, i, j) * p.m + m * p.channels * phase_taps;
             for (int64_t c = 0; c < p.channels; ++c)
               row = copy_taps(row, weight + ((group * p.channels + c) * p.m + m) * taps, p.axes, h, i, j);
           }
@@ -64,6 +100,8 @@ WEFT_INLINE int64_t weight_size(const ConvShape& s) {
 template <class T>
 void backward_input(const ConvArgs& a) {
   const Pass p = backward_pass(a.shape);
+  if (by_channels<T>(p, a))
+    return run_channels(p, a, ChannelArgs<T>{(T*)a.x, (const T*)a.y, (const T*)a.bias, a.x_last, a.y_last});
   const Cut c = cut_pass<T>(p);
   T* weight = (T*)a.workspace;
   const int64_t size = weight_size(a.shape), group_size = size / p.groups;
@@ -71,13 +109,20 @@ void backward_input(const ConvArgs& a) {
   run_pass(p, c, PassArgs<T>{(T*)a.x, (const T*)a.y, (const T*)a.bias}, (char*)(weight + divide_up(size, 64) * 64),
            a.workers, [&](int64_t group, const Phase& phase) {
              return weight + group * group_size +
-                    phase_start(p, p.axes.depths.first_tap(phase.depth), p.axes.rows.first_tap(phase.row),
-                                p.axes.cols.first_tap(phase.col));
+                    p.m * phase_start(p, p.axes.depths.first_tap(phase.depth), p.axes.rows.first_tap(phase.row),
+                                      p.axes.cols.first_tap(phase.col));
            });
 }
 
 template <class T>
 void backward_weight(const ConvArgs& a) {
+  if (by_channels<T>(forward_pass(a.shape), a)) {
+    const ChannelWeightCut c = cut_channel_weight<T>(a.shape, a.x_last);
+    T* sums = (T*)a.workspace;
+    sum_channel_weights(c, sums, (const T*)a.x, a.x_last, (const T*)a.y, a.y_last,
+                        (char*)(sums + divide_up(c.splits * c.sum_room, 64) * 64), a.workers);
+    return combine_channel_weights(c, (T*)a.weight, (const T*)sums);
+  }
   const WeightCut c = cut_weight<T>(a.shape);
   T* sums = (T*)a.workspace;
   char* scratch = (char*)(sums + divide_up(c.splits * c.sum_room, 64) * 64);
@@ -87,15 +132,22 @@ void backward_weight(const ConvArgs& a) {
 
 template <class T>
 int64_t forward_room(const ConvArgs& a) {
-  return a.workers * scratch_bytes<T>(cut_pass<T>(forward_pass(a.shape)));
+  const Pass p = forward_pass(a.shape);
+  if (by_channels<T>(p, a)) return channels_room<T>(p, a, a.y_last, a.x_last);
+  return a.workers * scratch_bytes<T>(cut_pass<T>(p));
 }
 template <class T>
 int64_t backward_input_room(const ConvArgs& a) {
-  return divide_up(weight_size(a.shape), 64) * 64 * (int64_t)sizeof(T) +
-         a.workers * scratch_bytes<T>(cut_pass<T>(backward_pass(a.shape)));
+  const Pass p = backward_pass(a.shape);
+  if (by_channels<T>(p, a)) return channels_room<T>(p, a, a.x_last, a.y_last);
+  return divide_up(weight_size(a.shape), 64) * 64 * (int64_t)sizeof(T) + a.workers * scratch_bytes<T>(cut_pass<T>(p));
 }
 template <class T>
 int64_t backward_weight_room(const ConvArgs& a) {
+  if (by_channels<T>(forward_pass(a.shape), a)) {
+    const ChannelWeightCut c = cut_channel_weight<T>(a.shape, a.x_last);
+    return divide_up(c.splits * c.sum_room, 64) * 64 * (int64_t)sizeof(T) + a.workers * c.worker_room;
+  }
   const WeightCut c = cut_weight<T>(a.shape);
   return divide_up(c.splits * c.sum_room, 64) * 64 * (int64_t)sizeof(T) + a.workers * scratch_bytes<T>(c);
 }
@@ -109,6 +161,9 @@ WEFT_BY_DTYPE(int64_t, forward_room)
 WEFT_BY_DTYPE(int64_t, backward_input_room)
 WEFT_BY_DTYPE(int64_t, backward_weight_room)
 #undef WEFT_BY_DTYPE
+bool takes_last_any(const ConvArgs& a, ConvPass pass) {
+  return a.dtype == DType::Float32 ? takes_last<float>(a, pass) : takes_last<double>(a, pass);
+}
 
 }  // namespace
 
@@ -119,6 +174,7 @@ void fill(ConvKernels& k) {
   k.forward_workspace = forward_room_any;
   k.backward_input_workspace = backward_input_room_any;
   k.backward_weight_workspace = backward_weight_room_any;
+  k.takes_last = takes_last_any;
 }
 
 }  // namespace weft::WEFT_ISA

@@ -1,5 +1,6 @@
 // Convolution of [images, groups * in_channels, depths.in, rows.in, cols.in] with weight [groups * out_channels,
-// in_channels, depths.kernel, rows.kernel, cols.kernel]; channels are counted per group. Everything contiguous.
+// in_channels, depths.kernel, rows.kernel, cols.kernel]; channels are counted per group. Everything contiguous, or x
+// and y with their channels last in memory ([images, depths, rows, cols, channels]) where takes_last() says so.
 //   y[n, o, h, i, j] = bias[o] + sum over c, t, k, l of weight[o, c, t, k, l] *
 //                      x[n, c, h*stride + t*dilation - pad, i*stride + k*dilation - pad, …]
 // where x outside its volumes is 0. An image has one depth, a sequence one row as well: the default axis. `pad` lies
@@ -9,7 +10,8 @@
 //   backward_input:  writes x: the sum that each x meets in forward, of weight * y, plus bias [groups * in_channels] or
 //                    null (this is the transposed convolution)
 //   backward_weight: writes weight: the sum over n, h, i, j of y * x; bias is not looked at
-// float32 or float64, summed in that precision, in an order that depends on the shape alone.
+// float32 or float64, summed in that precision, in an order that depends on the shape alone. Where Winograd's algorithm
+// is used the relative error is some 1e-6, otherwise a tenth of it.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +36,13 @@ struct ConvArgs {
   const void* bias;
   ConvShape shape;
   DType dtype;
-  void* workspace;  // of the size that the kernel's *_workspace says, for `workers` threads
+  bool x_last, y_last;  // channels last in memory
+  bool winograd;        // may be used
+  void* workspace;      // of the size that the kernel's *_workspace says, for `workers` threads
   int workers;
 };
+
+enum class ConvPass : uint8_t { Forward, BackwardInput, BackwardWeight };
 
 struct ConvKernels {
   void (*forward)(const ConvArgs&) = nullptr;
@@ -45,6 +51,7 @@ struct ConvKernels {
   int64_t (*forward_workspace)(const ConvArgs&) = nullptr;  // pointers are not looked at
   int64_t (*backward_input_workspace)(const ConvArgs&) = nullptr;
   int64_t (*backward_weight_workspace)(const ConvArgs&) = nullptr;
+  bool (*takes_last)(const ConvArgs&, ConvPass) = nullptr;  // by shape and dtype; null: never
 };
 
 }  // namespace weft

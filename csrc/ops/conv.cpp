@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "ops/copy.h"
+#include "ops/layout.h"
 #include "ops/spatial.h"
 #include "tensor/python.h"
 
@@ -108,6 +109,7 @@ Tensor conv(const char* op, int spatial, const Tensor& input, const Tensor& weig
     axis_of(g.shape, i, spatial) = plain({in, room / stride[i] + 1, kernel, stride[i], pad.before[i], dilation[i]});
   }
   numel_of(g.output());
+  g.last = is_channels_last(x) || is_channels_last(weight);
   const DType compute = is_half(x.dtype()) ? DType::Float32 : x.dtype();
   Tensor b = bias.defined() ? to(bias, compute) : bias;
   Tensor y = to(conv_forward(op, to(x, compute), to(weight, compute), b, g), input.dtype());
@@ -141,6 +143,7 @@ Tensor conv_transpose(const char* op, int spatial, const Tensor& input, const Te
     axis_of(g.shape, i, spatial) = plain({in, out, kernel, stride[i], pad[i], dilation[i]});
   }
   numel_of(g.input());
+  g.last = is_channels_last(y) || is_channels_last(weight);
   const DType compute = is_half(y.dtype()) ? DType::Float32 : y.dtype();
   Tensor b = bias.defined() ? to(bias, compute) : bias;
   Tensor x = to(conv_backward_input(op, to(y, compute), to(weight, compute), b, g), input.dtype());
@@ -173,6 +176,8 @@ void bind_transpose(py::module_& m, const char* name, int spatial, const char* d
 }  // namespace
 
 void bind_conv(py::module_& m) {
+  m.def("_conv_winograd", [] { return conv_winograd.load(); });
+  m.def("_set_conv_winograd", [](bool on) { conv_winograd = on; }, py::arg("on"));
   bind(m, "conv2d", 2,
        "Cross-correlation of [N, C, H, W] or [C, H, W] with weight [out, C / groups, kh, kw], plus bias [out].\n"
        "padding: a number, a pair, 'valid' or 'same' (stride 1). RuntimeError when the channels do not match or the\n"

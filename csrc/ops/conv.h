@@ -2,14 +2,20 @@
 // tensors, and their gradients are again these three, so that derivatives of any order come for free.
 #pragma once
 
+#include <atomic>
+
 #include "kernels/conv.h"
 #include "tensor/tensor.h"
 
 namespace weft {
 
+// Whether Winograd's algorithm may be used on the CPU.
+extern std::atomic<bool> conv_winograd;
+
 struct ConvGeometry {
   ConvShape shape;
-  int spatial;  // how many of the shape's axes the tensors have
+  int spatial;        // how many of the shape's axes the tensors have
+  bool last = false;  // results of the size of x and y have their channels last in memory
 
   Dims input() const;
   Dims output() const;

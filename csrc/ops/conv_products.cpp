@@ -1,11 +1,14 @@
 #include "ops/conv.h"
 #include "ops/copy.h"
+#include "ops/layout.h"
 #include "ops/reduce.h"
 #include "ops/spatial.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
 
 namespace weft {
+
+std::atomic<bool> conv_winograd{true};
 
 namespace {
 
@@ -18,18 +21,49 @@ Dims shape_of(int64_t first, int64_t second, const ConvGeometry& g, int64_t Conv
 using Kernel = void (*)(const ConvArgs&);
 using Room = int64_t (*)(const ConvArgs&);
 
-void run(const char* op, Kernel kernel, Room room, const Tensor& y, const Tensor& x, const Tensor& weight,
-         const Tensor& bias, const ConvGeometry& g) {
-  ConvArgs args{y.data(), x.data(), weight.data(), nullptr, g.shape, x.dtype(), nullptr, num_threads()};
-  if (bias.defined()) args.bias = bias.data();
-  Workspace space(room ? room(args) : 0, x.device());
+// One of the three products, in the memory formats that its kernel takes. The one that is not given is
+// computed, and comes back in the format that the geometry asks for.
+Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, const Tensor& bias,
+           const ConvGeometry& g) {
+  const Device device = (x.defined() ? x : y).device();
+  const ConvKernels& k = kernels<ConvKernels>(device);
+  const DType dtype = (x.defined() ? x : y).dtype();
+  ConvArgs args{nullptr, nullptr, nullptr,       nullptr, g.shape,      dtype,
+                false,   false,   conv_winograd, nullptr, num_threads()};
+  const bool takes_last = k.takes_last && k.takes_last(args, pass);
+  auto prepare = [&](Tensor& t, bool& last, const Dims& shape) {
+    last = takes_last && (t.defined() ? is_channels_last(t) : g.last);
+    if (t.defined())
+      t = last ? t : contiguous(t);
+    else
+      t = last ? empty_channels_last(shape, dtype, device) : Tensor::empty(shape, dtype, device);
+  };
+  prepare(y, args.y_last, g.output());
+  prepare(x, args.x_last, g.input());
+  weight = weight.defined() ? contiguous(weight) : Tensor::empty(g.weight(), dtype, device);
+  const Tensor b = bias.defined() ? contiguous(bias) : bias;
+  args.y = y.data();
+  args.x = x.data();
+  args.weight = weight.data();
+  if (b.defined()) args.bias = b.data();
+  const Kernel kernel = pass == ConvPass::Forward         ? k.forward
+                        : pass == ConvPass::BackwardInput ? k.backward_input
+                                                          : k.backward_weight;
+  const Room room = pass == ConvPass::Forward         ? k.forward_workspace
+                    : pass == ConvPass::BackwardInput ? k.backward_input_workspace
+                                                      : k.backward_weight_workspace;
+  Workspace space(room ? room(args) : 0, device);
   args.workspace = space.data();
-  launch(op, x.device(), kernel, args, (double)y.numel() * (weight.numel() / weight.shape()[0]));
+  launch(op, device, kernel, args, (double)y.numel() * (weight.numel() / weight.shape()[0]));
+  if (pass == ConvPass::BackwardWeight) return weight;
+  const Tensor& out = pass == ConvPass::Forward ? y : x;
+  return g.last ? channels_last(out) : out;
 }
 
 // What remains of a sum without terms.
-void fill_bias(const Tensor& out, const Tensor& bias) {
-  if (out.numel() == 0) return;
+Tensor bias_alone(const Dims& shape, const Tensor& like, const Tensor& bias) {
+  Tensor out = Tensor::empty(shape, like.dtype(), like.device());
+  if (out.numel() == 0) return out;
   Dims column = Dims::filled(out.dim(), 1);
   if (bias.defined()) {
     column[1] = bias.numel();
@@ -37,6 +71,7 @@ void fill_bias(const Tensor& out, const Tensor& bias) {
   } else {
     fill_raw(out, 0);
   }
+  return out;
 }
 
 Tensor bias_gradient(const Tensor& dy) {
@@ -62,14 +97,8 @@ Dims ConvGeometry::weight() const {
 }
 
 Tensor conv_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvGeometry& g) {
-  Tensor y = Tensor::empty(g.output(), x.dtype(), x.device());
-  if (y.numel() && x.numel() && weight.numel()) {
-    const ConvKernels& k = kernels<ConvKernels>(x.device());
-    Tensor b = bias.defined() ? contiguous(bias) : bias;
-    run(op, k.forward, k.forward_workspace, y, contiguous(x), contiguous(weight), b, g);
-  } else {
-    fill_bias(y, bias);
-  }
+  Tensor y = numel_of(g.output()) && x.numel() && weight.numel() ? run(op, ConvPass::Forward, {}, x, weight, bias, g)
+                                                                 : bias_alone(g.output(), x, bias);
   if (needs_grad(x, weight, bias))
     record(op, inputs_of(x, weight, bias), TensorList{y},
            [op, g, x = Saved(x), weight = Saved(weight), biased = bias.defined()](Backward& b) {
@@ -84,14 +113,9 @@ Tensor conv_forward(const char* op, const Tensor& x, const Tensor& weight, const
 
 Tensor conv_backward_input(const char* op, const Tensor& y, const Tensor& weight, const Tensor& bias,
                            const ConvGeometry& g) {
-  Tensor x = Tensor::empty(g.input(), y.dtype(), y.device());
-  if (y.numel() && x.numel() && weight.numel()) {
-    const ConvKernels& k = kernels<ConvKernels>(y.device());
-    Tensor b = bias.defined() ? contiguous(bias) : bias;
-    run(op, k.backward_input, k.backward_input_workspace, contiguous(y), x, contiguous(weight), b, g);
-  } else {
-    fill_bias(x, bias);
-  }
+  Tensor x = numel_of(g.input()) && y.numel() && weight.numel()
+                 ? run(op, ConvPass::BackwardInput, y, {}, weight, bias, g)
+                 : bias_alone(g.input(), y, bias);
   if (needs_grad(y, weight, bias))
     record(op, inputs_of(y, weight, bias), TensorList{x},
            [op, g, y = Saved(y), weight = Saved(weight), biased = bias.defined()](Backward& b) {
@@ -106,13 +130,8 @@ Tensor conv_backward_input(const char* op, const Tensor& y, const Tensor& weight
 
 Tensor conv_backward_weight(const Tensor& y, const Tensor& x, const ConvGeometry& g) {
   const char* op = "conv_backward_weight";
-  Tensor weight = Tensor::empty(g.weight(), x.dtype(), x.device());
-  if (y.numel() && x.numel() && weight.numel()) {
-    const ConvKernels& k = kernels<ConvKernels>(x.device());
-    run(op, k.backward_weight, k.backward_weight_workspace, contiguous(y), contiguous(x), weight, {}, g);
-  } else {
-    fill_bias(weight, {});
-  }
+  Tensor weight = numel_of(g.weight()) && y.numel() && x.numel() ? run(op, ConvPass::BackwardWeight, y, x, {}, {}, g)
+                                                                 : bias_alone(g.weight(), x, {});
   if (needs_grad(y, x))
     record(op, {y, x}, {weight}, [op, g, y = Saved(y), x = Saved(x)](Backward& b) {
       TensorList grads(2);

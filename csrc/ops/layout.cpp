@@ -1,5 +1,9 @@
 #include "ops/layout.h"
 
+#include <algorithm>
+
+#include "ops/copy.h"
+
 namespace weft {
 
 int merge_dims(const Dims& shape, int operands, const Dims* strides, int64_t* merged_shape, int64_t* const* merged) {
@@ -31,6 +35,43 @@ bool is_dense(const Tensor& x) {
   int64_t sizes[kMaxDims], strides[kMaxDims], *merged[] = {strides};
   int n = merge_dims(x.shape(), 1, &x.strides(), sizes, merged);
   return n == 0 || (n == 1 && strides[0] == 1);
+}
+
+bool is_channels_last(const Tensor& x) {
+  const int n = x.dim();
+  if (n != 4 && n != 5) return false;
+  int64_t next = 1;
+  bool other = false;  // than the strides of contiguous memory
+  for (int i = 0; i < n; ++i) {
+    const int d = i == 0 ? 1 : i == n - 1 ? 0 : n - i;
+    if (x.shape()[d] != 1 && x.strides()[d] != next) return false;
+    next *= x.shape()[d];
+    if (x.shape()[d] == 0) return false;
+  }
+  int64_t plain = 1;
+  for (int d = n - 1; d >= 0; --d) {
+    if (x.shape()[d] != 1 && x.strides()[d] != plain) other = true;
+    plain *= x.shape()[d];
+  }
+  return other;
+}
+
+Tensor empty_channels_last(const Dims& shape, DType dtype, Device device) {
+  Dims strides = shape;
+  int64_t next = 1;
+  for (int i = 0; i < shape.n; ++i) {
+    const int d = i == 0 ? 1 : i == shape.n - 1 ? 0 : shape.n - i;
+    strides[d] = next;
+    next *= std::max<int64_t>(shape[d], 1);
+  }
+  return Tensor::empty(shape, dtype, device).as_view(shape, strides, 0).detach();
+}
+
+Tensor channels_last(const Tensor& x) {
+  if (is_channels_last(x)) return x;
+  Tensor y = empty_channels_last(x.shape(), x.dtype(), x.device());
+  copy_into(y, x.detach());
+  return y;
 }
 
 bool overlaps(const Tensor& x, const Tensor& y) {

@@ -12,6 +12,14 @@ int merge_dims(const Dims& shape, int operands, const Dims* strides, int64_t* me
 // Whether the elements lie in memory without gaps or repetitions, in any order of dimensions.
 bool is_dense(const Tensor& x);
 
+// Whether the channels of [N, C, H, W] or [N, C, D, H, W] come last in memory, and a contiguous tensor of that shape
+// has other strides (PyTorch's channels_last and channels_last_3d).
+bool is_channels_last(const Tensor& x);
+
+// A new tensor whose channels come last in memory; x with its elements in that order, itself if it has it.
+Tensor empty_channels_last(const Dims& shape, DType dtype, Device device);
+Tensor channels_last(const Tensor& x);
+
 // Whether x may share memory with y without being the very same elements.
 bool overlaps(const Tensor& x, const Tensor& y);
 

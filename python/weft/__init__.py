@@ -21,6 +21,7 @@ _threadpoolctl.register()
 
 _SUBMODULES = (
     "autograd",
+    "backends",
     "cuda",
     "data",
     "datasets",

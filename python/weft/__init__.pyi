@@ -565,6 +565,7 @@ from weft.operations.statistics import (
 )
 from weft import (
     autograd as autograd,
+    backends as backends,
     cuda as cuda,
     data as data,
     datasets as datasets,

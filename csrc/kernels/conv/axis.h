@@ -56,6 +56,16 @@ struct Axis {
   int64_t slot(int64_t k) const { return backward ? 0 : k % period; }
   int64_t shift(int64_t k) const { return backward ? reach - k * a.dilation / a.stride : k * a.dilation / a.stride; }
 
+  // The source element that tap k of grid position j reads; outside [0, source()) it is 0.
+  int64_t at(int64_t j, int64_t k) const {
+    return backward ? first + j - k * a.dilation / a.stride : j * a.stride + k * a.dilation - a.pad;
+  }
+  // All that some grid positions read, padding included.
+  Range reads(Range grid) const {
+    const int64_t last = a.kernel - 1;
+    return {at(grid.begin, backward ? last : 0), at(grid.end - 1, backward ? 0 : last) + 1};
+  }
+
   // Plane position p of a slot holds source element start(slot) + p * step().
   int64_t source() const { return backward ? a.out : a.in; }
   int64_t start(int64_t slot) const { return backward ? first - reach : slot * a.dilation % a.stride - a.pad; }
@@ -98,9 +108,35 @@ struct Axes {
   int64_t outputs() const { return depths.outputs() * rows.outputs() * cols.outputs(); }
 };
 
+// The most taps that a phase has.
+WEFT_INLINE int64_t most_taps(const Axis& a) { return a.backward ? divide_up(a.a.kernel, a.period) : a.a.kernel; }
+
 // A phase of each axis.
 struct Phase {
   int64_t depth, row, col;
 };
+
+struct Pass {
+  Axes axes;
+  int64_t images, groups;
+  int64_t m, channels;  // output and source channels of a group
+};
+
+WEFT_INLINE Pass forward_pass(const ConvShape& s) {
+  return {Axes::make(s, false), s.images, s.groups, s.out_channels, s.in_channels};
+}
+WEFT_INLINE Pass backward_pass(const ConvShape& s) {
+  return {Axes::make(s, true), s.images, s.groups, s.in_channels, s.out_channels};
+}
+
+// Where the filter matrix [m, channels * taps] of the phase that begins with the given taps starts, in rows of m: the
+// phases lie one behind the other in the order of their first taps.
+WEFT_INLINE int64_t phase_start(const Pass& p, int64_t depth_tap, int64_t row_tap, int64_t col_tap) {
+  const Axis &depths = p.axes.depths, &rows = p.axes.rows, &cols = p.axes.cols;
+  const int64_t in_plane =
+      rows.taps_before(row_tap) * cols.a.kernel + rows.taps_from(row_tap) * cols.taps_before(col_tap);
+  return p.channels *
+         (depths.taps_before(depth_tap) * rows.a.kernel * cols.a.kernel + depths.taps_from(depth_tap) * in_plane);
+}
 
 }  // namespace weft::WEFT_ISA::conv

@@ -17,22 +17,6 @@ struct Cut {
   int64_t plane_room, column_room;               // elements of scratch
 };
 
-struct Pass {
-  Axes axes;
-  int64_t images, groups;
-  int64_t m, channels;  // output and source channels of a group
-};
-
-WEFT_INLINE Pass forward_pass(const ConvShape& s) {
-  return {Axes::make(s, false), s.images, s.groups, s.out_channels, s.in_channels};
-}
-WEFT_INLINE Pass backward_pass(const ConvShape& s) {
-  return {Axes::make(s, true), s.images, s.groups, s.in_channels, s.out_channels};
-}
-
-// The most taps that a phase has.
-WEFT_INLINE int64_t most_taps(const Axis& a) { return a.backward ? divide_up(a.a.kernel, a.period) : a.a.kernel; }
-
 template <class T>
 Cut cut_pass(const Pass& p) {
   constexpr int64_t L = kLanes<T>, kBudget = 512 * 1024 / sizeof(T);  // half of a second-level cache

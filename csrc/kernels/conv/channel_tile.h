@@ -1,0 +1,156 @@
+// The register tiles whose lanes run along output channels.
+#pragma once
+
+#include "simd/vec.h"
+
+namespace weft::WEFT_ISA::conv {
+
+// Vectors of a panel of filters, and outputs that a tile of so many vectors has.
+#if WEFT_AVX512
+constexpr int kPanelVecs = 4;
+constexpr int tile_rows(int vecs) { return vecs == 4 ? 6 : 8; }
+#elif WEFT_AVX2
+constexpr int kPanelVecs = 2;
+constexpr int tile_rows(int) { return 6; }
+#else
+constexpr int kPanelVecs = 2;
+constexpr int tile_rows(int) { return 4; }
+#endif
+
+// out[i][j] = (add ? out[i][j] : bias[j]) + the sum over runs r < runs and c < length of
+// in[i * pixel + r][from + c] * weight[(r * length + c) * NV vectors + j], for i < rows and j < channels, which the NV
+// vectors hold. out[i] is out + at[i], or out + i * NV vectors.
+template <class T>
+struct ChannelTile {
+  const T* const* in;
+  int64_t pixel, runs, from, length;
+  const T* weight;
+  const T* bias;  // or null
+  bool add;
+  T* out;
+  const int64_t* at;  // or null
+  int rows;
+  int64_t channels;
+};
+
+template <class T, int NV>
+void channel_tile(const ChannelTile<T>& t) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>, MR = tile_rows(NV);
+  V acc[MR][NV];
+  T* to[MR];
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; ++i) to[i] = t.out + (i >= t.rows ? 0 : t.at ? t.at[i] : i * NV * L);
+  const int64_t tail = t.channels - (NV - 1) * L;
+  if (t.add) {
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) acc[i][j] = j < NV - 1 ? load<V>(to[i] + j * L) : load_n<V>(to[i] + j * L, tail);
+  } else {
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) {
+      const V b = !t.bias ? V{} : j < NV - 1 ? load<V>(t.bias + j * L) : load_n<V>(t.bias + j * L, tail);
+#pragma GCC unroll 8
+      for (int i = 0; i < MR; ++i) acc[i][j] = b;
+    }
+  }
+  const T* w = t.weight;
+  const int64_t length = t.length, from = t.from;
+  for (int64_t r = 0; r < t.runs; ++r) {
+    const T* a[MR];
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i) a[i] = t.in[(i < t.rows ? i : 0) * t.pixel + r] + from;
+    for (int64_t c = 0; c < length; ++c, w += NV * L) {
+      V row[NV];
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) row[j] = load<V>(w + j * L);
+#pragma GCC unroll 8
+      for (int i = 0; i < MR; ++i) {
+        const V x = splat<V>(a[i][c]);
+#pragma GCC unroll 4
+        for (int j = 0; j < NV; ++j) acc[i][j] += x * row[j];
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; ++i) {
+    if (i >= t.rows) break;
+#pragma GCC unroll 4
+    for (int j = 0; j < NV - 1; ++j) store<V>(to[i] + j * L, acc[i][j]);
+    if (tail >= L)
+      store<V>(to[i] + (NV - 1) * L, acc[i][NV - 1]);
+    else
+      store_n<V>(to[i] + (NV - 1) * L, acc[i][NV - 1], tail);
+  }
+}
+
+template <class T>
+WEFT_INLINE void run_channel_tile(int vecs, const ChannelTile<T>& t) {
+  if (vecs == 1) return channel_tile<T, 1>(t);
+  if constexpr (kPanelVecs >= 3)
+    if (vecs == 3) return channel_tile<T, 3>(t);
+  if constexpr (kPanelVecs >= 4)
+    if (vecs == 4) return channel_tile<T, 4>(t);
+  return channel_tile<T, 2>(t);
+}
+
+// sums[i][j] += the sum over k < count of a[k][i] * b[k * NV vectors + j], for i < MR and j < NV vectors.
+template <class T>
+struct SumTile {
+  const T* const* a;
+  int64_t from;  // a[k] + from is element 0
+  const T* b;
+  int64_t count;
+  T* sums;
+  int64_t row;
+};
+
+template <class T, int MR, int NV>
+void sum_tile(const SumTile<T>& t) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>;
+  V acc[MR][NV];
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) acc[i][j] = load<V>(t.sums + i * t.row + j * L);
+  const T* b = t.b;
+  for (int64_t k = 0; k < t.count; ++k, b += NV * L) {
+    const T* a = t.a[k] + t.from;
+    V row[NV];
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) row[j] = load<V>(b + j * L);
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i) {
+      const V x = splat<V>(a[i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) acc[i][j] += x * row[j];
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < NV; ++j) store<V>(t.sums + i * t.row + j * L, acc[i][j]);
+}
+
+template <class T, int NV>
+WEFT_INLINE int sum_rows(int64_t left, const SumTile<T>& t) {
+  constexpr int MR = tile_rows(NV);
+  if (left >= MR) return sum_tile<T, MR, NV>(t), MR;
+  if (MR > 4 && left >= 4) return sum_tile<T, 4, NV>(t), 4;
+  if (left >= 2) return sum_tile<T, 2, NV>(t), 2;
+  return sum_tile<T, 1, NV>(t), 1;
+}
+// Does as many of the rows that are left as a tile has, and says how many.
+template <class T>
+WEFT_INLINE int run_sum_tile(int vecs, int64_t left, const SumTile<T>& t) {
+  if (vecs == 1) return sum_rows<T, 1>(left, t);
+  if constexpr (kPanelVecs >= 3)
+    if (vecs == 3) return sum_rows<T, 3>(left, t);
+  if constexpr (kPanelVecs >= 4)
+    if (vecs == 4) return sum_rows<T, 4>(left, t);
+  return sum_rows<T, 2>(left, t);
+}
+
+}  // namespace weft::WEFT_ISA::conv

@@ -1,0 +1,276 @@
+// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3): 36 multiplications for 16 outputs instead of 144 (Lavin,
+// Gray, Fast algorithms for convolutional neural networks, 2016; points 0, 1, -1, 2, -2 and infinity). Tiles of 6x6
+// inputs and all filters are transformed, 36 products over the channels follow, and their results are transformed back.
+// Relative errors are some 1e-6, ten times those of the direct way: float alone.
+#pragma once
+
+#include "kernels/conv/channel_pass.h"
+
+namespace weft::WEFT_ISA::conv {
+
+constexpr int kPoints = 36;
+
+struct WinogradCut {
+  Boxes boxes;                                                             // of tiles
+  int64_t panel_parts, tiles, outputs;                                     // of the largest box
+  int64_t source_room, values_room, products_room, out_room, worker_room;  // elements; bytes
+};
+
+WEFT_INLINE int64_t tile_rows_of(const Pass& p) { return divide_up(p.axes.rows.grid, 4); }
+WEFT_INLINE int64_t tile_cols_of(const Pass& p) { return divide_up(p.axes.cols.grid, 4); }
+
+// Whether it can be done, and wins: in multiply-adds for each pair of channels, with what the transformations cost.
+template <class T>
+bool winograd_wins(const Pass& p) {
+  auto fits = [](const ConvAxis& a) { return a.kernel == 3 && a.stride == 1 && a.dilation == 1; };
+  const ConvAxis& depths = p.axes.depths.a;
+  if (sizeof(T) != 4 || p.groups != 1 || p.channels < 32 || p.m < 32) return false;
+  if (depths.kernel != 1 || depths.stride != 1 || depths.pad != 0) return false;
+  if (!fits(p.axes.rows.a) || !fits(p.axes.cols.a) || p.m * p.channels > 65536 * 2) return false;
+  const double volumes = (double)p.images * p.axes.depths.grid;
+  const double tiles = volumes * tile_rows_of(p) * tile_cols_of(p);
+  const double direct = 9 * volumes * p.axes.rows.grid * p.axes.cols.grid;
+  return tiles * (40 + 340. / p.m + 300. / p.channels) + 600 < 0.8 * direct;
+}
+
+template <class T>
+WinogradCut cut_winograd(const Pass& p, bool out_last, bool source_last) {
+  constexpr int64_t L = kLane<T>;
+  WinogradCut c{};
+  const int64_t depths = p.axes.depths.grid, rows = tile_rows_of(p), cols = tile_cols_of(p);
+  const int64_t all = p.images * depths * rows * cols;
+  c.boxes = cut_grid(p.images, depths, rows, cols, larger(24, smaller(48, all / 8)));
+  const int64_t there = c.boxes.count();
+  c.panel_parts = there >= 8 ? 1 : smaller(panels_of<T>(p).count, divide_up(8, there));
+  c.tiles = c.boxes.images * c.boxes.depths * c.boxes.rows * c.boxes.cols;
+  c.outputs = c.tiles * 16;
+  Boxes pixels = c.boxes;
+  pixels.rows *= 4;
+  pixels.cols *= 4;
+  c.source_room = source_room(p, pixels, source_last);
+  c.values_room = kPoints * c.tiles * p.channels;
+  c.products_room = kPoints * c.tiles * kPanelVecs * L;
+  c.out_room = out_last ? 0 : c.outputs * kPanelVecs * L;
+  const int64_t elements = c.source_room + c.values_room + c.products_room + c.out_room + p.channels + L;
+  c.worker_room = divide_up(elements * (int64_t)sizeof(T) + (c.tiles + c.outputs) * 8, 64) * 64;
+  return c;
+}
+
+template <class T>
+WEFT_INLINE int64_t winograd_filters_size(const Pass& p) {
+  return kPoints * panels_of<T>(p).vecs * kLane<T> * p.channels;
+}
+
+// Along one axis: elements are `step` apart.
+template <class V>
+WEFT_INLINE void transform_input(V* t, const V* d, int step) {
+  const V a = d[4 * step] - 4 * d[2 * step], b = d[3 * step] - 4 * d[step];
+  const V e = d[4 * step] - d[2 * step], f = 2 * (d[3 * step] - d[step]);
+  t[0] = 4 * (d[0] - d[2 * step]) + e;
+  t[step] = a + b;
+  t[2 * step] = a - b;
+  t[3 * step] = e + f;
+  t[4 * step] = e - f;
+  t[5 * step] = 4 * (d[step] - d[3 * step]) + (d[5 * step] - d[3 * step]);
+}
+template <class V>
+WEFT_INLINE void transform_filter(V* t, const V* g, int step) {
+  const V outer = g[0] + g[2 * step], wide = g[0] * (1 / 24.f) + g[2 * step] * (1 / 6.f);
+  t[0] = g[0] * 0.25f;
+  t[step] = (outer + g[step]) * (-1 / 6.f);
+  t[2 * step] = (outer - g[step]) * (-1 / 6.f);
+  t[3 * step] = wide + g[step] * (1 / 12.f);
+  t[4 * step] = wide - g[step] * (1 / 12.f);
+  t[5 * step] = g[2 * step];
+}
+template <class V>
+WEFT_INLINE void transform_output(V* y, const V* m, int step, int y_step) {
+  const V s = m[step] + m[2 * step], d = m[step] - m[2 * step];
+  const V s2 = m[3 * step] + m[4 * step], d2 = m[3 * step] - m[4 * step];
+  y[0] = m[0] + s + s2;
+  y[y_step] = d + 2 * d2;
+  y[2 * y_step] = s + 4 * s2;
+  y[3 * y_step] = d + 8 * d2 + m[5 * step];
+}
+
+// weight: [m, channels, 9], for a backward pass [channels, m, 9]; to panels of [36 points, channels, width].
+template <class T>
+void transform_filters(const Pass& p, T* to, const T* weight) {
+  using V = vec_of<T>;
+  constexpr int L = kLane<T>;
+  const Panels panels = panels_of<T>(p);
+  const bool backward = p.axes.cols.backward;
+  const int64_t lane = backward ? 9 : p.channels * 9, next = backward ? p.m * 9 : 9;
+  parallel_ranges(panels.vecs * p.channels, 256, [&](int64_t begin, int64_t end) {
+    for (int64_t item = begin; item < end; ++item) {
+      const int64_t vec = item / p.channels, channel = item % p.channels;
+      const Range panel = panels.at(panels.of(vec));
+      const int64_t width = panel.size() * L;
+      V g[9], half[18], all[36];
+      turn(weight + vec * L * lane + channel * next, lane, smaller(L, p.m - vec * L), 9,
+           [&](int64_t tap, V v) { g[backward ? 8 - tap : tap] = v; });
+#pragma GCC unroll 3
+      for (int j = 0; j < 3; ++j) transform_filter(half + j, g + j, 3);
+#pragma GCC unroll 6
+      for (int i = 0; i < 6; ++i) transform_filter(all + i * 6, half + i * 3, 1);
+      T* at = to + (panel.begin * kPoints * p.channels + channel * panel.size() + vec - panel.begin) * L;
+      for (int i = 0; i < kPoints; ++i) store<V>(at + i * p.channels * width, all[i]);
+    }
+  });
+}
+
+// What the tiles of a box read, transformed: [36 points, tiles, channels].
+template <class T>
+void transform_inputs(const Pass& p, T* to, const Box& box, const Source<T>& source, const T* zeros) {
+  using V = vec_of<T>;
+  constexpr int L = kLane<T>;
+  const Axis &rows = p.axes.rows, &cols = p.axes.cols;
+  const int64_t first_tap = rows.backward ? 2 : 0;
+  const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
+  const int64_t point = tiles * p.channels;
+  for (int64_t n = box.images.begin; n < box.images.end; ++n)
+    for (int64_t z = box.depths.begin; z < box.depths.end; ++z)
+      for (int64_t i = box.rows.begin; i < box.rows.end; ++i)
+        for (int64_t j = box.cols.begin; j < box.cols.end; ++j, to += p.channels) {
+          const T* from[kPoints];
+          const int64_t r0 = rows.at(i * 4, first_tap), c0 = cols.at(j * 4, first_tap);
+          for (int k = 0; k < kPoints; ++k) {
+            const int64_t r = r0 + k / 6, c = c0 + k % 6;
+            const bool in = (uint64_t)r < (uint64_t)rows.source() && (uint64_t)c < (uint64_t)cols.source();
+            from[k] = in ? source.at(n, z, r, c) : zeros;
+          }
+          for (int64_t c = 0; c < p.channels; c += L) {
+            const int64_t left = smaller(L, p.channels - c);
+            V half[kPoints];
+#pragma GCC unroll 6
+            for (int k = 0; k < 6; ++k) {
+              V d[6];
+#pragma GCC unroll 6
+              for (int l = 0; l < 6; ++l)
+                d[l] = left == L ? load<V>(from[k * 6 + l] + c) : load_n<V>(from[k * 6 + l] + c, left);
+              transform_input(half + k * 6, d, 1);
+            }
+#pragma GCC unroll 6
+            for (int l = 0; l < 6; ++l) {
+              V t[kPoints];
+              transform_input(t + l, half + l, 6);
+#pragma GCC unroll 6
+              for (int k = 0; k < 6; ++k) {
+                T* at = to + (k * 6 + l) * point + c;
+                left == L ? store<V>(at, t[k * 6 + l]) : store_n<V>(at, t[k * 6 + l], left);
+              }
+            }
+          }
+        }
+}
+
+// The products of a panel, [36 points, tiles, width], back to outputs: of tile (n, z, i, j) and pixel (y, x) in it to
+// put(n, z, row, col), a pointer to its first channel.
+template <class T, class Put>
+void transform_outputs(const Pass& p, const T* from, const Box& box, int64_t width, int64_t channels, const T* bias,
+                       const Put& put) {
+  using V = vec_of<T>;
+  constexpr int L = kLane<T>;
+  const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
+  const int64_t point = tiles * width;
+  for (int64_t n = box.images.begin; n < box.images.end; ++n)
+    for (int64_t z = box.depths.begin; z < box.depths.end; ++z)
+      for (int64_t i = box.rows.begin; i < box.rows.end; ++i)
+        for (int64_t j = box.cols.begin; j < box.cols.end; ++j, from += width) {
+          const int64_t rows = smaller(4, p.axes.rows.grid - i * 4), cols = smaller(4, p.axes.cols.grid - j * 4);
+          T* to[4];
+          for (int64_t r = 0; r < rows; ++r) to[r] = put(n, z, i * 4 + r, j * 4);
+          const int64_t step = cols > 1 ? put(n, z, i * 4, j * 4 + 1) - to[0] : 0;
+          for (int64_t c = 0; c < channels; c += L) {
+            const int64_t left = smaller(L, channels - c);
+            V half[24], y[16];
+#pragma GCC unroll 6
+            for (int l = 0; l < 6; ++l) {
+              V m[6];
+#pragma GCC unroll 6
+              for (int k = 0; k < 6; ++k) m[k] = load<V>(from + (k * 6 + l) * point + c);
+              transform_output(half + l, m, 1, 6);
+            }
+            const V shift = bias ? load_n<V>(bias + c, left) : V{};
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; ++k) transform_output(y + k * 4, half + k * 6, 1, 1);
+            for (int64_t r = 0; r < rows; ++r)
+              for (int64_t l = 0; l < cols; ++l) store_n<V>(to[r] + l * step + c, y[r * 4 + l] + shift, left);
+          }
+        }
+}
+
+template <class T>
+void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a, const T* filters, char* scratch,
+                   int workers) {
+  constexpr int L = kLane<T>;
+  const Strides out = output_strides(p, a.out_last);
+  const Panels panels = panels_of<T>(p);
+  const int64_t rows = p.axes.rows.grid, cols = p.axes.cols.grid;
+  parallel(
+      c.boxes.count() * c.panel_parts,
+      [&](int64_t index, int worker) {
+        const T** table = (const T**)(scratch + worker * c.worker_room);
+        int64_t* at = (int64_t*)(table + c.tiles);
+        T* zeros = (T*)(at + c.outputs);
+        T* room = zeros + p.channels + L;
+        T* values = room + c.source_room;
+        T* products = values + c.values_room;
+        T* buffer = products + c.products_room;
+        const Box box =
+            box_at(c.boxes, p.images, p.axes.depths.grid, tile_rows_of(p), tile_cols_of(p), index / c.panel_parts);
+        const Box pixels{box.images,
+                         box.depths,
+                         {box.rows.begin * 4, smaller(rows, box.rows.end * 4)},
+                         {box.cols.begin * 4, smaller(cols, box.cols.end * 4)}};
+        for (int64_t i = 0; i < p.channels; ++i) zeros[i] = 0;
+        const Source<T> source = take_source(p, pixels, a.source, a.source_last, 0, room);
+        transform_inputs(p, values, box, source, (const T*)zeros);
+        const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
+        for (int64_t i = 0; i < tiles; ++i) table[i] = values + i * p.channels;
+        const Range mine = share(index % c.panel_parts, c.panel_parts, panels.count);
+        for (int64_t i = mine.begin; i < mine.end; ++i) {
+          const Range panel = panels.at(i);
+          const int64_t m = panel.begin * L, width = panel.size() * L, channels = smaller(width, p.m - m);
+          const int tile = tile_rows((int)panel.size());
+          ChannelTile<T> t{};
+          t.pixel = t.runs = 1;
+          t.length = p.channels;
+          t.channels = width;
+          for (int k = 0; k < kPoints; ++k) {
+            t.from = k * tiles * p.channels;
+            t.weight = filters + (m * kPoints + k * width) * p.channels;
+            for (int64_t q = 0; q < tiles; q += tile) {
+              t.in = (const T* const*)table + q;
+              t.rows = (int)smaller(tile, tiles - q);
+              t.out = products + (k * tiles + q) * width;
+              run_channel_tile((int)panel.size(), t);
+            }
+          }
+          const T* bias = a.bias ? a.bias + m : nullptr;
+          if (a.out_last) {
+            transform_outputs(p, (const T*)products, box, width, channels, bias,
+                              [&](int64_t n, int64_t z, int64_t y, int64_t x) {
+                                return a.out + n * out.image + z * out.depth + y * out.row + x * out.col + m;
+                              });
+            continue;
+          }
+          const int64_t height = pixels.rows.size(), line = pixels.cols.size();
+          transform_outputs(
+              p, (const T*)products, box, width, channels, bias, [&](int64_t n, int64_t z, int64_t y, int64_t x) {
+                const int64_t volume = (n - box.images.begin) * box.depths.size() + z - box.depths.begin;
+                return buffer + ((volume * height + y - pixels.rows.begin) * line + x - pixels.cols.begin) * width;
+              });
+          int64_t outputs = 0;
+          for (int64_t n = box.images.begin; n < box.images.end; ++n)
+            for (int64_t z = box.depths.begin; z < box.depths.end; ++z)
+              for (int64_t y = pixels.rows.begin; y < pixels.rows.end; ++y)
+                for (int64_t x = pixels.cols.begin; x < pixels.cols.end; ++x)
+                  at[outputs++] = n * out.image + z * out.depth + y * out.row + x;
+          put_outputs(a.out + m * out.channel, out.channel, at, buffer, width, outputs, channels);
+        }
+      },
+      workers);
+}
+
+}  // namespace weft::WEFT_ISA::conv

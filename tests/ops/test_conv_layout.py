@@ -1,0 +1,153 @@
+"""Convolutions of tensors whose channels come last in memory, and Winograd's algorithm."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import weft
+from oracle import same_bits, torch
+from weft import _core as F
+
+rng = np.random.default_rng(0)
+
+
+LAST = {4: (0, 2, 3, 1), 5: (0, 2, 3, 4, 1)}
+BACK = {4: (0, 3, 1, 2), 5: (0, 4, 1, 2, 3)}
+
+
+def tensor(array, last):
+    t = weft.tensor(array)
+    return t.permute(LAST[t.ndim]).contiguous().permute(BACK[t.ndim]) if last else t
+
+
+def run(x, w, b, dy, x_last, dy_last, transposed, options):
+    x = tensor(x, x_last).requires_grad_()
+    w, b = weft.tensor(w).requires_grad_(), weft.tensor(b).requires_grad_()
+    name = f"conv{'_transpose' if transposed else ''}{x.ndim - 2}d"
+    y = getattr(F, name)(x, w, b, **options)
+    return y, *weft.autograd.grad([y], [x, w, b], [tensor(dy, dy_last)])
+
+
+def expected(x, w, b, dy, transposed, options):
+    x, w, b = (torch.from_numpy(a.astype(np.float64)).requires_grad_() for a in (x, w, b))
+    name = f"conv{'_transpose' if transposed else ''}{x.ndim - 2}d"
+    y = getattr(torch.nn.functional, name)(x, w, b, **options)
+    return y, *torch.autograd.grad([y], [x, w, b], [torch.from_numpy(dy.astype(np.float64))])
+
+
+def check(shape, outputs, kernel, dtype="float32", transposed=False, tolerance=None, **options):
+    """Values and gradients in all four combinations of memory formats."""
+    groups = options.get("groups", 1)
+    x = rng.standard_normal(shape).astype(dtype)
+    filters = (shape[1], outputs // groups) if transposed else (outputs, shape[1] // groups)
+    w, b = rng.standard_normal((*filters, *kernel)).astype(dtype), rng.standard_normal(outputs).astype(dtype)
+    name = f"conv{'_transpose' if transposed else ''}{len(shape) - 2}d"
+    out = getattr(torch.nn.functional, name)(torch.from_numpy(x), torch.from_numpy(w), **options).shape
+    dy = rng.standard_normal(out).astype(dtype)
+    want = [t.detach().numpy() for t in expected(x, w, b, dy, transposed, options)]
+    if tolerance is None:
+        tolerance = 1e-5 if dtype == "float32" else 1e-13
+    for x_last, dy_last in itertools.product((False, True), repeat=2):
+        got = run(x, w, b, dy, x_last, dy_last, transposed, options)
+        for g, e in zip(got, want, strict=True):
+            assert np.abs(g.detach().numpy() - e).max() <= tolerance * max(1, np.abs(e).max())
+        follows = x_last and not tensor(x, True).is_contiguous()
+        assert (got[0].permute(LAST[x.ndim]) if follows else got[0]).is_contiguous()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 8, 15, 16, 17, 33])
+@pytest.mark.parametrize("outputs", [1, 7, 8, 16, 17, 31, 64, 65])
+def test_channels(isa, channels, outputs):
+    check((2, channels, 5, 6), outputs, (3, 3), padding=1)
+
+
+GEOMETRIES = [
+    ((1, 3, 13, 11), 64, (7, 7), {"stride": 2, "padding": 3}),
+    ((2, 24, 9, 10), 40, (1, 1), {}),
+    ((2, 24, 9, 10), 40, (1, 1), {"stride": 2}),
+    ((2, 24, 12, 11), 32, (3, 3), {"stride": 2, "padding": 1}),
+    ((2, 24, 12, 11), 32, (3, 5), {"stride": (3, 2), "padding": (2, 4), "dilation": (2, 3)}),
+    ((2, 48, 9, 8), 32, (3, 3), {"padding": 1, "groups": 2}),
+    ((3, 12, 9, 50), 12, (3, 3), {"padding": 1, "groups": 12}),
+    ((2, 3, 12, 12), 24, (4, 4), {"stride": 4}),
+    ((1, 3000, 3, 2), 17, (1, 1), {}),
+    ((2, 700, 3, 3), 70, (3, 3), {"padding": 1}),
+    ((1, 8, 3, 1500), 16, (1, 5), {"padding": (0, 2)}),
+    ((2, 16, 5, 6, 4), 24, (3, 3, 3), {"padding": 1}),
+    ((2, 3, 6, 7, 5), 24, (3, 2, 3), {"stride": 2, "padding": 1}),
+    ((30, 20, 3, 3), 16, (2, 2), {}),
+]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("geometry", GEOMETRIES, ids=str)
+def test_geometries(isa, geometry, dtype):
+    shape, outputs, kernel, options = geometry
+    check(shape, outputs, kernel, dtype, **options)
+
+
+@pytest.mark.parametrize("options", [{"stride": 2, "padding": 1}, {"stride": 3, "output_padding": 1}, {"dilation": 2}])
+def test_transposed(isa, options):
+    check((2, 40, 5, 6), 24, (4, 4), transposed=True, **options)
+    check((2, 17, 4, 4), 3, (4, 4), transposed=True, **options)
+
+
+def test_the_format_of_the_weight_counts_too():
+    x, w = weft.randn(2, 16, 5, 5), tensor(rng.standard_normal((24, 16, 3, 3)).astype(np.float32), True)
+    assert F.conv2d(x, w).stride()[1] == 1
+    assert F.conv2d(x, w.contiguous()).is_contiguous()
+
+
+@pytest.mark.parametrize("size", [(14, 14), (15, 17), (16, 30)])
+@pytest.mark.parametrize("padding", [0, 1, 2])
+@pytest.mark.parametrize("channels", [(32, 32), (40, 70)])
+def test_winograd(isa, size, padding, channels):
+    check((4, channels[0], *size), channels[1], (3, 3), padding=padding, tolerance=3e-5)
+
+
+def test_winograd_can_be_turned_off():
+    x = rng.standard_normal((4, 64, 16, 16)).astype(np.float32)
+    w = rng.standard_normal((64, 64, 3, 3)).astype(np.float32)
+    exact = torch.conv2d(torch.from_numpy(x).double(), torch.from_numpy(w).double()).numpy()
+
+    def error():
+        y = F.conv2d(weft.tensor(x), weft.tensor(w)).numpy()
+        return np.sqrt(((y - exact) ** 2).mean() / (exact**2).mean())
+
+    assert weft.backends.conv.winograd
+    transformed = error()
+    weft.backends.conv.winograd = False
+    try:
+        direct = error()
+    finally:
+        weft.backends.conv.winograd = True
+    assert direct < 5e-7
+    assert direct < transformed < 4e-6
+
+
+def test_winograd_has_nan_only_where_it_is_met():
+    x = np.ones((4, 32, 16, 16), np.float32)
+    x[0, 0, 8, 8] = np.nan  # all of a tile of 4x4 outputs may show it, but no more
+    y = F.conv2d(weft.tensor(x), weft.ones(32, 32, 3, 3), padding=1).numpy()
+    assert np.isnan(y[0, :, 7:10, 7:10]).all()
+    assert np.isfinite(y[1:]).all()
+    assert np.isfinite(y[0, :, :4]).all()
+
+
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize(
+    ("shape", "outputs", "stride"),
+    [((16, 64, 16, 16), 64, 1), ((4, 96, 9, 9), 80, 2), ((1, 300, 4, 4), 200, 1), ((5, 3, 30, 30), 64, 1)],
+)
+def test_same_bits_on_any_number_of_threads(shape, outputs, stride, last):
+    x = rng.standard_normal(shape).astype(np.float32)
+    w = rng.standard_normal((outputs, shape[1], 3, 3)).astype(np.float32)
+
+    def run():
+        a, b = tensor(x, last).requires_grad_(), weft.tensor(w).requires_grad_()
+        y = F.conv2d(a, b, stride=stride, padding=1)
+        (y * y).sum().backward()
+        return y, a.grad, b.grad
+
+    same_bits(run)
