@@ -3,6 +3,8 @@
 
 #include "block.cuh"
 #include "math.cuh"
+// after math.cuh: its functions on numbers
+#include "kernels/optimizer_rules.h"
 
 namespace weft::cuda {
 namespace {
@@ -31,129 +33,103 @@ int64_t count_pieces(const OptimizerList& list, int64_t size) {
   return pieces;
 }
 WEFT_DEVICE bool aligned(const OptimizerTensor& t) {
-  return (reinterpret_cast<uintptr_t>(t.p) | reinterpret_cast<uintptr_t>(t.g) | reinterpret_cast<uintptr_t>(t.m) |
-          reinterpret_cast<uintptr_t>(t.v) | reinterpret_cast<uintptr_t>(t.x)) %
-             16 ==
-         0;
+  uintptr_t bits = reinterpret_cast<uintptr_t>(t.p) | reinterpret_cast<uintptr_t>(t.g);
+  for (void* s : t.s) bits |= reinterpret_cast<uintptr_t>(s);
+  return bits % 16 == 0;
 }
 
-// A rule updates one element. has_g, m, v, x: which buffers it uses beside the parameter.
-template <class T>
-struct SgdRule {
-  using C = Wide<T>;
-  struct Scalars {
-    C lr, scale;
-  };
-  C momentum, dampening, weight_decay;
-  double lr, scale;
-  const float *lr_at, *scale_at;
-  bool nesterov, maximize, first, has_m;
-  static constexpr bool has_g = true, has_v = false, has_x = false;
-
-  WEFT_DEVICE Scalars prepare(const OptimizerTensor&) const {
-    return {(C)(lr_at ? *lr_at : lr), (C)(maximize ? -1 : 1) * (C)(scale_at ? *scale_at : scale)};
-  }
-  WEFT_DEVICE void update(const Scalars& s, C& p, C g, C& m, C&, C&) const {
-    g = g * s.scale + weight_decay * p;
-    if (has_m) {
-      m = first ? g : momentum * m + (1 - dampening) * g;
-      g = nesterov ? g + momentum * m : m;
-    }
-    p -= s.lr * g;
-  }
+// What every rule begins with, as kernels/optimizer.h says.
+template <class C>
+struct Begin {
+  C scale, coupled, keep;
 };
 
-template <class T>
-struct AdamRule {
+template <int N, int States, class T, class Rule>
+WEFT_DEVICE void update_at(const Rule& rule, const Begin<Wide<T>>& begin, const OptimizerTensor& t, int64_t i) {
   using C = Wide<T>;
-  struct Scalars {
-    C scale, keep, step_size, root_scale;
-  };
-  C beta1, beta2, eps, weight_decay;
-  double lr, wide_beta1, wide_beta2, wide_decay, scale;
-  const float *lr_at, *scale_at;
-  bool decoupled, maximize, has_x;
-  static constexpr bool has_g = true, has_m = true, has_v = true;
-
-  WEFT_DEVICE Scalars prepare(const OptimizerTensor& t) const {
-    double rate = lr_at ? *lr_at : lr, step = *t.step;
-    return {(C)(maximize ? -1 : 1) * (C)(scale_at ? *scale_at : scale), (C)(1 - rate * wide_decay),
-            (C)(rate / (1 - ::pow(wide_beta1, step))), (C)(1 / ::sqrt(1 - ::pow(wide_beta2, step)))};
-  }
-  WEFT_DEVICE void update(const Scalars& s, C& p, C g, C& m, C& v, C& x) const {
-    g *= s.scale;
-    if (decoupled)
-      p *= s.keep;
-    else
-      g += weight_decay * p;
-    m += (1 - beta1) * (g - m);
-    v = beta2 * v + (1 - beta2) * g * g;
-    C second = v;
-    if (has_x) second = x = v > x || v != v ? v : x;
-    p -= s.step_size * m / (math::vsqrt(second) * s.root_scale + eps);
-  }
-};
-
-template <class T>
-struct ScaleRule {
-  using C = Wide<T>;
-  struct Scalars {
-    C scale;
-  };
-  double scale;
-  const float* scale_at;
-  static constexpr bool has_g = false, has_m = false, has_v = false, has_x = false;
-
-  WEFT_DEVICE Scalars prepare(const OptimizerTensor&) const { return {(C)(scale_at ? *scale_at : scale)}; }
-  WEFT_DEVICE void update(const Scalars& s, C& p, C, C&, C&, C&) const { p *= s.scale; }
-};
-
-template <int N, class T, class Rule>
-WEFT_DEVICE void update_at(const Rule& rule, const typename Rule::Scalars& scalars, const OptimizerTensor& t,
-                           int64_t i) {
-  using C = Wide<T>;
-  T *p = static_cast<T*>(t.p) + i, *m = static_cast<T*>(t.m) + i, *v = static_cast<T*>(t.v) + i,
-    *x = static_cast<T*>(t.x) + i;
-  Vec<T, N> ps = load<N>(p), gs{}, ms{}, vs{}, xs{};
-  if (rule.has_g) gs = load<N>(static_cast<const T*>(t.g) + i);
-  if (rule.has_m) ms = load<N>(m);
-  if (rule.has_v) vs = load<N>(v);
-  if (rule.has_x) xs = load<N>(x);
+  T* p = static_cast<T*>(t.p) + i;
+  Vec<T, N> ps = load<N>(p), gs = load<N>(static_cast<const T*>(t.g) + i), ss[kOptimizerStates] = {};
+#pragma unroll
+  for (int j = 0; j < States; ++j)
+    if (t.s[j]) ss[j] = load<N>(static_cast<const T*>(t.s[j]) + i);
 #pragma unroll
   for (int k = 0; k < N; ++k) {
-    C pk = widen(ps.v[k]), mk = widen(ms.v[k]), vk = widen(vs.v[k]), xk = widen(xs.v[k]);
-    rule.update(scalars, pk, widen(gs.v[k]), mk, vk, xk);
+    C pk = widen(ps.v[k]), gk = widen(gs.v[k]) * begin.scale + pk * begin.coupled, sk[kOptimizerStates];
+    for (int j = 0; j < kOptimizerStates; ++j) sk[j] = t.s[j] && j < States ? widen(ss[j].v[k]) : C(0);
+    pk *= begin.keep;
+    rule.update(pk, gk, sk);
     ps.v[k] = narrow<T>(pk);
-    ms.v[k] = narrow<T>(mk);
-    vs.v[k] = narrow<T>(vk);
-    xs.v[k] = narrow<T>(xk);
+    for (int j = 0; j < States; ++j) ss[j].v[k] = narrow<T>(sk[j]);
   }
   store(p, ps);
-  if (rule.has_m) store(m, ms);
-  if (rule.has_v) store(v, vs);
-  if (rule.has_x) store(x, xs);
+#pragma unroll
+  for (int j = 0; j < States; ++j)
+    if (t.s[j]) store(static_cast<T*>(t.s[j]) + i, ss[j]);
 }
 
-template <class T, class Rule>
-__global__ void __launch_bounds__(kThreads) update_tensors(Rule rule, OptimizerList list) {
-  WEFT_SHARED(typename Rule::Scalars, scalars, [1]);
-  Piece piece = find_piece(list, blockIdx.x, kPiece);
-  const OptimizerTensor& t = list.t[piece.tensor];
-  if (threadIdx.x == 0) scalars[0] = rule.prepare(t);  // powers in double: once per block
+WEFT_DEVICE double rate_of(const OptimizerStep& a) { return a.lr_at ? *a.lr_at : a.lr; }
+
+template <int States, class T, class Rule>
+__global__ void __launch_bounds__(kThreads) step_tensors(OptimizerStep a) {
+  using C = Wide<T>;
+  WEFT_SHARED(Rule, rule, [1]);
+  WEFT_SHARED(Begin<C>, begin, [1]);
+  Piece piece = find_piece(a.list, blockIdx.x, kPiece);
+  const OptimizerTensor& t = a.list.t[piece.tensor];
+  if (threadIdx.x == 0) {  // powers in double: once per block
+    double lr = rate_of(a), scale = a.scale_at ? *a.scale_at : a.scale;
+    begin[0] = {(C)(a.maximize ? -scale : scale), (C)(a.decoupled ? 0 : a.weight_decay),
+                (C)(a.decoupled ? 1 - lr * a.weight_decay : 1)};
+    rule[0] = Rule({a.numbers, lr, t.step ? *t.step : 0, (bool)(a.list.fresh >> piece.tensor & 1), t});
+  }
   __syncthreads();
   constexpr int N = kVector<T>;
   int64_t i = piece.begin;
   if (aligned(t)) {
     int64_t whole = piece.begin + (piece.end - piece.begin) / N * N;
-    for (i += threadIdx.x * N; i < whole; i += kThreads * N) update_at<N, T>(rule, scalars[0], t, i);
+    for (i += threadIdx.x * N; i < whole; i += kThreads * N) update_at<N, States, T>(rule[0], begin[0], t, i);
     i = whole;
   }
-  for (i += threadIdx.x; i < piece.end; i += kThreads) update_at<1, T>(rule, scalars[0], t, i);
+  for (i += threadIdx.x; i < piece.end; i += kThreads) update_at<1, States, T>(rule[0], begin[0], t, i);
 }
 
-// All blocks of a tensor read its step, so it moves on in a launch of its own.
-__global__ void count_steps(OptimizerList list) {
-  if ((int)threadIdx.x < list.count) *list.t[threadIdx.x].step += 1;
+// All blocks of a tensor read what begin() and end() change, so these are launches of their own.
+template <class Rule>
+__global__ void begin_tensors(OptimizerStep a) {
+  if ((int)threadIdx.x < a.list.count) Rule::begin(a.list.t[threadIdx.x], a.numbers);
+}
+template <class Rule>
+__global__ void end_tensors(OptimizerStep a) {
+  if ((int)threadIdx.x < a.list.count) Rule::end(a.list.t[threadIdx.x], a.numbers, rate_of(a));
+}
+
+template <template <class> class Rule, int States, bool Counted>
+void step_rule(const OptimizerStep& a) {
+  int64_t pieces = count_pieces(a.list, kPiece);
+  if (a.list.count && Counted) WEFT_LAUNCH((begin_tensors<Rule<float>>), 1, kOptimizerTensors, 0, a);
+  dispatch_floating(a.list.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    if (pieces) WEFT_LAUNCH((step_tensors<States, T, Rule<Wide<T>>>), (unsigned)pieces, kThreads, 0, a);
+  });
+  if constexpr (Rule<float>::kEnds)
+    if (a.list.count) WEFT_LAUNCH((end_tensors<Rule<float>>), 1, kOptimizerTensors, 0, a);
+}
+
+void step(const OptimizerStep& a) {
+  switch (a.rule) {
+#define RULE(name, text, states, counted, numbers) \
+  case OptimizerRule::name: return step_rule<math::name##Rule, states, counted>(a);
+    WEFT_OPTIMIZERS(RULE)
+#undef RULE
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) scale_tensors(ScaleList a) {
+  Piece piece = find_piece(a.list, blockIdx.x, kPiece);
+  T* p = static_cast<T*>(a.list.t[piece.tensor].p);
+  Wide<T> scale = (Wide<T>)(a.scale_at ? *a.scale_at : a.scale);
+  for (int64_t i = piece.begin + threadIdx.x; i < piece.end; i += kThreads) p[i] = narrow<T>(widen(p[i]) * scale);
 }
 
 template <class T>
@@ -174,49 +150,14 @@ __global__ void __launch_bounds__(kThreads) combine_pieces(NormOfList a, int64_t
   sum = block_sum(sum);
   if (threadIdx.x) return;
   *a.sum = sum = a.first ? sum : *a.sum + sum;
-  if (a.last) *a.norm = (float)::sqrt(sum);
-}
-
-template <class T, class Rule>
-void launch_update(const Rule& rule, const OptimizerList& list) {
-  int64_t pieces = count_pieces(list, kPiece);
-  if (pieces) WEFT_LAUNCH((update_tensors<T, Rule>), (unsigned)pieces, kThreads, 0, rule, list);
-}
-
-void sgd(const SgdStep& a) {
-  dispatch_floating(a.list.dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    using C = Wide<T>;
-    SgdRule<T> rule{(C)a.momentum,
-                    (C)a.dampening,
-                    (C)a.weight_decay,
-                    a.lr,
-                    a.scale,
-                    a.lr_at,
-                    a.scale_at,
-                    a.nesterov,
-                    a.maximize,
-                    a.first,
-                    a.list.count > 0 && a.list.t[0].m};
-    launch_update<T>(rule, a.list);
-  });
-}
-
-void adam(const AdamStep& a) {
-  if (a.list.count) WEFT_LAUNCH(count_steps, 1, kOptimizerTensors, 0, a.list);
-  dispatch_floating(a.list.dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    using C = Wide<T>;
-    AdamRule<T> rule{(C)a.beta1,     (C)a.beta2, (C)a.eps, (C)a.weight_decay, a.lr,        a.beta1,    a.beta2,
-                     a.weight_decay, a.scale,    a.lr_at,  a.scale_at,        a.decoupled, a.maximize, a.amsgrad};
-    launch_update<T>(rule, a.list);
-  });
+  if (a.last) finish_norm(a, sum);
 }
 
 void scale(const ScaleList& a) {
   dispatch_floating(a.list.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    launch_update<T>(ScaleRule<T>{a.scale, a.scale_at}, a.list);
+    if (int64_t pieces = count_pieces(a.list, kPiece))
+      WEFT_LAUNCH((scale_tensors<T>), (unsigned)pieces, kThreads, 0, a);
   });
 }
 
@@ -232,8 +173,7 @@ void norm(const NormOfList& a) {
 }  // namespace
 
 void fill(OptimizerKernels& k) {
-  k.sgd = sgd;
-  k.adam = adam;
+  k.step = step;
   k.scale = scale;
   k.norm = norm;
 }

@@ -6,6 +6,10 @@ from benchmarks.harness import Case, bench, randn, torch
 # The parameters of a small transformer: a few large matrices and many small vectors.
 MIXED = [(8000, 256), *[(256, 256), (256,), (256,)] * 16, *[(1024, 256), (1024,), (256, 1024), (256,)] * 4]
 TINY = [(16, 4), (16,), (16, 16), (16,), (3, 16), (3,)]
+MANY = [(16,)] * 1000  # what a tensor costs by itself
+LARGE = [(5000, 5000)]
+SHAPES = {"mixed": MIXED, "tiny": TINY, "many": MANY, "large": LARGE}
+BYTES = {"AdamW": 28, "Adam": 28, "NAdam": 28, "SGD": 20, "RMSprop": 20, "Adagrad": 20, "Adadelta": 28, "Lion": 20}
 
 
 def stepping(m, name, shapes, **options):
@@ -20,19 +24,30 @@ def stepping(m, name, shapes, **options):
     return prepare
 
 
-@bench(kind=["mixed", "tiny"], name=["AdamW", "Adam", "SGD"])
-def optimizer(kind, name):
-    shapes = MIXED if kind == "mixed" else TINY
+def case(kind, name):
+    shapes = SHAPES[kind]
     n = sum(int(np.prod(s)) for s in shapes)
     options = {"momentum": 0.9} if name == "SGD" else {}
-    fused = {"fused": True}  # the fastest that PyTorch has on a CPU
+    fastest = (
+        {"fused": True} if name in ("AdamW", "Adam", "SGD", "Adagrad") else {"foreach": True}
+    )  # of PyTorch's forms
     return Case(
         weft=stepping(weft, name, shapes, **options),
-        torch=stepping(torch, name, shapes, **options, **fused),
+        torch=stepping(torch, name, shapes, **options, **fastest) if hasattr(torch.optim, name) else None,
         prepare=True,
-        bytes=(20 if name == "SGD" else 28) * n,
+        bytes=BYTES[name] * n,
         verify=False,  # the libraries take different numbers of steps
     )
+
+
+@bench(kind=list(SHAPES), name=["AdamW"])
+def optimizer(kind, name):
+    return case(kind, name)
+
+
+@bench(name=["Adam", "SGD", "NAdam", "RMSprop", "Adagrad", "Adadelta", "Lion"])
+def optimizer_rule(name):
+    return case("mixed", name)
 
 
 @bench()

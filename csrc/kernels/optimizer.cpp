@@ -3,97 +3,90 @@
 #include "base/threads.h"
 #include "simd/lanes.h"
 
+#define WEFT_FUNCTORS weft::WEFT_ISA
+#include "kernels/optimizer_rules.h"
+
 namespace weft::WEFT_ISA {
 namespace {
 
 // body(tensor, begin, end, piece) for each piece of each tensor.
 template <class F>
 WEFT_INLINE void over_pieces(const OptimizerList& list, const F& body) {
-  auto run = [&](int64_t piece, int) {
+  int64_t total = 0, pieces = 0;
+  for (int i = 0; i < list.count; ++i) total += list.t[i].n;
+  auto end_of = [&](int i, int64_t begin) {
+    return begin + kOptimizerGrain < list.t[i].n ? begin + kOptimizerGrain : list.t[i].n;
+  };
+  if (total < 2 * kOptimizerGrain) {
+    for (int i = 0; i < list.count; ++i)
+      for (int64_t begin = 0; begin < list.t[i].n; begin += kOptimizerGrain) body(i, begin, end_of(i, begin), pieces++);
+    return;
+  }
+  parallel(optimizer_pieces(list), [&](int64_t piece, int) {
     int64_t within = piece;
     for (int i = 0; i < list.count; ++i) {
-      int64_t n = list.t[i].n, count = (n + kOptimizerGrain - 1) / kOptimizerGrain;
-      if (within < count) {
-        int64_t begin = within * kOptimizerGrain, end = begin + kOptimizerGrain < n ? begin + kOptimizerGrain : n;
-        return body(i, begin, end, piece);
-      }
+      int64_t count = (list.t[i].n + kOptimizerGrain - 1) / kOptimizerGrain;
+      if (within < count) return body(i, within * kOptimizerGrain, end_of(i, within * kOptimizerGrain), piece);
       within -= count;
     }
-  };
-  int64_t total = 0, pieces = optimizer_pieces(list);
-  for (int i = 0; i < list.count; ++i) total += list.t[i].n;
-  if (total >= 2 * kOptimizerGrain) return parallel(pieces, run);
-  for (int64_t piece = 0; piece < pieces; ++piece) run(piece, 0);
+  });
 }
 
-#define WEFT_BY_DTYPE(dtype, call)                  \
-  switch (dtype) {                                  \
-    case DType::Float16: return call<float16>(a);   \
-    case DType::BFloat16: return call<bfloat16>(a); \
-    case DType::Float64: return call<double>(a);    \
-    default: return call<float>(a);                 \
-  }
-
-template <class T>
-void sgd_list(const SgdStep& a) {
+template <class T, template <class> class Rule, int States>
+void step_list(const OptimizerStep& a) {
   using V = typename Lanes<T>::V;
   using S = scalar_of<V>;
   double factor = a.scale_at ? *a.scale_at : a.scale, lr = a.lr_at ? *a.lr_at : a.lr;
-  S scale = (S)(a.maximize ? -factor : factor), step = (S)-lr, decay = (S)a.weight_decay;
-  S momentum = (S)a.momentum, fresh = (S)(1 - a.dampening);
-  over_pieces(a.list, [&](int k, int64_t begin, int64_t end, int64_t) {
-    const OptimizerTensor& t = a.list.t[k];
-    over_vectors<T>(begin, end, [&](auto get, auto put) {
-      V p = get(t.p), g = get(t.g) * scale + p * decay;
-      if (t.m) {
-        V b = a.first ? g : get(t.m) * momentum + g * fresh;
-        put(t.m, b);
-        g = a.nesterov ? g + b * momentum : b;
-      }
-      put(t.p, p + g * step);
-    });
-  });
-}
-void sgd(const SgdStep& a) { WEFT_BY_DTYPE(a.list.dtype, sgd_list) }
-
-template <class T>
-void adam_list(const AdamStep& a) {
-  using V = typename Lanes<T>::V;
-  using S = scalar_of<V>;
-  // Bias corrections, once for all tensors that have seen as many steps.
-  S step_size[kOptimizerTensors], root[kOptimizerTensors];
-  double lr = a.lr_at ? *a.lr_at : a.lr, factor = a.scale_at ? *a.scale_at : a.scale;
-  for (int k = 0; k < a.list.count; ++k) {
-    float step = *a.list.t[k].step += 1;
-    if (k && step == *a.list.t[k - 1].step) {
-      step_size[k] = step_size[k - 1], root[k] = root[k - 1];
-      continue;
-    }
-    step_size[k] = (S)(-lr / (1 - __builtin_pow(a.beta1, step)));
-    root[k] = (S)(1 / __builtin_sqrt(1 - __builtin_pow(a.beta2, step)));
-  }
   S scale = (S)(a.maximize ? -factor : factor), coupled = a.decoupled ? 0 : (S)a.weight_decay;
-  S keep = a.decoupled ? (S)(1 - lr * a.weight_decay) : 1, eps = (S)a.eps;
-  S beta2 = (S)a.beta2, fresh1 = (S)(1 - a.beta1), fresh2 = (S)(1 - a.beta2);
-  over_pieces(a.list, [&](int k, int64_t begin, int64_t end, int64_t) {
+  S keep = a.decoupled ? (S)(1 - lr * a.weight_decay) : 1;
+  // Constants, once for all tensors that have seen as many steps.
+  Rule<S> rules[kOptimizerTensors];
+  float before = -1;
+  for (int k = 0; k < a.list.count; ++k) {
     const OptimizerTensor& t = a.list.t[k];
-    S by = step_size[k], correct = root[k];
+    Rule<S>::begin(t, a.numbers);
+    float step = t.step ? *t.step : 0;
+    if (!Rule<S>::kOwn && k && step == before)
+      rules[k] = rules[k - 1];
+    else
+      rules[k] = Rule<S>({a.numbers, lr, step, (bool)(a.list.fresh >> k & 1), t});
+    before = step;
+  }
+  over_pieces(a.list, [&](int k, int64_t begin, int64_t end, int64_t) {
+    const OptimizerTensor t = a.list.t[k];
+    const Rule<S> rule = rules[k];
     over_vectors<T>(begin, end, [&](auto get, auto put) {
-      V p = get(t.p), g = get(t.g) * scale + p * coupled;
-      V m = get(t.m), v = get(t.v);
-      m += (g - m) * fresh1;
-      v = v * beta2 + g * g * fresh2;
-      put(t.m, m);
-      put(t.v, v);
-      if (a.amsgrad) {
-        v = vmax(get(t.x), v);
-        put(t.x, v);
-      }
-      put(t.p, p * keep + m * by / (vsqrt(v) * correct + eps));
+      V p = get(t.p), g = get(t.g) * scale + p * coupled, s[kOptimizerStates]{};
+      p = p * keep;
+      for (int i = 0; i < States; ++i)
+        if (t.s[i]) s[i] = get(t.s[i]);
+      rule.update(p, g, s);
+      for (int i = 0; i < States; ++i)
+        if (t.s[i]) put(t.s[i], s[i]);
+      put(t.p, p);
     });
   });
+  for (int k = 0; Rule<S>::kEnds && k < a.list.count; ++k) Rule<S>::end(a.list.t[k], a.numbers, lr);
 }
-void adam(const AdamStep& a) { WEFT_BY_DTYPE(a.list.dtype, adam_list) }
+
+template <template <class> class Rule, int States>
+void step_rule(const OptimizerStep& a) {
+  switch (a.list.dtype) {
+    case DType::Float16: return step_list<float16, Rule, States>(a);
+    case DType::BFloat16: return step_list<bfloat16, Rule, States>(a);
+    case DType::Float64: return step_list<double, Rule, States>(a);
+    default: return step_list<float, Rule, States>(a);
+  }
+}
+
+void step(const OptimizerStep& a) {
+  switch (a.rule) {
+#define RULE(name, text, states, counted, numbers) \
+  case OptimizerRule::name: return step_rule<name##Rule, states>(a);
+    WEFT_OPTIMIZERS(RULE)
+#undef RULE
+  }
+}
 
 template <class T>
 void scale_list(const ScaleList& a) {
@@ -104,11 +97,8 @@ void scale_list(const ScaleList& a) {
     over_vectors<T>(begin, end, [&](auto get, auto put) { put(p, get(p) * scale); });
   });
 }
-void scale(const ScaleList& a){WEFT_BY_DTYPE(a.list.dtype, scale_list)}
 
-WEFT_INLINE f64v add_square(f64v sum, f64v x) {
-  return sum + x * x;
-}
+WEFT_INLINE f64v add_square(f64v sum, f64v x) { return sum + x * x; }
 WEFT_INLINE f64v add_square(f64v sum, f32v x) {
   f64v low = widen_low(x), high = widen_high(x);
   return sum + low * low + high * high;
@@ -129,15 +119,23 @@ void norm_list(const NormOfList& a) {
   double sum = a.first ? 0 : *a.sum;
   for (int64_t i = 0, n = optimizer_pieces(a.list); i < n; ++i) sum += a.partial[i];
   *a.sum = sum;
-  if (a.last) *a.norm = (float)__builtin_sqrt(sum);
+  if (a.last) finish_norm(a, sum);
 }
-void norm(const NormOfList& a) { WEFT_BY_DTYPE(a.list.dtype, norm_list) }
+
+#define WEFT_BY_DTYPE(call)                         \
+  switch (a.list.dtype) {                           \
+    case DType::Float16: return call<float16>(a);   \
+    case DType::BFloat16: return call<bfloat16>(a); \
+    case DType::Float64: return call<double>(a);    \
+    default: return call<float>(a);                 \
+  }
+void scale(const ScaleList& a) { WEFT_BY_DTYPE(scale_list) }
+void norm(const NormOfList& a) { WEFT_BY_DTYPE(norm_list) }
 
 }  // namespace
 
 void fill(OptimizerKernels& k) {
-  k.sgd = sgd;
-  k.adam = adam;
+  k.step = step;
   k.scale = scale;
   k.norm = norm;
 }

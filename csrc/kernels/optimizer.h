@@ -1,12 +1,12 @@
-// One optimizer step over a list of tensors, in place. With g = grad * scale, negated by `maximize`:
-//   sgd:    g += weight_decay * p;  b = first ? g : momentum * b + (1 - dampening) * g;
-//           p -= lr * (nesterov ? g + momentum * b : b), or of g itself without momentum
-//   adam:   step += 1;  decoupled: p *= 1 - lr * weight_decay, else g += weight_decay * p;
-//           m += (1 - beta1) * (g - m);  v = beta2 * v + (1 - beta2) * g * g;  amsgrad: x = max(x, v), used for v
-//           below; p -= lr / (1 - beta1^step) * m / (sqrt(v) / sqrt(1 - beta2^step) + eps)
-// (Kingma and Ba 2015; Loshchilov and Hutter 2019 for `decoupled`; Reddi et al. 2018 for `amsgrad`.)
+// One optimizer step over a list of tensors, in place. All begin with
+//
+//   g = grad * scale, negated by `maximize`;  decoupled: p *= 1 - lr * weight_decay, else g += weight_decay * p
+//
+// and go on as their rule says (kernels/optimizer_rules.h, one struct each, for the CPU and for CUDA).
 //   scale:  p *= scale
-//   norm:   *norm = sqrt(sum of p * p over all tensors), in float64, in an order that depends on the sizes alone
+//   norm:   *norm = sqrt(sum of p * p over all tensors), in float64, in an order that depends on the sizes alone, and
+//           *clip, where given, is what makes the norm of scale * p at most max_norm, and scales: scale * min(1,
+//           max_norm / (scale * norm + 1e-6))
 // The tensors of a list are contiguous, of one dtype, and do not overlap. Half precision is computed in float32.
 // What changes from step to step can be read from memory: lr and scale are *lr_at and *scale_at where these are given.
 #pragma once
@@ -15,36 +15,55 @@
 
 #include "base/dtype.h"
 
+// The rules: name, name in Python, how many tensors of state are elements like the parameter's, whether it counts its
+// steps, and the names of its numbers, in the order of OptimizerStep::numbers.
+#define WEFT_OPTIMIZERS(RULE)                                         \
+  RULE(Sgd, "sgd", 1, false, "momentum dampening nesterov")           \
+  RULE(Adam, "adam", 3, true, "beta1 beta2 eps")                      \
+  RULE(Rmsprop, "rmsprop", 3, true, "alpha eps momentum centered")    \
+  RULE(Adagrad, "adagrad", 1, true, "lr_decay eps")                   \
+  RULE(Adadelta, "adadelta", 2, true, "rho eps")                      \
+  RULE(Adamax, "adamax", 2, true, "beta1 beta2 eps")                  \
+  RULE(Nadam, "nadam", 2, true, "beta1 beta2 eps momentum_decay")     \
+  RULE(Radam, "radam", 2, true, "beta1 beta2 eps")                    \
+  RULE(Asgd, "asgd", 1, true, "lambd alpha t0")                       \
+  RULE(Rprop, "rprop", 2, true, "etaminus etaplus step_min step_max") \
+  RULE(Lion, "lion", 1, false, "beta1 beta2")
+
 namespace weft {
 
+enum class OptimizerRule : int {
+#define RULE(name, text, states, counted, numbers) name,
+  WEFT_OPTIMIZERS(RULE)
+#undef RULE
+};
+
 constexpr int kOptimizerTensors = 64;  // in one launch; an argument struct stays below 4 KiB, CUDA's limit
+constexpr int kOptimizerStates = 3;
+constexpr int kOptimizerNumbers = 4;
 
 struct OptimizerTensor {
   void* p;
   const void* g;
-  void *m, *v, *x;  // m: also sgd's momentum buffer b; null where unused
-  float* step;
+  void* s[kOptimizerStates];  // the rule's state: elements like p's, then single float32 numbers; null where unused
+  float* step;                // how many came before; null where the rule does not count
   int64_t n;
 };
 
 struct OptimizerList {
   OptimizerTensor t[kOptimizerTensors];
   int count;
-  DType dtype;  // floating
+  DType dtype;     // floating
+  uint64_t fresh;  // bit k: the state of tensor k was made for this step
 };
 
-struct SgdStep {
+struct OptimizerStep {
   OptimizerList list;
-  double lr, momentum, dampening, weight_decay, scale;
+  OptimizerRule rule;
+  double lr, weight_decay, scale;
   const float *lr_at, *scale_at;
-  bool nesterov, maximize, first;
-};
-
-struct AdamStep {
-  OptimizerList list;
-  double lr, beta1, beta2, eps, weight_decay, scale;
-  const float *lr_at, *scale_at;
-  bool decoupled, amsgrad, maximize;
+  double numbers[kOptimizerNumbers];
+  bool decoupled, maximize;
 };
 
 struct ScaleList {
@@ -56,14 +75,15 @@ struct ScaleList {
 struct NormOfList {
   OptimizerList list;
   double* partial;  // workspace: optimizer_pieces(list) values
-  float* norm;
+  float *norm, *clip;
+  double max_norm, scale;
+  const float* scale_at;
   double* sum;  // running sum of squares over several launches; the first one clears it
   bool first, last;
 };
 
 struct OptimizerKernels {
-  void (*sgd)(const SgdStep&) = nullptr;
-  void (*adam)(const AdamStep&) = nullptr;
+  void (*step)(const OptimizerStep&) = nullptr;
   void (*scale)(const ScaleList&) = nullptr;
   void (*norm)(const NormOfList&) = nullptr;
 };
@@ -74,6 +94,15 @@ WEFT_HD WEFT_INLINE int64_t optimizer_pieces(const OptimizerList& list) {
   int64_t pieces = 0;
   for (int i = 0; i < list.count; ++i) pieces += (list.t[i].n + kOptimizerGrain - 1) / kOptimizerGrain;
   return pieces;
+}
+
+// What the last launch of a norm writes.
+WEFT_HD WEFT_INLINE void finish_norm(const NormOfList& a, double sum) {
+  double norm = __builtin_sqrt(sum), scale = a.scale_at ? *a.scale_at : a.scale;
+  *a.norm = (float)norm;
+  if (!a.clip) return;
+  double most = a.max_norm / (__builtin_fabs(scale) * norm + 1e-6);
+  *a.clip = (float)(scale * (most < 1 ? most : most != most ? most : 1));
 }
 
 }  // namespace weft

@@ -1,6 +1,8 @@
-#include "ops/optimizer.h"
-
+// Optimizer steps over whole lists of parameters: a launch for each 64 tensors. All of them are off the tape, and bump
+// the version of what they change. The Python classes hand over their parameters and the dicts of their state as they
+// are: finding gradients and state costs tens of nanoseconds for each tensor here, and a microsecond there.
 #include "kernels/optimizer.h"
+
 #include "ops/copy.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
@@ -8,248 +10,265 @@
 namespace weft {
 namespace {
 
-// Collects the tensors of a step, checked, as lists of at most kOptimizerTensors for the kernels. What the kernel
-// changes but cannot address, because it is not contiguous, it gets as a copy, written back at the end.
+struct Scalar {  // a number, or a float32 tensor of one element that is read when the step runs
+  double value = 1;
+  Tensor at;
+
+  Scalar(const char* op, const char* what, const py::object& o, double otherwise = 1) : value(otherwise) {
+    if (o.is_none()) return;
+    if (is_tensor(o.ptr())) {
+      at = tensor_of(o.ptr());
+      WEFT_CHECK(at.dtype() == DType::Float32 && at.numel() == 1, Value, "[", op, "] expected ", what,
+                 " to be a number or a float32 tensor of one element, got ", name_of(at.dtype()), " ",
+                 to_string(at.shape()));
+      return;
+    }
+    value = PyFloat_AsDouble(o.ptr());
+    if (value == -1 && PyErr_Occurred()) {
+      PyErr_Clear();
+      fail(ErrorKind::Type, cat("[", op, "] expected ", what, " to be a number or a tensor, got ",
+                                py::str(py::type::of(o).attr("__name__")).cast<std::string>()));
+    }
+  }
+  const float* pointer(const char* op, Device device) const {
+    if (!at.defined()) return nullptr;
+    WEFT_CHECK(at.device() == device, Value, "[", op, "] expected numbers on ", to_string(device), ", got one on ",
+               to_string(at.device()));
+    return at.ptr<float>();
+  }
+};
+
+// Tensors, checked, as lists for the kernels: each of one dtype and device, of at most kOptimizerTensors. What the
+// kernel changes but cannot address, because it is not contiguous, it gets as a copy, written back at the end.
 class Lists {
  public:
-  Lists(const char* op, const TensorList& params) : op_(op), params_(params) {
-    for (size_t i = 0; i < params.size(); ++i) {
-      const Tensor& p = params[i];
-      WEFT_CHECK(is_floating(p.dtype()), Type, "[", op, "] expected floating tensors, got ", name_of(p.dtype()),
-                 " at position ", i);
-      WEFT_CHECK(p.dtype() == params[0].dtype() && p.device() == params[0].device(), Value, "[", op,
-                 "] expected all tensors to be ", name_of(params[0].dtype()), " on ", to_string(params[0].device()),
-                 ", got ", name_of(p.dtype()), " on ", to_string(p.device()), " at position ", i);
+  explicit Lists(const char* op) : op_(op) {}
+
+  // A place for p. What the others put there is checked against it.
+  OptimizerTensor& add(const Tensor& p, bool changes, bool fresh = false) {
+    WEFT_CHECK(is_floating(p.dtype()), Type, "[", op_, "] expected floating tensors, got ", name_of(p.dtype()),
+               " at position ", added_);
+    size_t k = lists_.size();
+    while (k > 0 && !(lists_[k - 1].list.dtype == p.dtype() && lists_[k - 1].device == p.device())) --k;
+    if (k == 0 || lists_[k - 1].list.count == kOptimizerTensors) {
+      lists_.push_back({});
+      k = lists_.size();
+      lists_[k - 1].list.dtype = p.dtype();
+      lists_[k - 1].device = p.device();
     }
-    list_.resize((params.size() + kOptimizerTensors - 1) / kOptimizerTensors);
-    for (OptimizerList& l : list_) l = {};
+    OptimizerList& list = lists_[k - 1].list;
+    list.fresh |= (uint64_t)fresh << list.count;
+    OptimizerTensor& slot = list.t[list.count++];
+    slot.n = p.numel();
+    slot.p = put("parameter", p, p, changes);
+    ++added_;
+    return slot;
   }
 
-  // One tensor for each parameter, into `field`. Those that the step changes are remembered.
-  template <class Field>
-  void put(const char* what, const TensorList& tensors, Field OptimizerTensor::* field, bool changes) {
-    WEFT_CHECK(tensors.size() == params_.size(), Value, "[", op_, "] expected ", params_.size(), " ", what, ", got ",
-               tensors.size());
-    for (size_t i = 0; i < tensors.size(); ++i) {
-      const Tensor &t = tensors[i], &p = params_[i];
-      WEFT_CHECK(t.shape() == p.shape(), Value, "[", op_, "] expected ", what, " of shape ", to_string(p.shape()),
-                 " at position ", i, ", got ", to_string(t.shape()));
-      WEFT_CHECK(t.dtype() == p.dtype() && t.device() == p.device(), Value, "[", op_, "] expected ", what, " in ",
-                 name_of(p.dtype()), " on ", to_string(p.device()), " at position ", i, ", got ", name_of(t.dtype()),
-                 " on ", to_string(t.device()));
-      WEFT_CHECK(!changes || t.get()->storage->writable, Runtime, "[", op_, "] ", what, " at position ", i,
-                 " is read-only memory");
-      OptimizerTensor& slot = list_[i / kOptimizerTensors].t[i % kOptimizerTensors];
-      slot.*field = dense(t, changes);
-      slot.n = p.numel();
-    }
+  void* put(const char* what, const Tensor& t, const Tensor& p, bool changes) {
+    WEFT_CHECK(t.shape() == p.shape() && t.dtype() == p.dtype() && t.device() == p.device(), Value, "[", op_,
+               "] expected the ", what, " of a parameter to be ", name_of(p.dtype()), " ", to_string(p.shape()), " on ",
+               to_string(p.device()), ", got ", name_of(t.dtype()), " ", to_string(t.shape()), " on ",
+               to_string(t.device()));
+    WEFT_CHECK(!changes || t.get()->storage->writable, Runtime, "[", op_, "] the ", what, " is read-only memory");
+    (changes ? changed_ : kept_).push_back(t);
+    if (t.is_contiguous()) return t.data();
+    GradMode off(false);
+    Tensor copy = contiguous(t);
+    if (changes) write_back_.emplace_back(t, copy);
+    kept_.push_back(copy);
+    return copy.data();
   }
 
-  void put_steps(const TensorList& steps) {
-    WEFT_CHECK(steps.size() == params_.size(), Value, "[", op_, "] expected ", params_.size(), " steps, got ",
-               steps.size());
-    for (size_t i = 0; i < steps.size(); ++i) {
-      const Tensor& s = steps[i];
-      WEFT_CHECK(s.dtype() == DType::Float32 && s.numel() == 1 && s.device() == params_[i].device(), Value, "[", op_,
-                 "] expected steps of one float32 element beside their parameters, got ", name_of(s.dtype()), " ",
-                 to_string(s.shape()), " on ", to_string(s.device()), " at position ", i);
-      list_[i / kOptimizerTensors].t[i % kOptimizerTensors].step = s.ptr<float>();
-      changed_.push_back(s);
-    }
+  float* put_number(const char* what, const Tensor& t, const Tensor& p) {
+    WEFT_CHECK(t.dtype() == DType::Float32 && t.numel() == 1 && t.device() == p.device(), Value, "[", op_,
+               "] expected the ", what, " of a parameter to be one float32 element on ", to_string(p.device()),
+               ", got ", name_of(t.dtype()), " ", to_string(t.shape()), " on ", to_string(t.device()));
+    changed_.push_back(t);
+    return t.ptr<float>();
   }
 
-  const float* scalar(const char* what, const OptimizerScalar& s) const {
-    if (!s.at.defined()) return nullptr;
-    WEFT_CHECK(s.at.dtype() == DType::Float32 && s.at.numel() == 1, Value, "[", op_, "] expected ", what,
-               " to be a number or a float32 tensor of one element, got ", name_of(s.at.dtype()), " ",
-               to_string(s.at.shape()));
-    WEFT_CHECK(params_.empty() || s.at.device() == params_[0].device(), Value, "[", op_, "] expected ", what, " on ",
-               to_string(params_[0].device()), ", got ", to_string(s.at.device()));
-    return s.at.ptr<float>();
-  }
-
-  // step(list, elements) launches one list.
+  // step(list, device, elements, last) launches one list.
   template <class F>
   void run(const F& step) {
-    for (size_t k = 0; k < list_.size(); ++k) {
-      list_[k].count = (int)std::min<size_t>(kOptimizerTensors, params_.size() - k * kOptimizerTensors);
-      list_[k].dtype = params_[0].dtype();
+    for (const Placed& l : lists_) {
       double elements = 0;
-      for (int i = 0; i < list_[k].count; ++i) elements += (double)list_[k].t[i].n;
-      step(list_[k], elements, k + 1 == list_.size());
+      for (int i = 0; i < l.list.count; ++i) elements += (double)l.list.t[i].n;
+      step(l.list, l.device, elements, &l == &lists_.back());
     }
     for (auto& [tensor, copy] : write_back_) copy_into(tensor, copy);
     for (const Tensor& t : changed_) t.bump_version();
   }
 
  private:
-  void* dense(const Tensor& t, bool changes) {
-    if (changes) changed_.push_back(t);
-    if (t.is_contiguous()) return t.data();
-    GradMode off(false);
-    Tensor copy = contiguous(t);
-    if (changes) write_back_.emplace_back(t, copy);
-    copies_.push_back(copy);
-    return copy.data();
-  }
-
+  struct Placed {
+    OptimizerList list;
+    Device device;
+  };
   const char* op_;
-  const TensorList& params_;
-  std::vector<OptimizerList> list_;
-  TensorList changed_, copies_;
+  size_t added_ = 0;
+  std::vector<Placed> lists_;
+  TensorList changed_, kept_;
   std::vector<std::pair<Tensor, Tensor>> write_back_;
 };
 
-}  // namespace
+struct Rule {
+  const char* name;
+  int states;
+  bool counted;
+  const char* numbers;
+};
+constexpr Rule kRules[] = {
+#define RULE(name, text, states, counted, numbers) {text, states, counted, numbers},
+    WEFT_OPTIMIZERS(RULE)
+#undef RULE
+};
 
-void sgd_step(const TensorList& params, const TensorList& grads, const TensorList& buffers, const OptimizerScalar& lr,
-              double momentum, double dampening, double weight_decay, bool nesterov, bool maximize, bool first,
-              const OptimizerScalar& grad_scale) {
-  if (params.empty()) return;
-  Lists lists("sgd_step", params);
-  lists.put("parameters", params, &OptimizerTensor::p, true);
-  lists.put("gradients", grads, &OptimizerTensor::g, false);
-  if (momentum != 0) lists.put("momentum buffers", buffers, &OptimizerTensor::m, true);
-  SgdStep args{{},
-               lr.value,
-               momentum,
-               dampening,
-               weight_decay,
-               grad_scale.value,
-               lists.scalar("lr", lr),
-               lists.scalar("grad_scale", grad_scale),
-               nesterov,
-               maximize,
-               first};
-  Device device = params[0].device();
-  lists.run([&](const OptimizerList& list, double elements, bool) {
+int rule_from(const std::string& name) {
+  for (int i = 0; i < (int)std::size(kRules); ++i)
+    if (name == kRules[i].name) return i;
+  fail(ErrorKind::Value, cat("[optimizer_step] knows no rule '", name, "'"));
+}
+
+// The rule's numbers, by the names in its list.
+void read_numbers(const Rule& rule, const py::kwargs& given, double* out) {
+  size_t found = 0;
+  const char* at = rule.numbers;
+  for (int i = 0; *at; ++i) {
+    const char* end = at;
+    while (*end && *end != ' ') ++end;
+    std::string name(at, end);
+    WEFT_CHECK(given.contains(name), Type, "[optimizer_step] ", rule.name, " misses the number '", name, "'");
+    out[i] = py::cast<double>(given[name.c_str()]);
+    ++found;
+    at = *end ? end + 1 : end;
+  }
+  WEFT_CHECK(found == given.size(), Type, "[optimizer_step] ", rule.name, " takes the numbers ", rule.numbers, ", got ",
+             py::str(py::list(given)).cast<std::string>());
+}
+
+// state[p][name], or null.
+PyObject* state_tensor(PyObject* state, PyObject* name) {
+  PyObject* t = PyDict_GetItemWithError(state, name);
+  if (!t && PyErr_Occurred()) throw py::error_already_set();
+  return t && is_tensor(t) ? t : nullptr;
+}
+
+void optimizer_step(const std::string& name, const py::list& params, const py::dict& state, const py::tuple& names,
+                    const py::function& new_state, const py::object& lr, double weight_decay, bool decoupled,
+                    bool maximize, const py::object& grad_scale, const py::kwargs& numbers) {
+  static PyObject* const kStep = PyUnicode_InternFromString("step");
+  const int index = rule_from(name);
+  const Rule& rule = kRules[index];
+  const std::string op = name + "_step";
+  Scalar rate(op.c_str(), "lr", lr), scale(op.c_str(), "grad_scale", grad_scale);
+  OptimizerStep args{
+      {}, (OptimizerRule)index, rate.value, weight_decay, scale.value, nullptr, nullptr, {}, decoupled, maximize};
+  read_numbers(rule, numbers, args.numbers);
+  WEFT_CHECK(names.size() <= kOptimizerStates, Value, "[", op, "] expected at most ", kOptimizerStates,
+             " names of state, got ", names.size());
+  const int n = (int)names.size();
+
+  Lists lists(op.c_str());
+  for (py::handle item : params) {
+    const Tensor& p = tensor_of(item.ptr());
+    const Tensor grad = p.grad();
+    if (!grad.defined()) continue;
+    PyObject *found[kOptimizerStates] = {}, *step = nullptr;
+    py::object own;
+    auto look = [&] {
+      for (int i = 0; i < n; ++i) {
+        PyObject* key = PyTuple_GET_ITEM(names.ptr(), i);
+        if (key != Py_None && !(found[i] = state_tensor(own.ptr(), key))) return false;
+      }
+      return !rule.counted || (step = state_tensor(own.ptr(), kStep));
+    };
+    PyObject* before = PyDict_GetItemWithError(state.ptr(), item.ptr());
+    if (before) own = py::reinterpret_borrow<py::object>(before);
+    const bool fresh = (n > 0 || rule.counted) && !(before && PyDict_Check(before) && look());
+    if (fresh) {
+      own = new_state(item);
+      WEFT_CHECK(PyDict_Check(own.ptr()) && look(), Value, "[", op, "] expected new state to be a dict with ",
+                 py::str(names).cast<std::string>());
+    }
+    OptimizerTensor& slot = lists.add(p, true, fresh);
+    slot.g = lists.put("gradient", grad, p, false);
+    for (int i = 0; i < n; ++i) {
+      if (!found[i]) continue;
+      const char* what = PyUnicode_AsUTF8(PyTuple_GET_ITEM(names.ptr(), i));
+      slot.s[i] = i < rule.states ? lists.put(what, tensor_of(found[i]), p, true)
+                                  : (void*)lists.put_number(what, tensor_of(found[i]), p);
+    }
+    if (step) slot.step = lists.put_number("step", tensor_of(step), p);
+  }
+  lists.run([&](const OptimizerList& list, Device device, double elements, bool) {
     args.list = list;
-    launch("sgd_step", device, kernels<OptimizerKernels>(device).sgd, args, elements * 4);
+    args.lr_at = rate.pointer(op.c_str(), device);
+    args.scale_at = scale.pointer(op.c_str(), device);
+    launch(kRules[index].name, device, kernels<OptimizerKernels>(device).step, args, elements * 8);
   });
 }
 
-void adam_step(const TensorList& params, const TensorList& grads, const TensorList& exp_avgs,
-               const TensorList& exp_avg_sqs, const TensorList& max_exp_avg_sqs, const TensorList& steps,
-               const OptimizerScalar& lr, const AdamOptions& options, const OptimizerScalar& grad_scale) {
-  if (params.empty()) return;
-  Lists lists(options.decoupled ? "adamw_step" : "adam_step", params);
-  lists.put("parameters", params, &OptimizerTensor::p, true);
-  lists.put("gradients", grads, &OptimizerTensor::g, false);
-  lists.put("first moments", exp_avgs, &OptimizerTensor::m, true);
-  lists.put("second moments", exp_avg_sqs, &OptimizerTensor::v, true);
-  if (options.amsgrad) lists.put("largest second moments", max_exp_avg_sqs, &OptimizerTensor::x, true);
-  lists.put_steps(steps);
-  AdamStep args{{},
-                lr.value,
-                options.beta1,
-                options.beta2,
-                options.eps,
-                options.weight_decay,
-                grad_scale.value,
-                lists.scalar("lr", lr),
-                lists.scalar("grad_scale", grad_scale),
-                options.decoupled,
-                options.amsgrad,
-                options.maximize};
-  Device device = params[0].device();
-  lists.run([&](const OptimizerList& list, double elements, bool) {
-    args.list = list;
-    launch(options.decoupled ? "adamw_step" : "adam_step", device, kernels<OptimizerKernels>(device).adam, args,
-           elements * 8);
-  });
-}
-
-Tensor grad_norm(const TensorList& tensors) {
-  if (tensors.empty()) return Tensor::zeros({}, DType::Float32);
-  Device device = tensors[0].device();
-  Lists lists("grad_norm", tensors);
-  lists.put("tensors", tensors, &OptimizerTensor::p, false);
-  Tensor norm = Tensor::empty({}, DType::Float32, device);
+// The norm, and what to multiply gradients by so that it is at most max_norm.
+std::pair<Tensor, Tensor> clip_scale(const TensorList& tensors, double max_norm, const py::object& grad_scale) {
+  Device device = tensors.empty() ? Device{} : tensors[0].device();
+  Tensor norm = Tensor::zeros({}, DType::Float32, device), clip = Tensor::full({}, 1, DType::Float32, device);
+  if (tensors.empty()) return {norm, clip};
+  Scalar scale("grad_norm", "grad_scale", grad_scale);
+  Lists lists("grad_norm");
   int64_t pieces = 1;
-  for (const Tensor& t : tensors) pieces += t.numel() / kOptimizerGrain + 1;
+  for (const Tensor& t : tensors) {
+    WEFT_CHECK(t.device() == device, Value, "[grad_norm] expected all tensors on ", to_string(device), ", got one on ",
+               to_string(t.device()));
+    lists.add(t, false);
+    pieces += t.numel() / kOptimizerGrain + 1;
+  }
   Workspace partial(pieces * (int64_t)sizeof(double), device), sum(sizeof(double), device);
   bool first = true;
-  lists.run([&](const OptimizerList& list, double elements, bool last) {
-    NormOfList args{
-        list, static_cast<double*>(partial.data()), norm.ptr<float>(), static_cast<double*>(sum.data()), first, last};
+  lists.run([&](const OptimizerList& list, Device, double elements, bool last) {
+    NormOfList args{list,
+                    static_cast<double*>(partial.data()),
+                    norm.ptr<float>(),
+                    clip.ptr<float>(),
+                    max_norm,
+                    scale.value,
+                    scale.pointer("grad_norm", device),
+                    static_cast<double*>(sum.data()),
+                    first,
+                    last};
     launch("grad_norm", device, kernels<OptimizerKernels>(device).norm, args, elements);
     first = false;
   });
-  return norm;
+  return {norm, clip};
 }
 
-void scale_(const TensorList& tensors, const OptimizerScalar& scale) {
-  if (tensors.empty()) return;
-  Device device = tensors[0].device();
-  Lists lists("scale_", tensors);
-  lists.put("tensors", tensors, &OptimizerTensor::p, true);
-  ScaleList args{{}, scale.value, lists.scalar("scale", scale)};
-  lists.run([&](const OptimizerList& list, double elements, bool) {
-    args.list = list;
+void scale_tensors(const TensorList& tensors, const py::object& by) {
+  Scalar scale("scale_", "scale", by);
+  Lists lists("scale_");
+  for (const Tensor& t : tensors) lists.add(t, true);
+  lists.run([&](const OptimizerList& list, Device device, double elements, bool) {
+    ScaleList args{list, scale.value, scale.pointer("scale_", device)};
     launch("scale_", device, kernels<OptimizerKernels>(device).scale, args, elements);
   });
-}
-
-namespace {
-
-OptimizerScalar scalar_from(const char* op, const char* what, const py::object& o, double otherwise = 1) {
-  if (o.is_none()) return {otherwise, {}};
-  if (is_tensor(o.ptr())) return {0, tensor_of(o.ptr())};
-  double value = PyFloat_AsDouble(o.ptr());
-  if (value == -1 && PyErr_Occurred()) {
-    PyErr_Clear();
-    fail(ErrorKind::Type, cat("[", op, "] expected ", what, " to be a number or a tensor, got ",
-                              py::str(py::type::of(o).attr("__name__")).cast<std::string>()));
-  }
-  return {value, {}};
-}
-
-void bind_adam(py::module_& m, const char* name, bool decoupled) {
-  m.def(
-      name,
-      [name, decoupled](const TensorList& params, const TensorList& grads, const TensorList& exp_avgs,
-                        const TensorList& exp_avg_sqs, const TensorList& max_exp_avg_sqs, const TensorList& steps,
-                        const py::object& lr, double beta1, double beta2, double eps, double weight_decay, bool amsgrad,
-                        bool maximize, const py::object& grad_scale) {
-        adam_step(params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs, steps, scalar_from(name, "lr", lr),
-                  {beta1, beta2, eps, weight_decay, decoupled, amsgrad, maximize},
-                  scalar_from(name, "grad_scale", grad_scale));
-      },
-      py::arg("params"), py::arg("grads"), py::arg("exp_avgs"), py::arg("exp_avg_sqs"), py::arg("max_exp_avg_sqs"),
-      py::arg("steps"), py::arg("lr"), py::arg("beta1") = 0.9, py::arg("beta2") = 0.999, py::arg("eps") = 1e-8,
-      py::arg("weight_decay") = decoupled ? 1e-2 : 0.0, py::arg("amsgrad") = false, py::arg("maximize") = false,
-      py::arg("grad_scale") = py::none(),
-      "One step of Adam over lists of tensors of equal shapes, in place; steps (float32, one element each) are counted "
-      "up here. max_exp_avg_sqs is empty unless amsgrad. Kingma and Ba 2015; Loshchilov and Hutter 2019.");
 }
 
 }  // namespace
 
 void bind_optimizer(py::module_& m) {
-  m.def(
-      "sgd_step",
-      [](const TensorList& params, const TensorList& grads, const TensorList& buffers, const py::object& lr,
-         double momentum, double dampening, double weight_decay, bool nesterov, bool maximize, bool first,
-         const py::object& grad_scale) {
-        sgd_step(params, grads, buffers, scalar_from("sgd_step", "lr", lr), momentum, dampening, weight_decay, nesterov,
-                 maximize, first, scalar_from("sgd_step", "grad_scale", grad_scale));
-      },
-      py::arg("params"), py::arg("grads"), py::arg("momentum_buffers"), py::arg("lr"), py::arg("momentum") = 0.0,
-      py::arg("dampening") = 0.0, py::arg("weight_decay") = 0.0, py::arg("nesterov") = false,
-      py::arg("maximize") = false, py::arg("first") = false, py::arg("grad_scale") = py::none(),
-      "One step of SGD over lists of tensors of equal shapes, in place. momentum_buffers is empty if momentum == 0; "
-      "first: the buffers hold nothing yet (with dampening == 0, zeros do as well).");
-  bind_adam(m, "adam_step", false);
-  bind_adam(m, "adamw_step", true);
-  m.def("grad_norm", grad_norm, py::arg("tensors"),
-        "The L2 norm of all the tensors together, summed in float64: a float32 tensor of no dimensions.");
-  m.def(
-      "scale_",
-      [](const TensorList& tensors, const py::object& scale) {
-        scale_(tensors, scalar_from("scale_", "scale", scale));
-      },
-      py::arg("tensors"), py::arg("scale"),
-      "Multiplies each tensor by a number, or by a float32 tensor of one element.");
+  m.def("_optimizer_step", optimizer_step, py::arg("rule"), py::arg("params"), py::arg("state"), py::arg("names"),
+        py::arg("new_state"), py::arg("lr"), py::arg("weight_decay") = 0.0, py::arg("decoupled") = false,
+        py::arg("maximize") = false, py::arg("grad_scale") = py::none(),
+        "One step of the rule (csrc/kernels/optimizer_rules.h) for each tensor of the list params that has a gradient, "
+        "in place. state[p] is a dict: names says under which keys the rule's state is, None where it keeps none; "
+        "'step', float32, is counted up where the rule counts. new_state(p) makes and returns what is missing. The "
+        "rule's numbers come by name. lr and grad_scale, by which gradients are multiplied on their way in, are "
+        "numbers or float32 tensors of one element, read when the step runs.");
+  m.def("_clip_scale", clip_scale, py::arg("tensors"), py::arg("max_norm") = HUGE_VAL,
+        py::arg("grad_scale") = py::none(),
+        "(norm, scale), float32: the L2 norm of all the tensors together, summed in float64; and grad_scale times what "
+        "brings the norm of grad_scale * tensors down to max_norm, if it is above: min(1, max_norm / (norm + 1e-6)).");
+  m.def("_scale_", scale_tensors, py::arg("tensors"), py::arg("scale"),
+        "Multiplies each tensor by a number, or by a float32 tensor of one element.");
 }
 
 }  // namespace weft

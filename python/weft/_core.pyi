@@ -1080,10 +1080,6 @@ def acos(input: Tensor, inplace: builtins.bool = False, *, out: Tensor | None = 
 def acos_(input: Tensor) -> Tensor: ...
 def acosh(input: Tensor, inplace: builtins.bool = False, *, out: Tensor | None = None) -> Tensor: ...
 def acosh_(input: Tensor) -> Tensor: ...
-def adam_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avgs: Sequence[Tensor], exp_avg_sqs: Sequence[Tensor], max_exp_avg_sqs: Sequence[Tensor], steps: Sequence[Tensor], lr: Any, beta1: builtins.float = 0.9, beta2: builtins.float = 0.999, eps: builtins.float = 1e-08, weight_decay: builtins.float = 0.0, amsgrad: builtins.bool = False, maximize: builtins.bool = False, grad_scale: Any | None = None) -> None:
-    """One step of Adam over lists of tensors of equal shapes, in place; steps (float32, one element each) are counted up here. max_exp_avg_sqs is empty unless amsgrad. Kingma and Ba 2015; Loshchilov and Hutter 2019."""
-def adamw_step(params: Sequence[Tensor], grads: Sequence[Tensor], exp_avgs: Sequence[Tensor], exp_avg_sqs: Sequence[Tensor], max_exp_avg_sqs: Sequence[Tensor], steps: Sequence[Tensor], lr: Any, beta1: builtins.float = 0.9, beta2: builtins.float = 0.999, eps: builtins.float = 1e-08, weight_decay: builtins.float = 0.01, amsgrad: builtins.bool = False, maximize: builtins.bool = False, grad_scale: Any | None = None) -> None:
-    """One step of Adam over lists of tensors of equal shapes, in place; steps (float32, one element each) are counted up here. max_exp_avg_sqs is empty unless amsgrad. Kingma and Ba 2015; Loshchilov and Hutter 2019."""
 def adaptive_avg_pool1d(input: Tensor, output_size: Any) -> Tensor:
     """Mean over output_size windows of [N, C, L] or [C, L]; see adaptive_avg_pool2d."""
 def adaptive_avg_pool2d(input: Tensor, output_size: Any) -> Tensor:
@@ -1399,8 +1395,6 @@ def get_num_threads() -> builtins.int:
     """The same as num_threads()."""
 def get_rng_state() -> Tensor:
     """The default generator's state."""
-def grad_norm(tensors: Sequence[Tensor]) -> Tensor:
-    """The L2 norm of all the tensors together, summed in float64: a float32 tensor of no dimensions."""
 def greater(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor: ...
 def greater_equal(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor: ...
 def grid_sample(input: Tensor, grid: Tensor, mode: str = 'bilinear', padding_mode: str = 'zeros', align_corners: builtins.bool | None = None) -> Tensor:
@@ -1700,8 +1694,6 @@ def rsqrt(input: Tensor, inplace: builtins.bool = False, *, out: Tensor | None =
 def rsqrt_(input: Tensor) -> Tensor: ...
 def rsub(input: Tensor, other: Operand, *, alpha: builtins.float = 1.0) -> Tensor:
     """other minus alpha * input."""
-def scale_(tensors: Sequence[Tensor], scale: Any) -> None:
-    """Multiplies each tensor by a number, or by a float32 tensor of one element."""
 def scaled_dot_product_attention(query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None = None, dropout_p: builtins.float = 0.0, is_causal: builtins.bool = False, scale: builtins.float | None = None, enable_gqa: builtins.bool = False) -> Tensor:
     """softmax(scale * query key^T + attn_mask) value for query [..., L, E], key [..., S, E], value [..., S, Ev], by
     blocks: the L x S scores are never stored. attn_mask broadcasts to [..., L, S]; bool means True attends, floats
@@ -1752,8 +1744,6 @@ def set_num_threads(threads: builtins.int) -> None:
     """Sets the number of threads that operations use. Results do not depend on it."""
 def set_rng_state(new_state: Tensor) -> None:
     """Sets the default generator's state."""
-def sgd_step(params: Sequence[Tensor], grads: Sequence[Tensor], momentum_buffers: Sequence[Tensor], lr: Any, momentum: builtins.float = 0.0, dampening: builtins.float = 0.0, weight_decay: builtins.float = 0.0, nesterov: builtins.bool = False, maximize: builtins.bool = False, first: builtins.bool = False, grad_scale: Any | None = None) -> None:
-    """One step of SGD over lists of tensors of equal shapes, in place. momentum_buffers is empty if momentum == 0; first: the buffers hold nothing yet (with dampening == 0, zeros do as well)."""
 def sgn(input: Tensor, inplace: builtins.bool = False, *, out: Tensor | None = None) -> Tensor: ...
 def sgn_(input: Tensor) -> Tensor: ...
 def sigmoid(input: Tensor, inplace: builtins.bool = False, *, out: Tensor | None = None) -> Tensor: ...

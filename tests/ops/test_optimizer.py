@@ -1,4 +1,4 @@
-"""Optimizer kernels against the formulas in float64, step by step, over lists of every shape."""
+"""The native step itself: every rule on every instruction set, lists of every shape, memory, versions, wrong input."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,26 @@ from weft import _core
 from weft.testing import assert_close, to_numpy, tolerance
 
 SHAPES = [(), (0,), (1,), (15,), (16,), (17,), (3, 5), (130, 257), (40_001,)]
+
+# rule: keys of its state, its numbers, and the PyTorch optimizer that does the same.
+RULES = {
+    "sgd": (("momentum_buffer",), {"momentum": 0.9, "dampening": 0.3, "nesterov": 0}, "SGD"),
+    "adam": (("exp_avg", "exp_avg_sq"), {"beta1": 0.8, "beta2": 0.95, "eps": 1e-6}, "Adam"),
+    "rmsprop": (("square_avg", None, None), {"alpha": 0.9, "eps": 1e-6, "momentum": 0, "centered": 0}, "RMSprop"),
+    "adagrad": (("sum",), {"lr_decay": 0.1, "eps": 1e-8}, "Adagrad"),
+    "adadelta": (("square_avg", "acc_delta"), {"rho": 0.9, "eps": 1e-6}, "Adadelta"),
+    "adamax": (("exp_avg", "exp_inf"), {"beta1": 0.8, "beta2": 0.95, "eps": 1e-6}, "Adamax"),
+    "nadam": (
+        ("exp_avg", "exp_avg_sq", "mu_product"),
+        {"beta1": 0.8, "beta2": 0.95, "eps": 1e-6, "momentum_decay": 0.01},
+        "NAdam",
+    ),
+    "radam": (("exp_avg", "exp_avg_sq"), {"beta1": 0.8, "beta2": 0.8, "eps": 1e-6}, "RAdam"),
+    "asgd": (("ax", "eta", "mu"), {"lambd": 0.1, "alpha": 0.5, "t0": 1}, "ASGD"),
+    "rprop": (("prev", "step_size"), {"etaminus": 0.5, "etaplus": 1.2, "step_min": 1e-6, "step_max": 1}, "Rprop"),
+}
+ONES = ("mu_product", "mu")  # state that begins with 1
+RATES = ("eta", "step_size")  # with the learning rate
 
 
 def arrays(seed, scale=1.0, shapes=SHAPES):
@@ -30,113 +50,109 @@ def compare(actual, expected, dtype, steps):
         assert_close(a, e, rtol=rtol, atol=rtol, check_dtype=False, name=f"{dtype} tensor {k}")
 
 
-def adam_reference(p, g, m, v, x, step, lr, beta1, beta2, eps, decay, amsgrad, maximize, decoupled, scale):
-    g = (-g if maximize else g) * scale
-    if decoupled:
-        p = p * (1 - lr * decay)
-    else:
-        g = g + decay * p
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g * g
-    x = np.maximum(x, v) if amsgrad else x
-    root = np.sqrt((x if amsgrad else v) / (1 - beta2**step)) + eps
-    return p - lr / (1 - beta1**step) * m / root, m, v, x
+def step(rule, params, grads, state, lr=0.1, names=None, **options):
+    """One native step, with new state where there is none."""
+    keys, numbers, _ = RULES[rule]
+    keys = keys if names is None else names
+    for p, g in zip(params, grads, strict=True):
+        p.grad = g
+
+    def new_state(p):
+        own = state.setdefault(p, {"step": weft.zeros(())})
+        for key in keys:
+            if key is not None:
+                value = float(key in ONES) + (key in RATES) * lr
+                scalar = key in ("eta", "mu", "mu_product")
+                own[key] = weft.tensor(value) if scalar else weft.full_like(p, value)
+        return own
+
+    kept = {k: v for k, v in options.items() if k in ("weight_decay", "decoupled", "maximize", "grad_scale")}
+    numbers = {**numbers, **{k: v for k, v in options.items() if k not in kept}}
+    _core._optimizer_step(rule, params, state, keys, new_state, lr, **kept, **numbers)
 
 
-@pytest.mark.parametrize("decoupled", [False, True])
-@pytest.mark.parametrize("options", [{}, {"amsgrad": True}, {"maximize": True, "grad_scale": 0.25}])
+def plain_sgd(params, grads, lr, **options):
+    step("sgd", params, grads, {}, lr, names=(), **{"momentum": 0, "dampening": 0, **options})
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_adam(isa, dtype, options, decoupled):
-    lr, beta1, beta2, eps, decay = 1e-2, 0.8, 0.95, 1e-6, 0.1
-    params = tensors(arrays(0), dtype)
-    reference = exact(params)
-    m, v, x = (tensors(arrays(0, 0), dtype) for _ in range(3))
-    rm, rv, rx = exact(m), exact(v), exact(x)
-    steps = [weft.zeros(()) for _ in params]
-    step = _core.adamw_step if decoupled else _core.adam_step
+@pytest.mark.parametrize("rule", RULES)
+def test_rules_agree_with_pytorch(isa, rule, dtype):
+    torch = pytest.importorskip("torch")
+    _, numbers, name = RULES[rule]
+    options = dict(numbers)
+    if "beta1" in options:
+        options["betas"] = (options.pop("beta1"), options.pop("beta2"))
+    if rule == "rprop":
+        options = {"etas": (0.5, 1.2), "step_sizes": (1e-6, 1)}
+    decay = {} if rule == "rprop" else {"weight_decay": 0.1}
+    values = arrays(0)
+    params = tensors(values, dtype)
+    other = [torch.nn.Parameter(torch.tensor(v)) for v in values]  # float64
+    optimizer = getattr(torch.optim, name)(other, lr=1e-2, **options, **decay, foreach=False)
+    state = {}
+    for t in range(1, 6):
+        grads = arrays(t)
+        step(rule, params, tensors(grads, dtype), state, 1e-2, **decay)
+        for p, g in zip(other, grads, strict=True):
+            p.grad = torch.tensor(g)
+        optimizer.step()
+    compare(params, [p.detach().numpy() for p in other], dtype, 5)
+
+
+def test_lion(isa):
+    params, state = tensors(arrays(0), "float64"), {}
+    reference, m = exact(params), [0 * v for v in exact(params)]
     for t in range(1, 4):
-        grads = tensors(arrays(t), dtype)
-        arguments = {"lr": lr, "beta1": beta1, "beta2": beta2, "eps": eps, "weight_decay": decay, **options}
-        step(params, grads, m, v, x if options.get("amsgrad") else [], steps, **arguments)
-        for k, g in enumerate(exact(grads)):
-            reference[k], rm[k], rv[k], rx[k] = adam_reference(
-                reference[k], g, rm[k], rv[k], rx[k], t, lr, beta1, beta2, eps, decay,
-                options.get("amsgrad", False), options.get("maximize", False), decoupled, options.get("grad_scale", 1),
-            )  # fmt: skip
-    compare(params, reference, dtype, 3)
-    compare(m, rm, dtype, 3)
-    compare(v, rv, dtype, 3)
-    assert all(float(s) == 3 for s in steps)
+        grads = arrays(t)
+        grads[-1][:9] = 0
+        for p, g in zip(params, tensors(grads, "float64"), strict=True):
+            p.grad = g
+        numbers = {"beta1": 0.9, "beta2": 0.99}
+        new_state = lambda p: state.setdefault(p, {"exp_avg": weft.zeros_like(p)})  # noqa: E731
+        _core._optimizer_step("lion", params, state, ("exp_avg",), new_state, 0.01, 0.1, True, **numbers)
+        for k, g in enumerate(grads):
+            reference[k] = reference[k] * (1 - 0.01 * 0.1) - 0.01 * np.sign(0.9 * m[k] + 0.1 * g)
+            m[k] = 0.99 * m[k] + 0.01 * g
+    compare(params, reference, "float64", 3)
 
 
-@pytest.mark.parametrize(
-    "momentum, dampening, nesterov", [(0, 0, False), (0.9, 0, False), (0.9, 0.3, False), (0.8, 0, True)]
-)
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_sgd(isa, dtype, momentum, dampening, nesterov):
-    lr, decay = 0.1, 0.01
-    params = tensors(arrays(0), dtype)
-    reference = exact(params)
-    buffers = tensors(arrays(9), dtype) if momentum else []  # nonsense: the first step must not read it
-    kept = [None] * len(params)
-    for t in range(3):
-        grads = tensors(arrays(t + 1), dtype)
-        _core.sgd_step(params, grads, buffers, lr, momentum, dampening, decay, nesterov, first=t == 0)
-        for k, g in enumerate(exact(grads)):
-            g = g + decay * reference[k]
-            if momentum:
-                kept[k] = g if t == 0 else momentum * kept[k] + (1 - dampening) * g
-                g = g + momentum * kept[k] if nesterov else kept[k]
-            reference[k] = reference[k] - lr * g
-    compare(params, reference, dtype, 3)
+def test_signs_keep_nan():
+    p, g = weft.ones(3, dtype=weft.float64), weft.tensor([1.0, float("nan"), 0.0], dtype=weft.float64)
+    p.grad = g
+    _core._optimizer_step("lion", [p], {}, ("m",), lambda p: {"m": weft.zeros_like(p)}, 0.5, beta1=0.9, beta2=0.9)
+    assert_close(p, np.array([0.5, np.nan, 1.0]))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
-def test_half_precision_is_computed_in_float32(isa, dtype):
-    params, grads = tensors(arrays(0), dtype), tensors(arrays(1), dtype)
-    reference = [p - 0.5 * g for p, g in zip(exact(params), exact(grads), strict=True)]
-    _core.sgd_step(params, grads, [], 0.5)
-    compare(params, reference, dtype, 1)
+@pytest.mark.parametrize("rule", RULES)
+def test_half_precision_is_computed_in_float32(isa, rule, dtype):
+    narrow, a, b = tensors(arrays(0), dtype), {}, {}
+    wide = [p.float() for p in narrow]
+    grads = tensors(arrays(1), dtype)
+    step(rule, narrow, grads, a, 0.125)  # exact in both: it becomes state
+    step(rule, wide, [g.float() for g in grads], b, 0.125)
+    for n, w in zip(narrow, wide, strict=True):
+        assert (n == w.to(n.dtype)).all()
 
 
-def test_agrees_with_pytorch():
-    torch = pytest.importorskip("torch")
-    for ours, theirs, options in [
-        (_core.adam_step, torch.optim.Adam, {"weight_decay": 0.1}),
-        (_core.adamw_step, torch.optim.AdamW, {"weight_decay": 0.1}),
-        (_core.adamw_step, torch.optim.AdamW, {"weight_decay": 0.1, "amsgrad": True}),
-    ]:
-        values = arrays(0)
-        params = tensors(values, "float32")
-        other = [torch.nn.Parameter(torch.tensor(v, dtype=torch.float32)) for v in values]
-        optimizer = theirs(other, lr=1e-2, **options)
-        m, v, x = (tensors(arrays(0, 0), "float32") for _ in range(3))
-        steps = [weft.zeros(()) for _ in params]
-        for t in range(1, 6):
-            for p, g in zip(other, arrays(t), strict=True):
-                p.grad = torch.tensor(g, dtype=torch.float32)
-            ours(params, tensors(arrays(t), "float32"), m, v, x if "amsgrad" in options else [], steps, 1e-2, **options)
-            optimizer.step()
-        for p, q in zip(params, other, strict=True):
-            assert_close(p, q, terms=400)
-
-
-def test_more_tensors_than_one_launch_takes():
+def test_more_tensors_than_one_launch_takes_and_mixed_dtypes():
     shapes = [(k % 7,) for k in range(200)]
-    params, grads = tensors(arrays(0, shapes=shapes), "float64"), tensors(arrays(1, shapes=shapes), "float64")
+    params = [p.float() if k % 3 else p for k, p in enumerate(tensors(arrays(0, shapes=shapes), "float64"))]
+    grads = [g.to(p.dtype) for p, g in zip(params, tensors(arrays(1, shapes=shapes), "float64"), strict=True)]
     reference = [p - g for p, g in zip(exact(params), exact(grads), strict=True)]
-    _core.sgd_step(params, grads, [], 1.0)
-    compare(params, reference, "float64", 1)
+    plain_sgd(params, grads, 1.0)
+    compare(params, reference, "float32", 1)
     norm = np.sqrt(sum(float((g**2).sum()) for g in exact(grads)))
-    assert_close(float(_core.grad_norm(grads)), norm, rtol=1e-6)
+    assert_close(float(_core._clip_scale(grads)[0]), norm, rtol=1e-6)
 
 
 def test_learning_rate_and_scale_are_read_from_memory():
     p, g = weft.ones(5), weft.ones(5)
     lr, scale = weft.tensor(0.5), weft.tensor(0.5)
-    _core.sgd_step([p], [g], [], lr, grad_scale=scale)
+    plain_sgd([p], [g], lr, grad_scale=scale)
     lr.fill_(0.25)
-    _core.sgd_step([p], [g], [], lr, grad_scale=scale)
+    plain_sgd([p], [g], lr, grad_scale=scale)
     assert_close(p, np.full(5, 1 - 0.25 - 0.125, np.float32))
 
 
@@ -144,7 +160,7 @@ def test_versions_and_non_contiguous_tensors():
     p = weft.zeros(4, 3).t()
     g = weft.tensor(np.arange(12.0, dtype=np.float32).reshape(3, 4))
     before = p._version
-    _core.sgd_step([p], [g], [], 1.0)
+    plain_sgd([p], [g], 1.0)
     assert p._version > before
     assert_close(p, -np.arange(12.0, dtype=np.float32).reshape(3, 4))
 
@@ -152,56 +168,84 @@ def test_versions_and_non_contiguous_tensors():
 def test_a_parameter_changed_by_a_step_cannot_be_used_by_an_old_backward():
     p = weft.ones(3, requires_grad=True)
     y = (p * p).sum()
-    _core.sgd_step([p], [weft.ones(3)], [], 0.1)
+    plain_sgd([p], [weft.ones(3)], 0.1)
     with pytest.raises(RuntimeError, match="in place"):
         y.backward()
+
+
+def test_only_parameters_with_a_gradient_are_touched():
+    p, q, state = weft.ones(3), weft.ones(3), {}
+    p.grad = weft.ones(3)
+    before = q._version
+    new_state = lambda p: state.setdefault(p, {"momentum_buffer": weft.zeros(3)})  # noqa: E731
+    numbers = {"momentum": 0.9, "dampening": 0, "nesterov": 0}
+    _core._optimizer_step("sgd", [p, q], state, ("momentum_buffer",), new_state, 1.0, **numbers)
+    assert list(state) == [p] and q._version == before
+    assert p.tolist() == [0, 0, 0]
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_norm_and_scale(isa, dtype):
     values = tensors(arrays(3), dtype)
-    assert_close(
-        _core.grad_norm(values), np.sqrt(sum((v**2).sum() for v in exact(values))), rtol=1e-6, check_dtype=False
-    )
+    norm = np.sqrt(sum((v**2).sum() for v in exact(values)))
+    got, clip = _core._clip_scale(values, 1.0)
+    assert_close(got, norm, rtol=1e-6, check_dtype=False)
+    assert_close(clip, 1 / (norm + 1e-6), rtol=1e-6, check_dtype=False)
+    assert float(_core._clip_scale(values, 1e9)[1]) == 1
+    assert_close(_core._clip_scale(values, 1.0, 0.5)[1], 1 / (norm + 1e-6), rtol=1e-5, check_dtype=False)
+    assert float(_core._clip_scale(values, 1e9, weft.tensor(0.5))[1]) == 0.5
     expected = [v * 0.5 for v in exact(values)]
-    _core.scale_(values, 0.5)
+    _core._scale_(values, 0.5)
     compare(values, expected, dtype, 1)
-    _core.scale_(values, weft.tensor(2.0))
+    _core._scale_(values, weft.tensor(2.0))
     compare(values, [2 * e for e in expected], dtype, 1)
 
 
 def test_norm_of_large_values_does_not_overflow():
-    assert_close(float(_core.grad_norm([weft.full((1000,), 1e30)])), 1e30 * np.sqrt(1000), rtol=1e-6)
-    assert float(_core.grad_norm([])) == 0
-    assert np.isnan(float(_core.grad_norm([weft.tensor([1.0, float("nan")])])))
+    assert_close(float(_core._clip_scale([weft.full((1000,), 1e30)])[0]), 1e30 * np.sqrt(1000), rtol=1e-6)
+    assert float(_core._clip_scale([])[0]) == 0
+    norm, clip = _core._clip_scale([weft.tensor([1.0, float("nan")])], 1.0)
+    assert np.isnan(float(norm)) and np.isnan(float(clip))
 
 
-def test_bits_do_not_depend_on_threads():
+@pytest.mark.parametrize("rule", RULES)
+def test_bits_do_not_depend_on_threads(rule):
     def run():
-        params, grads = tensors(arrays(0), "float32"), tensors(arrays(1), "float32")
-        m, v = tensors(arrays(0, 0), "float32"), tensors(arrays(0, 0), "float32")
-        _core.adamw_step(params, grads, m, v, [], [weft.zeros(()) for _ in params], 0.1)
-        return (*params, *m, *v, _core.grad_norm(grads))
+        params, grads, state = tensors(arrays(0), "float32"), tensors(arrays(1), "float32"), {}
+        step(rule, params, grads, state)
+        step(rule, params, grads, state)
+        return (*params, *(t for p in params for t in state[p].values()), *_core._clip_scale(grads, 1.0))
 
     same_bits(run)
 
 
 def test_bad_input():
     p, g = weft.ones(3), weft.ones(3)
-    with pytest.raises(ValueError, match=r"\[sgd_step\] expected 1 gradients, got 0"):
-        _core.sgd_step([p], [], [], 0.1)
-    with pytest.raises(ValueError, match=r"gradients of shape \[3\] at position 0, got \[4\]"):
-        _core.sgd_step([p], [weft.ones(4)], [], 0.1)
-    with pytest.raises(ValueError, match="gradients in float32 .* got float64"):
-        _core.sgd_step([p], [g.double()], [], 0.1)
-    with pytest.raises(ValueError, match="all tensors to be float32"):
-        _core.sgd_step([p, p.double()], [g, g.double()], [], 0.1)
-    with pytest.raises(TypeError, match="floating"):
-        _core.sgd_step([weft.ones(3, dtype=weft.int64)], [g], [], 0.1)
-    with pytest.raises(ValueError, match="momentum buffers"):
-        _core.sgd_step([p], [g], [], 0.1, momentum=0.9)
-    with pytest.raises(ValueError, match="steps of one float32 element"):
-        _core.adam_step([p], [g], [g], [g], [], [weft.zeros((), dtype=weft.int64)], 0.1)
+
+    def one(grad=g, lr=0.1, names=(), rule="sgd", state=None, **numbers):
+        p.grad = grad
+        numbers = numbers or {"momentum": 0, "dampening": 0, "nesterov": 0}
+        _core._optimizer_step(rule, [p], {}, names, lambda p: state, lr, **numbers)
+
+    with pytest.raises(ValueError, match="knows no rule 'sdg'"):
+        one(rule="sdg")
+    with pytest.raises(TypeError, match="sgd misses the number 'dampening'"):
+        one(momentum=0.0)
+    with pytest.raises(TypeError, match="takes the numbers momentum dampening nesterov, got"):
+        one(momentum=0, dampening=0, nesterov=0, eps=1)
     with pytest.raises(TypeError, match="lr to be a number or a tensor, got str"):
-        _core.sgd_step([p], [g], [], "fast")
+        one(lr="fast")
+    with pytest.raises(ValueError, match="lr to be a number or a float32 tensor of one element"):
+        one(lr=weft.ones(2))
+    with pytest.raises(ValueError, match="expected new state to be a dict"):
+        one(names=("momentum_buffer",), state={})
+    with pytest.raises(ValueError, match=r"the b of a parameter to be float32 \[3\] on cpu, got float32 \[4\]"):
+        one(names=("b",), state={"b": weft.zeros(4)})
+    with pytest.raises(ValueError, match=r"got float64 \[3\]"):
+        one(names=("b",), state={"b": weft.zeros(3, dtype=weft.float64)})
+    with pytest.raises(ValueError, match="the step of a parameter to be one float32 element"):
+        state = {"s": weft.zeros(3), "step": weft.zeros((), dtype=weft.int64)}
+        one(rule="adagrad", names=("s",), state=state, lr_decay=0, eps=0)
+    with pytest.raises(TypeError, match="floating"):
+        _core._scale_([weft.ones(3, dtype=weft.int64)], 1.0)
     assert_close(p, np.ones(3, np.float32))  # nothing ran

@@ -24,12 +24,38 @@ CASES = [
     ("Adam", {"lr": 0.01, "maximize": True}),
     ("AdamW", {"lr": 0.01}),
     ("AdamW", {"lr": 0.01, "weight_decay": 0.3, "amsgrad": True}),
+    ("Adamax", {"lr": 0.01}),
+    ("Adamax", {"lr": 0.01, "betas": (0.8, 0.9), "weight_decay": 0.1, "maximize": True}),
+    ("NAdam", {"lr": 0.01}),
+    ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "momentum_decay": 0.01}),
+    ("NAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("RAdam", {"lr": 0.01}),
+    ("RAdam", {"lr": 0.01, "betas": (0.9, 0.9), "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("RMSprop", {"lr": 0.01}),
+    ("RMSprop", {"lr": 0.01, "alpha": 0.9, "momentum": 0.9, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.01, "centered": True, "eps": 1e-2, "maximize": True}),
+    ("RMSprop", {"lr": 0.01, "centered": True, "eps": 1e-2, "momentum": 0.5}),
+    ("Adagrad", {"lr": 0.1}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.5}),
+    ("Adadelta", {"lr": 1.0}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.8, "weight_decay": 0.1, "maximize": True}),
+    ("ASGD", {"lr": 0.1}),
+    ("ASGD", {"lr": 0.1, "lambd": 0.1, "alpha": 0.5, "t0": 3, "weight_decay": 0.1}),
+    ("Rprop", {"lr": 0.01}),
+    ("Rprop", {"lr": 0.1, "etas": (0.3, 1.5), "step_sizes": (0.05, 0.2), "maximize": True}),
+    ("Adafactor", {"lr": 0.01}),
+    ("Adafactor", {"lr": 0.1, "weight_decay": 0.1, "d": 1.5, "eps": (1e-4, 1e-2), "maximize": True}),
 ]
 
 
 def params_of(mod, Parameter, dtype="float32", seed=0):
     random = np.random.default_rng(seed)
     return [Parameter(mod.tensor(random.standard_normal(s).astype(dtype))) for s in SHAPES]
+
+
+def unknown_to_pytorch(name):
+    return (4,) if name == "Adafactor" else ()  # it divides by the number of elements, zero
 
 
 def give_grads(mod, params, step, dtype="float32", skip=()):
@@ -51,8 +77,9 @@ def test_step_for_step(name, options, dtype):
     ours, theirs = params_of(weft, nn.Parameter, dtype), params_of(torch, torch.nn.Parameter, dtype)
     a = getattr(optim, name)(ours, **options)
     b = getattr(torch.optim, name)(theirs, **options)
-    for step in range(12):
-        skip = (1,) if step < 4 else ()  # a parameter that gets its first gradient late
+    for step in range(20):
+        late = (1,) if step < 4 else ()  # a parameter that gets its first gradient late
+        skip = late + unknown_to_pytorch(name)
         give_grads(weft, ours, step, dtype, skip)
         give_grads(torch, theirs, step, dtype, skip)
         a.step()
@@ -65,9 +92,10 @@ def test_step_for_step(name, options, dtype):
 def test_state_dict_has_pytorchs_structure_and_loads_from_it(name, options):
     ours, theirs = params_of(weft, nn.Parameter), params_of(torch, torch.nn.Parameter)
     a, b = getattr(optim, name)(ours, **options), getattr(torch.optim, name)(theirs, **options)
+    skip = unknown_to_pytorch(name)
     for step in range(3):
-        give_grads(weft, ours, step)
-        give_grads(torch, theirs, step)
+        give_grads(weft, ours, step, skip=skip)
+        give_grads(torch, theirs, step, skip=skip)
         a.step()
         b.step()
     mine, other = a.state_dict(), b.state_dict()
@@ -82,8 +110,8 @@ def test_state_dict_has_pytorchs_structure_and_loads_from_it(name, options):
     fresh = getattr(optim, name)(ours, lr=9.0)
     fresh.load_state_dict(other)
     for step in range(3, 6):
-        give_grads(weft, ours, step)
-        give_grads(torch, theirs, step)
+        give_grads(weft, ours, step, skip=skip)
+        give_grads(torch, theirs, step, skip=skip)
         fresh.step()
         b.step()
     compare(ours, theirs)
@@ -108,6 +136,71 @@ def test_resume_is_exact(name, options, tmp_path):
     run(6, params, after, first=3)
     for p, q in zip(params, straight, strict=True):
         assert np.array_equal(p.detach().numpy(), q.detach().numpy())
+
+
+@needs_torch
+@pytest.mark.parametrize("options", [{}, {"nesterov": False, "weight_decay": 0.5}, {"adjust_lr_fn": "match_rms_adamw"}])
+def test_muon(options):
+    random = np.random.default_rng(0)
+    values = [random.standard_normal(s).astype(np.float32) for s in ((30, 70), (70, 30), (16, 16), (1, 5))]
+    ours = [nn.Parameter(weft.tensor(v)) for v in values]
+    theirs = [torch.nn.Parameter(torch.tensor(v)) for v in values]
+    a, b = optim.Muon(ours, lr=0.1, **options), torch.optim.Muon(theirs, lr=0.1, **options)
+    for _ in range(5):
+        for p, q in zip(ours, theirs, strict=True):
+            g = random.standard_normal(tuple(p.shape)).astype(np.float32)
+            p.grad, q.grad = weft.tensor(g), torch.tensor(g)
+        a.step()
+        b.step()
+    for p, q in zip(ours, theirs, strict=True):  # both orthogonalise in bfloat16
+        np.testing.assert_allclose(p.detach().numpy(), q.detach().numpy(), atol=0.02)
+    with pytest.raises(ValueError, match="2D"):
+        optim.Muon([nn.Parameter(weft.zeros(3))])
+
+
+def test_lion_takes_steps_of_one_size():
+    p = nn.Parameter(weft.tensor([1.0, -1.0, 1.0]))
+    opt = optim.Lion([p], lr=0.1, weight_decay=0.5)
+    p.grad = weft.tensor([3.0, -0.01, 0.0])
+    opt.step()
+    np.testing.assert_allclose(p.detach().numpy(), [0.85, -0.85, 0.95], rtol=1e-6)
+    np.testing.assert_allclose(opt.state[p]["exp_avg"].numpy(), [0.03, -1e-4, 0], rtol=1e-5)
+    p.grad = weft.tensor([-0.1, 0.0, 0.0])  # m outweighs it
+    opt.step()
+    assert p[0] < 0.85
+
+
+@pytest.mark.parametrize("max_norm", [0.5, 1e9])
+@pytest.mark.parametrize("name", ["SGD", "AdamW", "RMSprop", "Adafactor"])
+def test_max_norm_is_clip_grad_norm_and_a_step(name, max_norm):
+    a, b = params_of(weft, nn.Parameter), params_of(weft, nn.Parameter)
+    one, two = getattr(optim, name)(a, lr=0.01), getattr(optim, name)(b, lr=0.01)
+    assert one.grad_norm is None
+    for step in range(4):
+        give_grads(weft, a, step)
+        give_grads(weft, b, step)
+        before = a[0].grad.tolist()
+        norm = nn.utils.clip_grad_norm_(b, max_norm)
+        two.step()
+        one.step(max_norm=max_norm)
+        assert float(norm) == pytest.approx(float(one.grad_norm), rel=1e-6)
+        assert a[0].grad.tolist() == before
+        compare(a, b)
+
+
+@pytest.mark.parametrize("scale", [0.25, weft.tensor(0.25)], ids=["number", "tensor"])
+@pytest.mark.parametrize("name", ["SGD", "AdamW", "Adafactor"])
+def test_grad_scale(name, scale):
+    a, b = params_of(weft, nn.Parameter), params_of(weft, nn.Parameter)
+    one, two = getattr(optim, name)(a, lr=0.01), getattr(optim, name)(b, lr=0.01)
+    give_grads(weft, a, 0)
+    give_grads(weft, b, 0)
+    for p in a:
+        p.grad = p.grad * 4
+    one.step(grad_scale=scale, max_norm=3.0)
+    two.step(max_norm=3.0)
+    compare(a, b)
+    assert float(one.grad_norm) == pytest.approx(float(two.grad_norm), rel=1e-6)
 
 
 def test_groups_have_their_own_options():
@@ -184,6 +277,14 @@ def test_errors():
         optim.SGD([p], nesterov=True)
     with pytest.raises(ValueError, match="beta"):
         optim.Adam([p], betas=(0.9, 1.0))
+    with pytest.raises(ValueError, match="rho"):
+        optim.Adadelta([p], rho=1.5)
+    with pytest.raises(ValueError, match="eta"):
+        optim.Rprop([p], etas=(1.5, 0.5))
+    with pytest.raises(ValueError, match="beta2_decay"):
+        optim.Adafactor([p], beta2_decay=0.8)
+    with pytest.raises(NotImplementedError, match="differentiable"):
+        optim.AdamW([p], differentiable=True)
 
 
 def test_load_state_dict_checks_before_it_changes():

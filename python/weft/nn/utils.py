@@ -15,37 +15,58 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in parameters if p.grad is not None]
 
 
-def clip_grad_norm_(
-    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor],
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
 ) -> Tensor:
-    """Scales all gradients together so that their norm is at most max_norm. Returns the norm they had."""
-    grads = _grads(parameters)
+    """The norm of all tensors together, as if they were one vector: float32, the second norm summed in float64.
+
+    error_if_nonfinite: RuntimeError where it is nan or infinite. There is one implementation, whatever foreach says.
+    """
+    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     norm_type = float(norm_type)
-    if not grads:
+    if not tensors:
         return _core.tensor(0.0)
     with no_grad():
-        if norm_type == 2.0 and all(g.dtype == grads[0].dtype and g.device == grads[0].device for g in grads):
-            total = _core.grad_norm(grads)
+        if norm_type == 2.0:
+            total = _core._clip_scale(tensors)[0]
         elif norm_type == math.inf:
-            total = _core.stack([g.abs().max().float() for g in grads]).max()
+            total = _core.stack([t.abs().max().float() for t in tensors if t.numel()] or [_core.tensor(0.0)]).max()
         else:
-            total = sum((g.float().abs() ** norm_type).sum() for g in grads) ** (1.0 / norm_type)
-        if error_if_nonfinite and not math.isfinite(float(total)):
-            raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite")
-        scale = float(max_norm) / (total + 1e-6)
-        for g in _by_dtype(grads):
-            _core.scale_(g, scale.clamp(max=1.0))
+            total = sum((t.float().abs() ** norm_type).sum() for t in tensors) ** (1.0 / norm_type)
+    if error_if_nonfinite and not math.isfinite(float(total)):
+        raise RuntimeError(f"The total norm of order {norm_type} for gradients from `parameters` is non-finite")
     return total
 
 
-def _by_dtype(tensors: list[Tensor]) -> Iterable[list[Tensor]]:
-    lists: dict = {}
-    for t in tensors:
-        lists.setdefault((t.dtype, t.device), []).append(t)
-    return lists.values()
+def clip_grads_with_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, total_norm: Tensor, foreach: bool | None = None
+) -> None:
+    """Multiplies all gradients by min(1, max_norm / (total_norm + 1e-6))."""
+    with no_grad():
+        _core._scale_(_grads(parameters), (float(max_norm) / (total_norm + 1e-6)).clamp(max=1.0).float())
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
+    """Scales all gradients together so that their norm is at most max_norm. Returns the norm they had.
+
+    An optimizer does it on the fly, without writing the gradients: optimizer.step(max_norm=…).
+    """
+    parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    total = get_total_norm(_grads(parameters), norm_type, error_if_nonfinite)
+    clip_grads_with_norm_(parameters, max_norm, total)
+    return total
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
     """Keeps every gradient element between -clip_value and clip_value."""
     with no_grad():
         for g in _grads(parameters):

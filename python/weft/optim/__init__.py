@@ -1,8 +1,28 @@
 """Optimizers and learning-rate schedules."""
 
 from weft.optim import lr_scheduler
-from weft.optim.adam import Adam, AdamW
+from weft.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from weft.optim.adaptive import Adadelta, Adagrad, RMSprop
+from weft.optim.matrix import Adafactor, Muon
 from weft.optim.optimizer import Optimizer
-from weft.optim.sgd import SGD
+from weft.optim.sgd import ASGD, SGD
+from weft.optim.signs import Lion, Rprop
 
-__all__ = ["SGD", "Adam", "AdamW", "Optimizer", "lr_scheduler"]
+__all__ = [
+    "ASGD",
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lion",
+    "Muon",
+    "NAdam",
+    "Optimizer",
+    "RAdam",
+    "RMSprop",
+    "Rprop",
+    "lr_scheduler",
+]

@@ -1,4 +1,4 @@
-"""Adam (Kingma and Ba, 2015) and AdamW (Loshchilov and Hutter, 2019)."""
+"""Adam (Kingma and Ba, 2015) and its relatives."""
 
 from __future__ import annotations
 
@@ -7,76 +7,199 @@ from typing import Any
 
 from weft import _core
 from weft._core import Tensor
-from weft.optim.optimizer import Optimizer, check_options
+from weft.optim.optimizer import FusedOptimizer, check_options, not_differentiable
 
 
-class Adam(Optimizer):
-    """p -= lr * m / (sqrt(v) + eps), with m and v the bias-corrected running means of the gradient and of its square.
-
-    weight_decay is added to the gradient; see AdamW for the decoupled form.
-    """
+class _Moments(FusedOptimizer):
+    """What all of them have in common: betas, eps, and a running mean of the gradient and of its size."""
 
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float = 1e-3,
+        differentiable: bool,
+        *,
+        lr: float | Tensor,
+        betas: tuple[float, float],
+        eps: float,
+        weight_decay: float,
+        **more: Any,
+    ) -> None:
+        not_differentiable(differentiable)
+        check_options(lr=lr, eps=eps, weight_decay=weight_decay)
+        check_betas(betas)
+        options = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, {**options, **more})
+
+    def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("exp_avg", "exp_avg_sq")
+
+    def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
+        beta1, beta2 = group["betas"]
+        return {"beta1": beta1, "beta2": beta2, "eps": group["eps"]}
+
+
+class Adam(_Moments):
+    """p -= lr * m / (sqrt(v) + eps), with m and v the bias-corrected running means of the gradient and of its square.
+
+    weight_decay is added to the gradient; see AdamW for the decoupled form. amsgrad: Reddi et al., 2018.
+    """
+
+    _rule = "adam"
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
-        check_options(lr=lr, eps=eps, weight_decay=weight_decay)
-        for i, beta in enumerate(betas):
-            if not 0.0 <= beta < 1.0:
-                raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
-        options = {"lr": lr, "betas": tuple(betas), "eps": eps, "weight_decay": weight_decay, "amsgrad": amsgrad}
-        super().__init__(params, {**options, "maximize": maximize, "decoupled_weight_decay": decoupled_weight_decay})
-
-    def _step_group(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
-        states = [self._state_of(p, group["amsgrad"]) for p in params]
-        beta1, beta2 = group["betas"]
-        step = _core.adamw_step if group["decoupled_weight_decay"] else _core.adam_step
-        step(
+        super().__init__(
             params,
-            grads,
-            [s["exp_avg"] for s in states],
-            [s["exp_avg_sq"] for s in states],
-            [s["max_exp_avg_sq"] for s in states] if group["amsgrad"] else [],
-            [s["step"] for s in states],
-            group["lr"],
-            beta1,
-            beta2,
-            group["eps"],
-            group["weight_decay"],
-            group["amsgrad"],
-            group["maximize"],
+            differentiable,
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=decoupled_weight_decay,
         )
 
-    def _state_of(self, p: Tensor, amsgrad: bool) -> dict[str, Any]:
-        state = self.state[p]
-        if not state:
-            state["step"] = _core.zeros((), dtype=_core.float32, device=p.device)
-            names = ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if amsgrad else ("exp_avg", "exp_avg_sq")
-            for name in names:
-                state[name] = _core.zeros_like(p)
-        return state
+    def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
 
 class AdamW(Adam):
-    """Adam whose weight decay shrinks the parameters directly: p *= 1 - lr * weight_decay."""
+    """Adam whose weight decay shrinks the parameters directly: p *= 1 - lr * weight_decay.
+
+    Loshchilov and Hutter, 2019.
+    """
 
     def __init__(
         self,
         params: Iterable[Any],
-        lr: float = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            maximize=maximize,
+            differentiable=differentiable,
+            decoupled_weight_decay=True,
+        )
+
+
+class Adamax(_Moments):
+    """p -= lr * m / u, with m Adam's mean and u = max(beta2 * u, |g| + eps). Kingma and Ba, 2015, section 7.1."""
+
+    _rule = "adamax"
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        super().__init__(params, differentiable, **options, maximize=maximize)
+
+    def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("exp_avg", "exp_inf")
+
+
+class NAdam(_Moments):
+    """Adam with Nesterov's momentum, whose weight grows from step to step. Dozat, 2016."""
+
+    _rule = "nadam"
+    _scalars = ("step", "mu_product")
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        check_options(momentum_decay=momentum_decay)
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        more = {"momentum_decay": momentum_decay, "decoupled_weight_decay": decoupled_weight_decay}
+        super().__init__(params, differentiable, **options, **more, maximize=maximize)
+
+    def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("exp_avg", "exp_avg_sq", "mu_product")
+
+    def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
+        return {**super()._numbers(group), "momentum_decay": group["momentum_decay"]}
+
+    def _first(self, name: str, group: dict[str, Any], p: Tensor) -> Tensor:
+        if name == "mu_product":
+            return _core.ones((), dtype=_core.float32, device=p.device)
+        return _core.zeros_like(p)
+
+
+class RAdam(_Moments):
+    """Adam that waits with its division by sqrt(v) until v can be trusted. Liu et al., 2020."""
+
+    _rule = "radam"
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ) -> None:
+        options = {"lr": lr, "betas": betas, "eps": eps, "weight_decay": weight_decay}
+        more = {"decoupled_weight_decay": decoupled_weight_decay}
+        super().__init__(params, differentiable, **options, **more, maximize=maximize)
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    for i, beta in enumerate(betas):
+        if not 0.0 <= beta < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")

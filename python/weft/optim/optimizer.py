@@ -10,15 +10,19 @@ from typing import Any
 
 import numpy as np
 
+from weft import _core
 from weft._core import Tensor, as_tensor
 from weft._grad_mode import enable_grad
 
 
 class Optimizer:
-    """Base of all optimizers; subclasses write `_step_group(group, params, grads)`.
+    """Base of all optimizers; subclasses write `_step_group(group, grad_scale)`.
 
     params: tensors, (name, tensor) pairs, or dicts {"params": …, option: value} with options of their own.
     """
+
+    _scalars: tuple[str, ...] = ("step",)  # state that is one float32 number, whatever the parameter's dtype
+    grad_norm: Tensor | None = None  # of the last step(max_norm=…)
 
     def __init__(self, params: Iterable[Any], defaults: dict[str, Any]) -> None:
         if isinstance(params, Tensor):
@@ -63,18 +67,33 @@ class Optimizer:
                     else:
                         p.grad = p.grad.detach().zero_()
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """One update of all parameters that have a gradient. Returns closure()'s result, where one is given."""
+    def step(
+        self,
+        closure: Callable[[], Any] | None = None,
+        *,
+        max_norm: float | None = None,
+        grad_scale: float | Tensor | None = None,
+    ) -> Any:
+        """One update of all parameters that have a gradient. Returns closure()'s result, where one is given.
+
+        grad_scale multiplies the gradients on their way in. max_norm does to them what nn.utils.clip_grad_norm_ over
+        all parameters of this optimizer would do before the step, without writing them: they stay as they are, and the
+        norm they had (times grad_scale) is in `grad_norm` afterwards.
+        """
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
+        if max_norm is not None:
+            grads = [p.grad for p in self._all() if p.grad is not None]
+            norm, clip = _core._clip_scale(grads, float(max_norm), grad_scale)
+            self.grad_norm = norm if grad_scale is None else norm * grad_scale
+            grad_scale = clip
         for group in self.param_groups:
-            for params, grads in _alike(group["params"]):
-                self._step_group(group, params, grads)
+            self._step_group(group, grad_scale)
         return loss
 
-    def _step_group(self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor]) -> None:
+    def _step_group(self, group: dict[str, Any], grad_scale: float | Tensor | None) -> None:
         raise NotImplementedError
 
     # Saved form
@@ -106,12 +125,28 @@ class Optimizer:
             p = params.get(key)
             if p is None:
                 raise ValueError(f"loaded state dict has state for parameter {key!r}, which is in no group")
-            state[p] = {name: _state_value(name, value, p) for name, value in values.items()}
+            state[p] = {name: self._state_value(name, value, p) for name, value in values.items()}
         self.state = state
         self.param_groups = [
             {**{k: copy.deepcopy(v) for k, v in saved.items() if k != "params"}, "params": own["params"]}
             for own, saved in zip(self.param_groups, groups, strict=True)
         ]
+
+    def _state_value(self, name: str, value: Any, p: Tensor) -> Any:
+        if not isinstance(value, Tensor):
+            if not hasattr(value, "detach") and not isinstance(value, np.ndarray):
+                return copy.deepcopy(value)
+            value = as_tensor(value if isinstance(value, np.ndarray) else value.detach().cpu().numpy())
+        if name in self._scalars:
+            return value.detach().clone()
+        if tuple(value.shape) != self._state_shape(name, p):
+            raise ValueError(
+                f"loaded state dict: {name} has shape {tuple(value.shape)}, its parameter {tuple(p.shape)}"
+            )
+        return value.detach().to(device=p.device, dtype=p.dtype if p.is_floating_point() else None, copy=True)
+
+    def _state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
+        return tuple(p.shape)
 
     def _all(self) -> Iterator[Tensor]:
         return chain.from_iterable(group["params"] for group in self.param_groups)
@@ -124,28 +159,49 @@ class Optimizer:
         return "\n".join([*lines, ")"])
 
 
-def _alike(params: list[Tensor]) -> Iterator[tuple[list[Tensor], list[Tensor]]]:
-    """Parameters that have a gradient, with it, in lists of one dtype and device: nearly always one list."""
-    lists: dict[Any, tuple[list[Tensor], list[Tensor]]] = {}
-    for p in params:
-        grad = p.grad
-        if grad is not None:
-            ps, gs = lists.setdefault((p.dtype, p.device), ([], []))
-            ps.append(p)
-            gs.append(grad)
-    return iter(lists.values())
+class FusedOptimizer(Optimizer):
+    """An optimizer whose step is a rule of csrc/kernels/optimizer_rules.h: one native call for each group."""
 
+    _rule: str
+    _counted = True  # state["step"] is the number of steps, in float32
 
-def _state_value(name: str, value: Any, p: Tensor) -> Any:
-    if not isinstance(value, Tensor):
-        if not hasattr(value, "detach") and not isinstance(value, np.ndarray):
-            return copy.deepcopy(value)
-        value = as_tensor(value if isinstance(value, np.ndarray) else value.detach().cpu().numpy())
-    if name == "step":  # counts in float32 whatever the parameter's dtype
-        return value.detach().clone()
-    if tuple(value.shape) != tuple(p.shape) and value.numel() != 1:
-        raise ValueError(f"loaded state dict: {name} has shape {tuple(value.shape)}, its parameter {tuple(p.shape)}")
-    return value.detach().to(device=p.device, dtype=p.dtype if p.is_floating_point() else None, copy=True)
+    def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        """The keys of the rule's state; None for what this group does not keep."""
+        raise NotImplementedError
+
+    def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
+        """What the rule needs to know besides lr and weight_decay, by its own names."""
+        raise NotImplementedError
+
+    def _first(self, name: str, group: dict[str, Any], p: Tensor) -> Tensor:
+        """What state begins with."""
+        return _core.zeros_like(p)
+
+    def _step_group(self, group: dict[str, Any], grad_scale: float | Tensor | None) -> None:
+        names = self._names(group)
+
+        def new_state(p: Tensor) -> dict[str, Any]:
+            state = self.state[p]
+            if self._counted and "step" not in state:
+                state["step"] = _core.zeros((), dtype=_core.float32, device=p.device)
+            for name in names:
+                if name is not None and state.get(name) is None:
+                    state[name] = self._first(name, group, p)
+            return state
+
+        _core._optimizer_step(
+            self._rule,
+            group["params"],
+            self.state,
+            names,
+            new_state,
+            group["lr"],
+            group.get("weight_decay", 0.0),
+            group.get("decoupled_weight_decay", False),
+            group["maximize"],
+            grad_scale,
+            **self._numbers(group),
+        )
 
 
 def check_options(**options: float) -> None:
@@ -154,3 +210,9 @@ def check_options(**options: float) -> None:
         if not value >= 0.0:
             what = {"lr": "learning rate", "eps": "epsilon value"}.get(name, f"{name} value")
             raise ValueError(f"Invalid {what}: {value}")
+
+
+def not_differentiable(differentiable: bool) -> None:
+    """PyTorch's foreach, fused and capturable choose between forms of the same step, and there is one form here."""
+    if differentiable:
+        raise NotImplementedError("a step that is itself differentiated (differentiable=True) is not supported")
