@@ -43,26 +43,26 @@ Tensor positions(const char* op, const Tensor& x, int axis, bool keepdim, bool m
   return indices;
 }
 
-// take and put are each other's gradients, so that all derivatives exist. `shape` is that of the longer array.
-Tensor take(const char* op, const Tensor& x, const Tensor& indices, int axis);
+// take_at and put_at are each other's gradients, so that all derivatives exist. `shape` is that of the longer array.
+Tensor take_at(const char* op, const Tensor& x, const Tensor& indices, int axis);
 
-Tensor put(const char* op, const Tensor& y, const Tensor& indices, int axis, const Dims& shape) {
+Tensor put_at(const char* op, const Tensor& y, const Tensor& indices, int axis, const Dims& shape) {
   Split s(shape, axis);
   Tensor x = Tensor::empty(shape, y.dtype(), y.device()), from = contiguous(y);
   ArgMove a{from.data(), x.data(), indices.ptr<int64_t>(), s.outer, s.n, s.inner, y.dtype()};
   launch(op, x.device(), kernels<ArgReduceKernels>(x.device()).put, a, (double)x.numel());
-  if (needs_grad(y)) record(op, {y}, {x}, [=](Backward& b) { return b.grads(take(op, b.dy(), indices, axis)); });
+  if (needs_grad(y)) record(op, {y}, {x}, [=](Backward& b) { return b.grads(take_at(op, b.dy(), indices, axis)); });
   return x;
 }
 
-Tensor take(const char* op, const Tensor& x, const Tensor& indices, int axis) {
+Tensor take_at(const char* op, const Tensor& x, const Tensor& indices, int axis) {
   Split s(x.shape(), axis);
   Tensor y = Tensor::empty(indices.shape(), x.dtype(), x.device()), from = contiguous(x);
   ArgMove a{y.data(), from.data(), indices.ptr<int64_t>(), s.outer, s.n, s.inner, x.dtype()};
   launch(op, x.device(), kernels<ArgReduceKernels>(x.device()).take, a, (double)y.numel());
   if (needs_grad(x))
     record(op, {x}, {y},
-           [=, shape = x.shape()](Backward& b) { return b.grads(put(op, b.dy(), indices, axis, shape)); });
+           [=, shape = x.shape()](Backward& b) { return b.grads(put_at(op, b.dy(), indices, axis, shape)); });
   return y;
 }
 
@@ -83,7 +83,7 @@ Extremes find(const char* op, const Tensor& x, int axis, bool keepdim, bool max,
   Dims order = memory_order(x);
   if (order.empty()) {
     Tensor indices = positions(op, x, axis, keepdim, max);
-    return {with_values ? take(op, x, indices, axis) : Tensor(), indices};
+    return {with_values ? take_at(op, x, indices, axis) : Tensor(), indices};
   }
   Dims back = order;
   for (int d = 0; d < order.n; ++d) back[(int)order[d]] = d;
@@ -92,7 +92,7 @@ Extremes find(const char* op, const Tensor& x, int axis, bool keepdim, bool max,
     Tensor z = permute(y, back);
     return contiguous(keepdim ? z : squeeze(z, axis));
   };
-  return {with_values ? restore(take(op, in_order, indices, (int)back[axis])) : Tensor(), restore(indices)};
+  return {with_values ? restore(take_at(op, in_order, indices, (int)back[axis])) : Tensor(), restore(indices)};
 }
 
 Tensor extreme_of_all(const char* op, const Tensor& x, bool max) {

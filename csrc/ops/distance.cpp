@@ -16,8 +16,6 @@ namespace {
 
 enum class Mode { Products, Direct };
 
-Tensor zero_like(const Tensor& x) { return Tensor::zeros({}, x.dtype(), x.device()); }
-
 // (|a|^2 + |b|^2 - 2 a b)^(1/2): one product, at the price of digits where the distance is small beside the lengths.
 Tensor by_products(const Tensor& a, const Tensor& b) {
   Tensor y = product("cdist", a, false, b, true);

@@ -9,26 +9,26 @@
 namespace weft {
 namespace {
 
-struct Rule {
+struct DropoutRule {
   RandomStream stream;
   uint32_t drop_below;
   double scale;
 };
 
-void run(const Tensor& y, const Tensor& x, const Rule& rule) {
+void run(const Tensor& y, const Tensor& x, const DropoutRule& rule) {
   Dropout args{y.data(), x.data(), x.numel(), rule.stream, rule.drop_below, rule.scale, x.dtype()};
   launch("dropout", x.device(), kernels<DropoutKernels>(x.device()).apply, args, (double)args.n * 2);
 }
 
 // Linear in x, so that its gradient is itself.
-Tensor masked(const Tensor& x, const Rule& rule) {
+Tensor masked(const Tensor& x, const DropoutRule& rule) {
   Tensor y = Tensor::empty_like(x);
   run(y, contiguous(x.detach()), rule);
   if (needs_grad(x)) record("dropout", {x}, {y}, [rule](Backward& b) { return b.grads(masked(b.dy(), rule)); });
   return y;
 }
 
-Tensor masked_inplace(const Tensor& x, const Rule& rule) {
+Tensor masked_inplace(const Tensor& x, const DropoutRule& rule) {
   InPlace change("dropout_", x);
   if (x.is_contiguous()) {
     run(x, x, rule);
@@ -46,7 +46,7 @@ Tensor dropout(const Tensor& x, double p, bool training, bool inplace) {
   if (!training || p == 0 || x.numel() == 0) return x;
   WEFT_CHECK(is_floating(x.dtype()), Runtime, "[dropout] expected a floating tensor, got ", name_of(x.dtype()));
   // p = 1 keeps everything, times 0: 2^32 does not fit drop_below.
-  Rule rule{draw_stream(nullptr, x.numel()), p < 1 ? (uint32_t)(p * 4294967296.0) : 0, p < 1 ? 1 / (1 - p) : 0};
+  DropoutRule rule{draw_stream(nullptr, x.numel()), p < 1 ? (uint32_t)(p * 4294967296.0) : 0, p < 1 ? 1 / (1 - p) : 0};
   return inplace ? masked_inplace(x, rule) : masked(x, rule);
 }
 

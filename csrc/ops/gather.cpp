@@ -76,8 +76,6 @@ void scatter_into(const char* op, const Tensor& x, int64_t dim, const Tensor& in
   if (!a.x.is_contiguous()) copy_into(a.x, y);
 }
 
-Tensor zero_like(const Tensor& t) { return Tensor::zeros({}, t.dtype(), t.device()); }
-
 // Set and Add.
 Tensor scatter(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, bool add,
                bool inplace) {

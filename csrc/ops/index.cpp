@@ -20,16 +20,16 @@ Dims broadcast_all(const TensorList& indices) {
 }
 
 // Where the rows of the result lie in x: offsets in elements from x's first, `cols` contiguous elements each.
-struct Rows {
+struct IndexedRows {
   Tensor offsets;
   int64_t rows, cols;
   Dims shape;  // of x[..., indices, ...]
 };
 
-Rows locate(const Tensor& x, int first, const TensorList& indices) {
+IndexedRows locate(const Tensor& x, int first, const TensorList& indices) {
   int n = (int)indices.size();
   Dims index_shape = broadcast_all(indices);
-  Rows r;
+  IndexedRows r;
   for (int d = 0; d < first; ++d) r.shape.push_back(x.shape()[d]);
   for (int64_t s : index_shape) r.shape.push_back(s);
   for (int d = first + n; d < x.dim(); ++d) r.shape.push_back(x.shape()[d]);
@@ -78,7 +78,7 @@ Rows locate(const Tensor& x, int first, const TensorList& indices) {
   return r;
 }
 
-Tensor gather_rows(const Tensor& x, const Rows& r) {
+Tensor gather_rows(const Tensor& x, const IndexedRows& r) {
   Tensor y = Tensor::empty(r.shape, x.dtype(), x.device());
   if (y.numel() == 0) return y;
   GatherRows a{y.data(), x.data(), r.offsets.ptr<int64_t>(), r.rows, r.cols, x.dtype()};
@@ -86,7 +86,7 @@ Tensor gather_rows(const Tensor& x, const Rows& r) {
   return y;
 }
 
-void scatter_rows(const Tensor& x, const Rows& r, const Tensor& values, bool add) {
+void scatter_rows(const Tensor& x, const IndexedRows& r, const Tensor& values, bool add) {
   Tensor v = contiguous(expand(to(values, x.dtype()), r.shape));
   if (v.numel() == 0) return;
   if (v.get()->storage == x.get()->storage) v = clone(v);
@@ -118,7 +118,7 @@ void index_put(const Tensor& x, int first, const TensorList& indices, const Tens
   InPlace change(add ? "index_put_(accumulate)" : "index_put_", x);
   {
     GradMode off(false);
-    Rows r = locate(x, first, indices);
+    IndexedRows r = locate(x, first, indices);
     WEFT_CHECK(broadcast_shapes("index_put_", values.shape(), r.shape) == r.shape, Runtime,
                "[index_put_] values of shape ", to_string(values.shape()), " do not broadcast to the shape ",
                to_string(r.shape), " of what is indexed");

@@ -82,12 +82,12 @@ Tensor index_fill(const Tensor& x, int64_t dim, const Tensor& index, const Opera
   return inplace ? copy_(self, y) : y;
 }
 
-Tensor take(const Tensor& x, const Tensor& index) {
+Tensor take_elements(const Tensor& x, const Tensor& index) {
   WEFT_CHECK(index.dtype() == DType::Int64, Runtime, "[take] expected an index of int64, got ", name_of(index.dtype()));
   return index_dims(reshape(x, {-1}), 0, {index});
 }
 
-Tensor put(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate) {
+Tensor put_elements(const Tensor& x, const Tensor& index, const Tensor& source, bool accumulate) {
   WEFT_CHECK(index.dtype() == DType::Int64, Runtime, "[put] expected an index of int64, got ", name_of(index.dtype()));
   WEFT_CHECK(source.dtype() == x.dtype(), Runtime, "[put] expected source of the input's dtype ", name_of(x.dtype()),
              ", got ", name_of(source.dtype()));
@@ -152,8 +152,8 @@ void bind_index(py::module_& m) {
         py::arg("indices"), py::arg("values"), py::arg("accumulate") = false,
         "The input with x[indices] = values, or +=; indices: a tuple of integer or bool tensors.");
   }
-  def_both(m, "take", take, py::arg("index"), "Elements of the flattened input; the result has the index's shape.");
-  def_both(m, "put", put, py::arg("index"), py::arg("source"), py::arg("accumulate") = false,
+  def_both(m, "take", take_elements, py::arg("index"), "Elements of the flattened input; the result has the index's shape.");
+  def_both(m, "put", put_elements, py::arg("index"), py::arg("source"), py::arg("accumulate") = false,
            "The input with the elements index of its flattened form replaced by, or added to, those of source.");
   def_both(m, "masked_select", masked_select, py::arg("mask"), "The elements where a mask is true, in order.");
   def_both(m, "nonzero", nonzero_of, py::kw_only(), py::arg("as_tuple") = false,

@@ -11,6 +11,9 @@
 
 namespace weft {
 
+// 0 of t's dtype where t is, without dimensions.
+inline Tensor zero_like(const Tensor& t) { return Tensor::zeros({}, t.dtype(), t.device()); }
+
 // Any function of one operand, with its functor's parameters.
 Tensor unary(PointwiseOp op, const Tensor& x, Params params = {});
 void unary_inplace(PointwiseOp op, const Tensor& x, Params params = {});

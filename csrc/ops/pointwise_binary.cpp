@@ -93,10 +93,10 @@ Tensor grad_of_second(PointwiseOp op, const Tensor& dy, const Operand& a, const 
 #undef DERIVATIVE
 
 // What the gradients that are wanted read: the operands, the result.
-struct Needs {
+struct BinaryNeeds {
   bool a, b, y;
 };
-Needs needs_of(PointwiseOp op, bool da, bool db) {
+BinaryNeeds needs_of(PointwiseOp op, bool da, bool db) {
   switch (op) {
     case PointwiseOp::Mul: return {db, da, false};
     case PointwiseOp::Div: return {false, true, db};
@@ -200,7 +200,7 @@ Tensor binary_operand(PointwiseOp op, const Operand& a, const Operand& b, double
     double slope = op == PointwiseOp::Sub ? -alpha : alpha;
     record(name_of(op), {a.tensor, b.tensor}, {y}, SumBackward{slope, Origin(a), Origin(b)});
   } else {
-    Needs needs = needs_of(op, takes_gradient(a), takes_gradient(b));
+    BinaryNeeds needs = needs_of(op, takes_gradient(a), takes_gradient(b));
     record(name_of(op), {a.tensor, b.tensor}, {y},
            BinaryBackward{op, Origin(a), Origin(b), Kept(a, needs.a), Kept(b, needs.b),
                           needs.y ? Saved::output(y) : Saved()});
@@ -218,7 +218,7 @@ void binary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, double al
   check_castable(op, typing.result, x.dtype());
   bool records = is_floating(x.dtype()) && (needs_grad(x) || takes_gradient(b));
   Operand before = a, other = b;
-  Needs needs = needs_of(op, needs_grad(x), takes_gradient(b));
+  BinaryNeeds needs = needs_of(op, needs_grad(x), takes_gradient(b));
   if (records && needs.a) before.tensor = clone(x);
   if (records && needs.b && !b.is_number() && b.tensor.get()->storage.get() == x.get()->storage.get())
     other.tensor = clone(b.tensor);

@@ -48,14 +48,14 @@ bool has_bools(PointwiseOp op) {
   }
 }
 
-struct Layout {
+struct ElementLayout {
   Dims shape;
   bool straight = true;  // every tensor has that shape and is contiguous
   Device device;
 };
 
-Layout layout_of(PointwiseOp op, const Arg* args, int n) {
-  Layout l;
+ElementLayout layout_of(PointwiseOp op, const Arg* args, int n) {
+  ElementLayout l;
   bool first = true;
   for (int k = 0; k < n; ++k) {
     if (!args[k].tensor) continue;
@@ -82,8 +82,8 @@ Layout layout_of(PointwiseOp op, const Arg* args, int n) {
   return l;
 }
 
-void launch_pointwise(PointwiseOp op, const Tensor& out, const Arg* args, int n, const Layout& layout, bool straight,
-                      DType computed, const Params& params) {
+void launch_pointwise(PointwiseOp op, const Tensor& out, const Arg* args, int n, const ElementLayout& layout,
+                      bool straight, DType computed, const Params& params) {
   Pointwise a;
   a.out = out.data();
   a.out_dtype = out.dtype();
@@ -178,7 +178,7 @@ void check_out(PointwiseOp op, std::initializer_list<const Tensor*> tensors) {
 }
 
 Tensor pointwise(PointwiseOp op, const Arg* args, int n, Typing typing, const Params& params) {
-  Layout layout = layout_of(op, args, n);
+  ElementLayout layout = layout_of(op, args, n);
   Tensor out = Tensor::empty(layout.shape, typing.result, layout.device);
   if (!layout.straight)
     for (int k = 0; k < n; ++k)
@@ -191,7 +191,7 @@ Tensor pointwise(PointwiseOp op, const Arg* args, int n, Typing typing, const Pa
 }
 
 void pointwise_into(PointwiseOp op, const Tensor& out, const Arg* args, int n, DType computed, const Params& params) {
-  Layout layout = layout_of(op, args, n);
+  ElementLayout layout = layout_of(op, args, n);
   WEFT_CHECK(layout.shape == out.shape(), Runtime, "[", name_of(op), "] the result has shape ", to_string(layout.shape),
              ", the tensor to be written has ", to_string(out.shape()));
   WEFT_CHECK(layout.device == out.device(), Runtime, "[", name_of(op), "] operands are on ", to_string(layout.device),

@@ -40,11 +40,11 @@ bool reads(PointwiseOp op, int k, int j) {
     default: return true;
   }
 }
-struct Needs {
+struct TernaryNeeds {
   bool operand[3] = {};
 };
-Needs needs_of(PointwiseOp op, const Operand (&v)[3]) {
-  Needs n;
+TernaryNeeds needs_of(PointwiseOp op, const Operand (&v)[3]) {
+  TernaryNeeds n;
   for (int k = 0; k < 3; ++k)
     for (int j = 0; j < 3; ++j) n.operand[j] |= takes_gradient(v[k]) && reads(op, k, j);
   return n;
@@ -98,7 +98,7 @@ Tensor ternary(PointwiseOp op, const Operand& a, const Operand& b, const Operand
   Tensor y = pointwise(op, args, 3, ternary_typing(op, args), params);
   if (!is_floating(y.dtype()) || (!takes_gradient(a) && !takes_gradient(b) && !takes_gradient(c))) return y;
   const Operand v[] = {a, b, c};
-  Needs needs = needs_of(op, v);
+  TernaryNeeds needs = needs_of(op, v);
   record(name_of(op), {a.tensor, b.tensor, c.tensor}, {y},
          TernaryBackward{op,
                          params,
@@ -118,7 +118,7 @@ void ternary_inplace(PointwiseOp op, const Tensor& x, const Operand& b, const Op
   check_castable(op, typing.result, x.dtype());
   bool records = is_floating(x.dtype()) && (takes_gradient(v[0]) || takes_gradient(v[1]) || takes_gradient(v[2]));
   Operand before[3] = {v[0], v[1], v[2]};
-  Needs needs = needs_of(op, v);
+  TernaryNeeds needs = needs_of(op, v);
   for (int k = 0; k < 3; ++k)
     if (records && needs.operand[k] && !v[k].is_number() && v[k].tensor.get()->storage.get() == x.get()->storage.get())
       before[k].tensor = clone(v[k].tensor);

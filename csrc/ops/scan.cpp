@@ -68,10 +68,7 @@ Tensor cumprod_along(const Tensor& x, int dim) {
 }
 
 // exp(a - b), and 1 where both are the same infinity.
-Tensor ratio(const Tensor& a, const Tensor& b) {
-  Tensor zero = Tensor::zeros({}, a.dtype(), a.device());
-  return exp(where(eq(a, b), zero, sub(a, b)));
-}
+Tensor ratio(const Tensor& a, const Tensor& b) { return exp(where(eq(a, b), zero_like(a), sub(a, b))); }
 
 // dx[k] = exp(x[k] - y[k]) * u[k], u[k] = dy[k] + exp(y[k] - y[k + 1]) * u[k + 1]: y never falls, so nothing overflows.
 Tensor logcumsumexp(const Tensor& x, int64_t dim) {

@@ -16,11 +16,11 @@
 namespace weft {
 namespace {
 
-struct Rows {
+struct SortedRows {
   Tensor x;  // contiguous, with dim at the end
   int64_t cols, count;
   int workers;
-  Rows(const char* op, const Tensor& t, int dim)
+  SortedRows(const char* op, const Tensor& t, int dim)
       : x(contiguous(t.dim() ? transpose(t.detach(), dim, -1) : reshape(t.detach(), {1}))), cols(x.shape().back()) {
     WEFT_CHECK(cols < ((int64_t)1 << 32), NotImplemented, "[", op,
                "] rows of 2^32 elements and more are not supported");
@@ -60,7 +60,7 @@ Sorted first_along(const char* op, const Tensor& x, int dim, int64_t k, bool des
   Sorted result;
   {
     GradMode off(false);
-    Rows rows(op, x, dim);
+    SortedRows rows(op, x, dim);
     Sorted s = rows.results(k);
     if (s.values.numel() > 0) {
       Workspace work(rows.workers * sort_scratch(rows.cols, x.dtype()), x.device());
@@ -78,7 +78,7 @@ Sorted first_along(const char* op, const Tensor& x, int dim, int64_t k, bool des
 // One element of each row along dim.
 Sorted pick_raw(const char* op, PickOp kind, const Tensor& x, int dim, int64_t k, bool keepdim) {
   GradMode off(false);
-  Rows rows(op, x, dim);
+  SortedRows rows(op, x, dim);
   Sorted s = rows.results(1);
   WEFT_CHECK(rows.cols > 0 || x.numel() > 0 || s.values.numel() == 0, Index, "[", op, "] expected dim ", dim,
              " to have at least one element, got shape ", to_string(x.shape()));

@@ -43,9 +43,9 @@ Tensor fold(const Tensor& columns, const Windows& w) {
   return image;
 }
 
-DType wide_of(DType t) { return t == DType::Float64 ? t : DType::Float32; }
+DType columns_dtype(DType t) { return t == DType::Float64 ? t : DType::Float32; }
 
-void check_floating(const char* op, const Tensor& x) {
+void check_foldable(const char* op, const Tensor& x) {
   WEFT_CHECK(is_floating(x.dtype()), NotImplemented, "[", op, "] expected a floating dtype, got ", name_of(x.dtype()));
 }
 
@@ -66,9 +66,9 @@ Windows windows(const char* op, int64_t rows, int64_t cols, const Dims& kernel_s
 
 Tensor im2col(const Tensor& input, const Dims& kernel, const Dims& dilation, const Dims& padding, const Dims& stride) {
   check_spatial("unfold", input, 2);
-  if (input.dtype() != DType::Bool) check_floating("unfold", input);
+  if (input.dtype() != DType::Bool) check_foldable("unfold", input);
   const bool batched = input.dim() == 4;
-  const DType wide = wide_of(input.dtype());
+  const DType wide = columns_dtype(input.dtype());
   Tensor x = to(batched ? input : unsqueeze(input, 0), wide);
   Windows w = windows("unfold", x.size(2), x.size(3), kernel, dilation, padding, stride);
   w.images = x.size(0);
@@ -81,9 +81,9 @@ Tensor im2col(const Tensor& input, const Dims& kernel, const Dims& dilation, con
 Tensor col2im(const Tensor& input, const Dims& output_size, const Dims& kernel, const Dims& dilation,
               const Dims& padding, const Dims& stride) {
   check_spatial("fold", input, 1);
-  check_floating("fold", input);
+  check_foldable("fold", input);
   const bool batched = input.dim() == 3;
-  const DType wide = wide_of(input.dtype());
+  const DType wide = columns_dtype(input.dtype());
   Tensor x = to(batched ? input : unsqueeze(input, 0), wide);
   const Dims size = per_axis("fold", "output_size", output_size, 2, 1);
   Windows w = windows("fold", size[0], size[1], kernel, dilation, padding, stride);
