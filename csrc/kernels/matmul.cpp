@@ -1,7 +1,6 @@
 #include "kernels/matmul.h"
 
 #include "kernels/matmul/choose.h"
-#include "kernels/matmul/half.h"
 #include "kernels/matmul/integer.h"
 
 namespace weft::WEFT_ISA {
@@ -30,17 +29,21 @@ Offsets offsets_of(const MatmulArgs& p, int64_t item) {
   return o;
 }
 
-// One item of the batch; a product whose result lies in columns is computed as its transpose.
-template <class T>
-Gemm<T> gemm_of(const MatmulArgs& p, const Offsets& o) {
-  Gemm<T> g{p.m, p.n, p.k, (const T*)p.a + o.a, p.a_row, p.a_col, (const T*)p.b + o.b, p.b_row, p.b_col, {}};
-  g.out = Out<T>{(T*)p.c + o.c, p.c_row, p.c_col};
+bool is_turned(const MatmulArgs& p) { return (p.n == 1 && p.m > 1) || (p.c_col != 1 && p.c_row == 1); }
+
+// One item of the batch; a product whose result lies in columns is computed as its transpose. T: of the arithmetic.
+template <class T, class S>
+Gemm<T, S> gemm_of(const MatmulArgs& p, const Offsets& o) {
+  Gemm<T, S> g{p.m, p.n, p.k, (const S*)p.a + o.a, p.a_row, p.a_col, (const S*)p.b + o.b, p.b_row, p.b_col, {}};
+  g.out = Out<T>{(S*)p.c + o.c, p.c_row, p.c_col, p.dtype};
   g.out.alpha = (T)p.alpha;
   g.out.beta = (T)p.beta;
-  g.out.bias_n = (const T*)p.bias;
-  g.out.pre = p.pre ? (T*)p.pre + o.c : nullptr;
+  g.out.bias_n = p.bias;
+  g.out.pre = p.pre ? (S*)p.pre + o.c : nullptr;
   g.out.act = p.act;
-  return (p.n == 1 && p.m > 1) || (p.c_col != 1 && p.c_row == 1) ? transposed(g) : g;
+  if (is_turned(p)) return transposed(g);
+  g.b_packed = (const T*)p.b_packed;
+  return g;
 }
 
 // Many small products: each is one thread's. Few or large ones: all threads on one after the other.
@@ -53,23 +56,23 @@ bool by_item(const MatmulArgs& p, int64_t items) {
 // Scratch this small is on the stack.
 constexpr int64_t kStackBytes = 16384;
 
-template <class T>
-int64_t workspace_floats(const MatmulArgs& p) {
-  const int64_t items = items_of(p), bytes = scratch_of(gemm_of<T>(p, {0, 0, 0}), !by_item(p, items)) * sizeof(T);
-  if (bytes <= kStackBytes) return 0;
-  return by_item(p, items) ? bytes * p.workers : bytes;
+template <class T, class S = T>
+int64_t workspace_of(const MatmulArgs& p) {
+  const bool each = by_item(p, items_of(p));
+  const int64_t bytes = scratch_of(gemm_of<T, S>(p, {0, 0, 0}), each ? 1 : p.workers, !each) * sizeof(T);
+  return bytes <= kStackBytes ? 0 : each ? bytes * p.workers : bytes;
 }
 
-template <class T>
-void matmul_floats(const MatmulArgs& p) {
+template <class T, class S = T>
+void matmul_of(const MatmulArgs& p) {
   const int64_t items = items_of(p);
   alignas(64) char stack[kStackBytes];
   if (!by_item(p, items)) {
     T* scratch = p.workspace_bytes ? (T*)p.workspace : (T*)stack;
-    for (int64_t i = 0; i < items; ++i) gemm(gemm_of<T>(p, offsets_of(p, i)), scratch, Threaded{});
+    for (int64_t i = 0; i < items; ++i) gemm(gemm_of<T, S>(p, offsets_of(p, i)), scratch, Threaded{p.workers});
     return;
   }
-  const int64_t each = scratch_of(gemm_of<T>(p, {0, 0, 0}), false), work = p.m * p.n * p.k + 1;
+  const int64_t each = scratch_of(gemm_of<T, S>(p, {0, 0, 0}), 1, false), work = p.m * p.n * p.k + 1;
   const int64_t share = ceil_div(kPieceWork, work), pieces = ceil_div(items, share);
   parallel(
       pieces,
@@ -77,49 +80,19 @@ void matmul_floats(const MatmulArgs& p) {
         alignas(64) char own[kStackBytes];
         T* scratch = p.workspace_bytes ? (T*)p.workspace + worker * each : (T*)own;
         for (int64_t i = piece * share; i < smaller(piece * share + share, items); ++i)
-          gemm(gemm_of<T>(p, offsets_of(p, i)), scratch, Serial{}, false);
+          gemm(gemm_of<T, S>(p, offsets_of(p, i)), scratch, Serial{}, false);
       },
       p.workers);
 }
 
-// Half precision: packed as float, summed in float in the workspace, rounded once.
-template <class H>
-Gemm<float, H> half_gemm_of(const MatmulArgs& p, const Offsets& o, float* sum) {
-  Gemm<float, H> g{p.m, p.n, p.k, (const H*)p.a + o.a, p.a_row, p.a_col, (const H*)p.b + o.b, p.b_row, p.b_col, {}};
-  g.out = Out<float>{sum, p.n, 1};
-  return g;
+template <class T, class S = T>
+int64_t packed_bytes_of(const MatmulArgs& p) {
+  const Gemm<T, S> g = gemm_of<T, S>(p, {0, 0, 0});
+  return !is_turned(p) && way_of(g) == Way::Blocked ? packed_elements(g) * (int64_t)sizeof(T) : 0;
 }
-
-template <class H>
-int64_t workspace_halves(const MatmulArgs& p) {
-  const int64_t items = items_of(p), own = by_item(p, items) ? p.workers : 1;
-  return own * (whole_lines<float>(p.m * p.n) + scratch_of(half_gemm_of<H>(p, {0, 0, 0}, nullptr), own == 1)) * 4;
-}
-
-template <class H>
-void matmul_halves(const MatmulArgs& p) {
-  const int64_t items = items_of(p), sums = whole_lines<float>(p.m * p.n);
-  auto one = [&](int64_t i, float* sum, const auto& run, bool may_split) {
-    const Offsets o = offsets_of(p, i);
-    gemm(half_gemm_of<H>(p, o, sum), sum + sums, run, may_split);
-    run(ceil_div(p.m, 16), [&](int64_t piece, int) {
-      for (int64_t r = piece * 16; r < smaller(piece * 16 + 16, p.m); ++r)
-        finish_half((H*)p.c + o.c + r * p.c_row, p.pre ? (H*)p.pre + o.c + r * p.c_row : nullptr, sum + r * p.n, p);
-    });
-  };
-  if (!by_item(p, items)) {
-    for (int64_t i = 0; i < items; ++i) one(i, (float*)p.workspace, Threaded{}, true);
-    return;
-  }
-  const int64_t each = sums + scratch_of(half_gemm_of<H>(p, {0, 0, 0}, nullptr), false);
-  const int64_t share = ceil_div(kPieceWork, p.m * p.n * p.k + 1);
-  parallel(
-      ceil_div(items, share),
-      [&](int64_t piece, int worker) {
-        for (int64_t i = piece * share; i < smaller(piece * share + share, items); ++i)
-          one(i, (float*)p.workspace + worker * each, Serial{}, false);
-      },
-      p.workers);
+template <class T, class S = T>
+void pack_of(const MatmulArgs& p) {
+  pack_all((T*)p.workspace, gemm_of<T, S>(p, {0, 0, 0}), Threaded{p.workers});
 }
 
 template <class T>
@@ -134,36 +107,48 @@ void matmul_integers(const MatmulArgs& p) {
   });
 }
 
+// f<float, bfloat16>, where float is the type of the arithmetic.
+#define BY_DTYPE(f, p, otherwise)                       \
+  switch (p.dtype) {                                    \
+    case DType::Float32: return f<float>(p);            \
+    case DType::Float64: return f<double>(p);           \
+    case DType::Float16: return f<float, float16>(p);   \
+    case DType::BFloat16: return f<float, bfloat16>(p); \
+    default: otherwise;                                 \
+  }
+
 void forward(const MatmulArgs& p) {
   if (items_of(p) == 0 || p.m == 0 || p.n == 0) return;
   switch (p.dtype) {
-    case DType::Float32: return matmul_floats<float>(p);
-    case DType::Float64: return matmul_floats<double>(p);
-    case DType::Float16: return matmul_halves<float16>(p);
-    case DType::BFloat16: return matmul_halves<bfloat16>(p);
     case DType::Int64: return matmul_integers<uint64_t>(p);
     case DType::Int32: return matmul_integers<uint32_t>(p);
     case DType::Int16: return matmul_integers<uint16_t>(p);
-    default: return matmul_integers<uint8_t>(p);
+    case DType::UInt8:
+    case DType::Int8: return matmul_integers<uint8_t>(p);
+    default: BY_DTYPE(matmul_of, p, return)
   }
 }
 
 int64_t workspace(const MatmulArgs& p) {
   if (items_of(p) == 0 || p.m == 0 || p.n == 0) return 0;
-  switch (p.dtype) {
-    case DType::Float32: return workspace_floats<float>(p);
-    case DType::Float64: return workspace_floats<double>(p);
-    case DType::Float16: return workspace_halves<float16>(p);
-    case DType::BFloat16: return workspace_halves<bfloat16>(p);
-    default: return 0;
-  }
+  BY_DTYPE(workspace_of, p, return 0)
 }
+
+int64_t packed_bytes(const MatmulArgs& p) {
+  if (p.batch_dims > 0 || p.m == 0 || p.n == 0) return 0;
+  BY_DTYPE(packed_bytes_of, p, return 0)
+}
+
+void pack(const MatmulArgs& p) { BY_DTYPE(pack_of, p, return) }
+#undef BY_DTYPE
 
 }  // namespace
 
 void fill(MatmulKernels& k) {
   k.forward = forward;
   k.workspace = workspace;
+  k.packed_bytes = packed_bytes;
+  k.pack = pack;
 }
 
 }  // namespace weft::WEFT_ISA

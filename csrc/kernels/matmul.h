@@ -5,7 +5,7 @@
 // nothing. With `pre`, the argument of the activation is kept there, with C's strides.
 // float32 and float64 sum in their own precision; float16 and bfloat16 in float32, rounded once; integers wrap.
 // Blocks of C depend on the problem alone and each element is summed by one piece in one order: the same bits for any
-// number of threads.
+// number of threads, and whether or not B was packed before.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,9 @@ struct MatmulArgs {
   int64_t batch[kMaxDims], a_batch[kMaxDims], b_batch[kMaxDims], c_batch[kMaxDims];
   DType dtype;  // of A, B, C, bias and pre
   double alpha, beta;
-  const void* bias;  // [n] or null
-  void* pre;         // or null
+  const void* bias;      // [n] or null
+  void* pre;             // or null
+  const void* b_packed;  // what pack() made of B, or null; b is then not read
   Activation act;
   void* workspace;
   int64_t workspace_bytes;  // from workspace()
@@ -37,7 +38,11 @@ struct MatmulArgs {
 
 struct MatmulKernels {
   void (*forward)(const MatmulArgs&) = nullptr;
-  int64_t (*workspace)(const MatmulArgs&) = nullptr;  // pointers and workspace are not looked at
+  int64_t (*workspace)(const MatmulArgs&) = nullptr;  // of pointers, b_packed alone is looked at
+  // A B that serves many products is worth packing once. Bytes of the packed copy, 0 if this product does without one;
+  // pack() writes it to `workspace`. The copy depends on B's numbers, k, n and dtype, not on m.
+  int64_t (*packed_bytes)(const MatmulArgs&) = nullptr;
+  void (*pack)(const MatmulArgs&) = nullptr;
 };
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 #include "ops/matmul.h"
 
 #include "ops/copy.h"
+#include "ops/packed.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/view.h"
@@ -40,6 +41,22 @@ void set_batch(MatmulArgs& p, const Tensor& c, const Tensor& a, const Tensor& b)
     }
     p.m *= p.batch[n];
   }
+}
+
+// B packed, where it serves product after product: a weight, mostly.
+Ref<Storage> packed_b(MatmulArgs& p, const Tensor& b, const MatmulKernels& k) {
+  if (b.dim() != 2 || !k.packed_bytes || p.k * p.n < 4096) return {};
+  const int64_t bytes = k.packed_bytes(p);
+  if (bytes == 0) return {};
+  const PackedKey key{
+      reinterpret_cast<void (*)()>(k.pack), b.get()->offset, {p.k, p.n, p.b_row, p.b_col, (int64_t)p.dtype}};
+  Ref<Storage> memory = packed_copy(b, key, bytes, [&](void* to) {
+    MatmulArgs copy = p;
+    copy.workspace = to;
+    launch("matmul", b.device(), k.pack, copy, (double)bytes);
+  });
+  if (memory) p.b_packed = memory->data;
+  return memory;
 }
 
 Dims product_shape(const char* op, const Tensor& a, bool a_transposed, const Tensor& b, bool b_transposed) {
@@ -149,6 +166,7 @@ void product_into(const char* op, const Tensor& c, const Tensor& a, bool a_trans
   p.workers = num_threads();
 
   const MatmulKernels& k = kernels<MatmulKernels>(c.device());
+  const Ref<Storage> packed = packed_b(p, b, k);
   p.workspace_bytes = k.workspace ? k.workspace(p) : 0;
   Workspace room(p.workspace_bytes, c.device());
   p.workspace = room.data();
@@ -202,6 +220,7 @@ Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double bet
 }
 
 void bind_matmul(py::module_& m) {
+  m.def("_packed_bytes", packed_bytes_held, "Bytes of weights packed for products that come again.");
   def_both(
       m, "matmul", matmul, py::arg("other"),
       "Matrix product of [..., m, k] and [..., k, n]: [..., m, n], with broadcasting over the leading dimensions.\n"

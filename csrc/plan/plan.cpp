@@ -70,6 +70,7 @@ TensorList Plan::replay(const TensorList& inputs) {
                    inputs[i].device() == inputs_[i].device(),
                Value, "[plan] input ", i, " was recorded as ", kind_of(inputs_[i]), ", got ", kind_of(inputs[i]),
                "; record another plan for it");
+  for (const auto& s : memory_) s->attached.reset();  // the launches may write to it, and no version tells
   GradMode off(false);
   WithoutGil free(true);
   std::lock_guard lock(mutex_);

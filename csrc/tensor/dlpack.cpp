@@ -73,6 +73,7 @@ template <class M>
 py::capsule capsule_of(const Tensor& x, uint64_t flags) {
   auto* e = new Export<M>{{}, x.detach()};
   TensorImpl* impl = e->tensor.get();
+  impl->storage->exposed = true;
   e->managed.tensor = {e->tensor.data(),    dlpack_device(x),      x.dim(), type_of(x.dtype()),
                        impl->shape.begin(), impl->strides.begin(), 0};
   e->managed.context = e;

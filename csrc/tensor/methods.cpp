@@ -28,7 +28,11 @@ void bind_methods(py::module_& m) {
   m.def("is_floating_point", [](const Tensor& t) { return is_floating(t.dtype()); }, py::arg("input"));
   m.def("is_tensor", [](py::handle o) { return is_tensor(o.ptr()); }, py::arg("obj"));
   def_method(
-      "data_ptr", [](const Tensor& t) { return reinterpret_cast<uintptr_t>(t.data()); },
+      "data_ptr",
+      [](const Tensor& t) {
+        t.get()->storage->exposed = true;
+        return reinterpret_cast<uintptr_t>(t.data());
+      },
       "Address of the first element.");
   def_method(
       "item",

@@ -125,6 +125,7 @@ py::object numpy_from(const Tensor& x, bool force) {
   py::object dtype = numpy_dtype(t.dtype());
   std::vector<py::ssize_t> shape(t.shape().begin(), t.shape().end()), strides;
   for (int64_t s : t.strides()) strides.push_back(s * t.itemsize());
+  t.get()->storage->exposed = true;
   auto* keep = new Ref<TensorImpl>(t.ref());
   py::capsule owner(keep, [](void* p) { delete static_cast<Ref<TensorImpl>*>(p); });
   py::array a(py::dtype::from_args(dtype), shape, strides, t.data(), owner);
@@ -185,6 +186,7 @@ int fill_buffer(const Tensor& x, PyObject* self, Py_buffer* view, int flags) {
     room->shape[d] = x.shape()[d];
     room->strides[d] = x.strides()[d] * x.itemsize();
   }
+  x.get()->storage->exposed = true;
   view->buf = room->tensor.data();
   view->obj = Py_NewRef(self);
   view->len = x.numel() * x.itemsize();

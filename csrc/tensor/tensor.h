@@ -33,6 +33,8 @@ struct Storage : RefCounted {
   void* owner = nullptr;
   bool writable = true;
   bool inference = inference_mode();
+  bool exposed = false;      // others have its address (NumPy, DLPack) and may write to it without a new version
+  Ref<RefCounted> attached;  // copies made of one version (ops/packed.h)
 
   Storage(size_t bytes, Device device);  // MemoryError naming size and device
   Storage(void* data, size_t bytes, Device device, void (*deleter)(void*), void* owner)

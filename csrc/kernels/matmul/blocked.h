@@ -18,6 +18,7 @@ struct Gemm {
   const S* b;
   int64_t b_k, b_col;
   Out<T> out;
+  const T* b_packed = nullptr;  // B in panels over all of k
 };
 
 // C^T = B^T A^T
@@ -32,15 +33,18 @@ WEFT_INLINE Gemm<T, S> transposed(const Gemm<T, S>& g) {
 }
 
 struct Serial {
+  static constexpr int workers = 1;
   template <class F>
   inline __attribute__((always_inline)) void operator()(int64_t pieces, const F& body) const {
     for (int64_t i = 0; i < pieces; ++i) body(i, 0);
   }
 };
 struct Threaded {
+  int workers;  // at most
   template <class F>
   inline __attribute__((always_inline)) void operator()(int64_t pieces, const F& body) const {
-    parallel(pieces, body);
+    if (pieces == 1) return body((int64_t)0, 0);
+    parallel(pieces, body, workers);
   }
 };
 
@@ -60,18 +64,45 @@ WEFT_INLINE int64_t whole_lines(int64_t elements) {
 
 constexpr int64_t kPieceWork = 1 << 18;  // multiply-adds of the smallest piece worth handing to a thread
 
+// A is packed in panels too: as wide as one of B where that holds whole tiles, so that its rows are copied by lines.
+template <class T>
+constexpr int kTallTiles = kPanel<T> % kRows == 0 ? kPanel<T> / kRows : 1;
+template <class T>
+constexpr int kTall = kTallTiles<T> * kRows;
+
+// A row of A that is contiguous along k can stay where it is: a tile reads few enough streams.
+template <class T, class S>
+WEFT_INLINE bool packs_a(const Gemm<T, S>& g) {
+  return sizeof(S) != sizeof(T) || g.a_k != 1;
+}
+
 struct Blocking {
   int64_t kc, nc, mc;  // kc in packed elements, nc in panels, mc in tiles of rows
-  int64_t scratch;     // elements
+  int64_t own;  // tiles of A that a piece packs for itself, in memory of its worker; 0: packed beforehand for all
+  int64_t b, a, sums;  // elements of scratch
+  int64_t scratch() const { return b + a + sums; }
 };
 template <class T>
-WEFT_INLINE Blocking blocking(int64_t m, int64_t n, int64_t k, bool pack_a) {
-  constexpr int64_t kMost = 2560 / (int64_t)sizeof(T);
+WEFT_INLINE int64_t room_for_a(int64_t tiles, int64_t kc) {
+  return whole_lines<T>(ceil_div(tiles, kTallTiles<T>) * kTall<T> * kc);
+}
+template <class T, class S>
+WEFT_INLINE Blocking blocking(const Gemm<T, S>& g, int workers) {
+  constexpr int terms = Packing<T, S>::terms;
+  constexpr int64_t kMost = terms == 2 ? 1024 : 2560 / (int64_t)sizeof(T);
+  const int64_t k = ceil_div(g.k, terms), tiles = ceil_div(g.m, kRows);
   Blocking s;
   s.kc = k > 0 ? ceil_div(k, ceil_div(k, kMost)) : 1;
-  s.nc = smaller(ceil_div(n, kPanel<T>), 16384 / (int64_t)sizeof(T) / kPanel<T>);
-  s.mc = smaller(ceil_div(m, kRows), 3072 / kRows);
-  s.scratch = whole_lines<T>(s.kc * (s.nc * kPanel<T> + (pack_a ? s.mc * kRows : 0)));
+  s.nc = smaller(ceil_div(g.n, kPanel<T>), 16384 / (int64_t)sizeof(T) / kPanel<T>);
+  s.b = g.b_packed ? 0 : s.kc * s.nc * kPanel<T>;
+  // Enough rows for blocks that stay in the second-level cache from packing to the last multiplication?
+  s.own = smaller(ceil_div(ceil_div(tiles, 16), kTallTiles<T>) * kTallTiles<T>, 12);
+  if (s.own < 6) s.own = 6;
+  if (!packs_a(g) || ceil_div(tiles, s.own) < 8) s.own = 0;
+  s.mc = s.own ? tiles : smaller(tiles, 3072 / kRows);
+  s.a = s.own ? workers * room_for_a<T>(s.own, s.kc) : packs_a(g) ? room_for_a<T>(s.mc, s.kc) : 0;
+  // Sums of several blocks that are to be rounded once wait in full precision.
+  s.sums = g.out.narrow() && k > s.kc ? whole_lines<T>(g.m * g.n) : 0;
   return s;
 }
 
@@ -101,68 +132,74 @@ WEFT_INLINE int group(int64_t left) {
   return left < kWide ? (int)left : kWide;
 }
 
-// A row of A that is contiguous along k can stay where it is: a tile reads few enough streams.
-template <class T, class S>
-WEFT_INLINE bool packs_a(const Gemm<T, S>& g) {
-  return sizeof(S) != sizeof(T) || g.a_k != 1;
-}
 template <class T, class S>
 WEFT_INLINE void set_a(TileArgs<T>& args, const Gemm<T, S>& g, const T* packed, int64_t i, int64_t k) {
+  args.a_row = 1;
+  args.a_k = kTall<T>;
+  args.a = packed;
   if constexpr (sizeof(S) == sizeof(T))
     if (!packed) {
       args.a = g.a + i * g.a_row + k * g.a_k;
       args.a_row = g.a_row;
       args.a_k = g.a_k;
-      return;
     }
-  args.a = packed;
-  args.a_row = 1;
-  args.a_k = kRows;
 }
 
 template <class T, class S, class Run>
 void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
   using Pack = Packing<T, S>;
   constexpr int P = kPanel<T>, terms = Pack::terms;
+  const Blocking s = blocking(g, run.workers);
+  const int64_t all_panels = ceil_div(g.n, P), all_tiles = ceil_div(g.m, kRows), all_depth = ceil_div(g.k, terms);
+  T *const b_room = scratch, *const a_room = b_room + s.b, *const sums = a_room + s.a;
   const bool pack_a = packs_a(g);
-  const Blocking s = blocking<T>(g.m, g.n, ceil_div(g.k, terms), pack_a);
-  const int64_t all_panels = ceil_div(g.n, P), all_tiles = ceil_div(g.m, kRows);
-  T* const bp = scratch;
-  T* const ap = scratch + s.kc * s.nc * P;
+  const Out<T> whole = s.sums ? Out<T>{sums, g.n, 1} : g.out;
 
   for (int64_t jc = 0; jc < all_panels; jc += s.nc) {
     const int64_t panels = smaller(s.nc, all_panels - jc);
     for (int64_t pc = 0; pc == 0 || pc < g.k; pc += s.kc * terms) {
       const int64_t depth = smaller(s.kc * terms, g.k - pc), kc = ceil_div(depth, terms);
-      const Out<T> out = g.out.block(pc == 0, pc + depth >= g.k);
-      run(ceil_div(panels, 6), [&](int64_t piece, int) {
-        const int64_t p = piece * 6, j = (jc + p) * P, columns = smaller(smaller(6, panels - p) * P, g.n - j);
-        Pack::pack(bp + p * P * kc, P, g.b + pc * g.b_k + j * g.b_col, g.b_k, g.b_col, depth, columns);
-      });
+      const Out<T> out = whole.block(pc == 0, pc + depth >= g.k);
+      const T* const bp = g.b_packed ? g.b_packed + (jc * all_depth + pc / terms) * P : b_room;
+      const int64_t b_panel = P * (g.b_packed ? all_depth : kc);
+      if (!g.b_packed)
+        run(ceil_div(panels, 6), [&](int64_t piece, int) {
+          const int64_t p = piece * 6, j = (jc + p) * P, columns = smaller(smaller(6, panels - p) * P, g.n - j);
+          Pack::pack(b_room + p * b_panel, P, g.b + pc * g.b_k + j * g.b_col, g.b_k, g.b_col, depth, columns);
+        });
       for (int64_t ic = 0; ic < all_tiles; ic += s.mc) {
         const int64_t tiles = smaller(s.mc, all_tiles - ic);
-        if (pack_a)
-          run(ceil_div(tiles, 8), [&](int64_t piece, int) {
-            const int64_t t = piece * 8, i = (ic + t) * kRows, rows = smaller(smaller(8, tiles - t) * kRows, g.m - i);
-            Pack::pack(ap + t * kRows * kc, kRows, g.a + i * g.a_row + pc * g.a_k, g.a_k, g.a_row, depth, rows);
+        auto pack_rows = [&](T* to, int64_t t, int64_t count) {
+          const int64_t i = (ic + t) * kRows;
+          Pack::pack(to, kTall<T>, g.a + i * g.a_row + pc * g.a_k, g.a_k, g.a_row, depth,
+                     smaller(count * kRows, g.m - i));
+        };
+        constexpr int64_t share = 12;
+        if (pack_a && !s.own)
+          run(ceil_div(tiles, share), [&](int64_t piece, int) {
+            const int64_t t = piece * share;
+            pack_rows(a_room + t * kRows * kc, t, smaller(share, tiles - t));
           });
-        const Cut c = cut_block<T>(tiles, panels, kc);
+        const Cut c = s.own ? Cut{s.own, panels} : cut_block<T>(tiles, panels, kc);
         const int64_t row_blocks = ceil_div(tiles, c.mb), column_blocks = ceil_div(panels, c.nb);
-        run(row_blocks * column_blocks, [&](int64_t piece, int) {
+        run(row_blocks * column_blocks, [&](int64_t piece, int worker) {
           const int64_t t0 = piece / column_blocks * c.mb, t1 = smaller(t0 + c.mb, tiles);
           const int64_t p0 = piece % column_blocks * c.nb, p1 = smaller(p0 + c.nb, panels);
+          T* const ap = s.own ? a_room + worker * room_for_a<T>(s.own, s.kc) : a_room;
+          if (s.own) pack_rows(ap, t0, t1 - t0);
           TileArgs<T> args;
           args.k = kc;
           args.b_k = P;
-          args.b_panel = P * kc;
+          args.b_panel = b_panel;
           for (int64_t p = p0; p < p1;) {
             const int np = group(p1 - p);
             const int64_t j = (jc + p) * P;
-            args.b = bp + p * P * kc;
+            args.b = bp + p * b_panel;
             args.cols = (int)smaller(np * P, g.n - j);
             for (int64_t t = t0; t < t1; ++t) {
-              const int64_t i = (ic + t) * kRows, rows = smaller(kRows, g.m - i);
-              set_a(args, g, pack_a ? ap + t * kRows * kc : nullptr, i, pc);
+              const int64_t i = (ic + t) * kRows, rows = smaller(kRows, g.m - i), at = s.own ? t - t0 : t;
+              const T* packed = ap + at / kTallTiles<T> * kTall<T> * kc + at % kTallTiles<T> * kRows;
+              set_a(args, g, pack_a ? packed : nullptr, i, pc);
               run_tile<T, Pack::pairs>(np, (int)rows, args, out.at(i, j));
             }
             p += np;
@@ -171,6 +208,26 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
       }
     }
   }
+  if (s.sums)
+    run(ceil_div(g.m, 16), [&](int64_t piece, int) {
+      const int64_t i = piece * 16;
+      finish(sums + i * g.n, g.n, smaller(16, g.m - i), g.n, g.out.at(i, 0));
+    });
+}
+
+// All of B for b_packed: elements, and the copy.
+template <class T, class S>
+WEFT_INLINE int64_t packed_elements(const Gemm<T, S>& g) {
+  return whole_lines<T>(g.n) * ceil_div(g.k, Packing<T, S>::terms);
+}
+template <class T, class S, class Run>
+void pack_all(T* to, const Gemm<T, S>& g, const Run& run) {
+  constexpr int P = kPanel<T>;
+  const int64_t depth = ceil_div(g.k, Packing<T, S>::terms);
+  run(ceil_div(g.n, 6 * P), [&](int64_t piece, int) {
+    const int64_t j = piece * 6 * P;
+    Packing<T, S>::pack(to + j * depth, P, g.b + j * g.b_col, g.b_k, g.b_col, g.k, smaller(6 * P, g.n - j));
+  });
 }
 
 }  // namespace weft::WEFT_ISA::mm

@@ -46,16 +46,16 @@ WEFT_INLINE Gemm<T, S> split_part(const Gemm<T, S>& g, int64_t parts, int64_t i)
   return s;
 }
 
-// Elements of scratch, in whole lines of 64 bytes.
+// Elements of scratch, in whole lines of 64 bytes, for as many threads as `run` has.
 template <class T, class S>
-int64_t scratch_of(const Gemm<T, S>& g, bool may_split = true) {
+int64_t scratch_of(const Gemm<T, S>& g, int workers, bool may_split = true) {
   switch (way_of(g, may_split)) {
     case Way::Direct: return direct_scratch<T>(g.n, g.k);
     case Way::Split: {
       const int64_t parts = split_parts(g.m, g.n, g.k);
-      return parts * (whole_lines<T>(g.m * g.n) + scratch_of(split_part(g, parts, 0), false));
+      return parts * (whole_lines<T>(g.m * g.n) + scratch_of(split_part(g, parts, 0), 1, false));
     }
-    case Way::Blocked: return blocking<T>(g.m, g.n, ceil_div(g.k, Packing<T, S>::terms), packs_a(g)).scratch;
+    case Way::Blocked: return blocking(g, workers).scratch();
     default: return 0;
   }
 }
@@ -70,7 +70,7 @@ void gemm(const Gemm<T, S>& g, T* scratch, const Run& run, bool may_split = true
   if (way == Way::Blocked) return gemm_blocked(g, scratch, run);
   if (way == Way::Split) {
     const int64_t parts = split_parts(g.m, g.n, g.k), size = whole_lines<T>(g.m * g.n);
-    const int64_t each = scratch_of(split_part(g, parts, 0), false);  // the first part is the longest
+    const int64_t each = scratch_of(split_part(g, parts, 0), 1, false);  // the first part is the longest
     run(parts, [&](int64_t i, int) {
       Gemm<T, S> s = split_part(g, parts, i);
       s.out.c = scratch + i * size;

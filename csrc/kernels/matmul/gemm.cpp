@@ -6,7 +6,7 @@ namespace weft::WEFT_ISA {
 
 template <class T>
 int64_t gemm_scratch(int64_t m, int64_t n, int64_t k) {
-  return mm::blocking<T>(m, n, k, true).scratch * (int64_t)sizeof(T);
+  return mm::blocking(mm::Gemm<T>{m, n, k, nullptr, 1, 0, nullptr, 0, 1, {}}, 1).scratch() * (int64_t)sizeof(T);
 }
 
 template <class T>

@@ -35,23 +35,27 @@ constexpr int panels_for(int rows) {
   return p;
 }
 
-// Where a tile goes: C = act(alpha * sum + beta * C + bias_n[j] + bias_m[i]); `pre` gets the argument of act.
+// Where a tile goes: C = act(alpha * sum + beta * C + bias_n[j] + bias_m[i]); `pre` gets the argument of act. C, bias
+// and pre may be of a half precision where T is float.
 template <class T>
 struct Out {
-  T* c;
+  void* c;
   int64_t c_row, c_col;
+  DType dtype = dtype_of<T>;
   T alpha = 1, beta = 0;
-  const T* bias_n = nullptr;
-  const T* bias_m = nullptr;
-  T* pre = nullptr;  // C's strides
+  const void* bias_n = nullptr;
+  const void* bias_m = nullptr;
+  void* pre = nullptr;  // C's strides
   Activation act = Activation::None;
 
+  bool narrow() const { return dtype != dtype_of<T>; }
   Out at(int64_t i, int64_t j) const {
+    const int64_t size = narrow() ? 2 : (int64_t)sizeof(T), here = (i * c_row + j * c_col) * size;
     Out o = *this;
-    o.c += i * c_row + j * c_col;
-    if (pre) o.pre += i * c_row + j * c_col;
-    if (bias_n) o.bias_n += j;
-    if (bias_m) o.bias_m += i;
+    o.c = (char*)c + here;
+    if (pre) o.pre = (char*)pre + here;
+    if (bias_n) o.bias_n = (const char*)bias_n + j * size;
+    if (bias_m) o.bias_m = (const char*)bias_m + i * size;
     return o;
   }
   // One block of several along k: bias and activation wait for the last.
@@ -70,35 +74,64 @@ struct Out {
   }
 };
 
+template <class V, class C>
+WEFT_INLINE void store_as(C* p, V v, int64_t n) {  // the first n lanes
+  if constexpr (sizeof(C) == 2)
+    return n < lanes<V> ? store_f32_n(p, v, n) : store_f32(p, v);
+  else
+    return n < lanes<V> ? store_n<V>(p, v, n) : store<V>(p, v);
+}
+template <class C, class T>
+WEFT_INLINE void set_element(C* p, T x) {
+  if constexpr (sizeof(C) == 2)
+    from_float(p, x);
+  else
+    *p = x;
+}
+
 // What in_registers() and whole vectors do not cover, from a tile in L1 whose rows are `stride` apart.
-template <class T>
-__attribute__((noinline)) void finish(const T* tile, int64_t stride, int rows, int64_t cols, const Out<T>& o) {
+template <class C, class T>
+__attribute__((noinline)) void finish_as(const T* tile, int64_t stride, int64_t rows, int64_t cols, const Out<T>& o) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>, kRow = kMaxPanels * kPanel<T>;
+  const C *bias_n = (const C*)o.bias_n, *bias_m = (const C*)o.bias_m;
   alignas(64) T row[kRow];
-  for (int i = 0; i < rows; ++i, tile += stride) {
-    T* c = o.c + i * o.c_row;
-    const V shift = splat<V>(o.bias_m ? o.bias_m[i] : 0);
+  for (int64_t i = 0; i < rows; ++i, tile += stride) {
+    C* c = (C*)o.c + i * o.c_row;
+    const V shift = splat<V>(bias_m ? element(bias_m[i]) : 0);
     for (int64_t j0 = 0; j0 < cols; j0 += kRow) {
       const int n = (int)(cols - j0 < kRow ? cols - j0 : kRow);
       for (int j = 0; j < n; j += L) {
         const int64_t left = n - j < L ? n - j : L;
         V v = o.alpha * load_n<V>(tile + j0 + j, left) + shift;
-        if (o.bias_n) v += load_n<V>(o.bias_n + j0 + j, left);
-        if (o.beta != 0 && o.c_col == 1) v += o.beta * load_n<V>(c + j0 + j, left);
+        if (bias_n) v += load_as<T>(bias_n + j0 + j, left);
+        if (o.beta != 0 && o.c_col == 1) v += o.beta * load_as<T>(c + j0 + j, left);
         store<V>(row + j, v);
       }
       if (o.beta != 0 && o.c_col != 1)
-        for (int j = 0; j < n; ++j) row[j] += o.beta * c[(j0 + j) * o.c_col];
-      if (o.pre)
-        for (int j = 0; j < n; ++j) o.pre[i * o.c_row + (j0 + j) * o.c_col] = row[j];
+        for (int j = 0; j < n; ++j) row[j] += o.beta * element(c[(j0 + j) * o.c_col]);
+      if (o.pre) {
+        C* pre = (C*)o.pre + i * o.c_row + j0 * o.c_col;
+        if (o.c_col == 1)
+          for (int j = 0; j < n; j += L) store_as(pre + j, load<V>(row + j), n - j);
+        else
+          for (int j = 0; j < n; ++j) set_element(pre + j * o.c_col, row[j]);
+      }
       activate<V>(row, n, o.act);
       if (o.c_col == 1)
-        for (int j = 0; j < n; j += L) store_n<V>(c + j0 + j, load<V>(row + j), n - j < L ? n - j : L);
+        for (int j = 0; j < n; j += L) store_as(c + j0 + j, load<V>(row + j), n - j);
       else
-        for (int j = 0; j < n; ++j) c[(j0 + j) * o.c_col] = row[j];
+        for (int j = 0; j < n; ++j) set_element(c + (j0 + j) * o.c_col, row[j]);
     }
   }
+}
+template <class T>
+void finish(const T* tile, int64_t stride, int64_t rows, int64_t cols, const Out<T>& o) {
+  if constexpr (sizeof(T) == 4) {
+    if (o.dtype == DType::BFloat16) return finish_as<bfloat16>(tile, stride, rows, cols, o);
+    if (o.dtype == DType::Float16) return finish_as<float16>(tile, stride, rows, cols, o);
+  }
+  finish_as<T>(tile, stride, rows, cols, o);
 }
 
 template <class T>
@@ -149,21 +182,24 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
     b += b_k;
   }
 
-  if (o.in_registers() && t.cols == NP * kPanel<T>) {
+  if (o.in_registers() && t.cols == NP * kPanel<T> && (Pairs || !o.narrow())) {
     const bool add = o.beta != 0, clip = o.act == Activation::Relu;
+    auto emit = [&](auto* c, const auto* bias) __attribute__((always_inline)) {
 #pragma GCC unroll 32
-    for (int i = 0; i < MR; ++i) {
-      T* c = o.c + i * o.c_row;
+      for (int i = 0; i < MR; ++i, c += o.c_row) {
 #pragma GCC unroll 32
-      for (int j = 0; j < NV; ++j) {
-        V v = sum[i][j];
-        if (o.bias_n) v += load<V>(o.bias_n + j * L);
-        if (add) v += load<V>(c + j * L);
-        if (clip) v = relu(v);
-        store<V>(c + j * L, v);
+        for (int j = 0; j < NV; ++j) {
+          V v = sum[i][j];
+          if (bias) v += load_as<T>(bias + j * L, L);
+          if (add) v += load_as<T>(c + j * L, L);
+          if (clip) v = relu(v);
+          store_as(c + j * L, v, L);
+        }
       }
-    }
-    return;
+    };
+    if constexpr (Pairs)
+      if (o.narrow()) return emit((bfloat16*)o.c, (const bfloat16*)o.bias_n);
+    return emit((T*)o.c, (const T*)o.bias_n);
   }
   alignas(64) T spill[MR * NV * L];
 #pragma GCC unroll 32
