@@ -4,23 +4,38 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import sys
+import time
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import weft
-from benchmarks.harness import LIBRARIES, Result, discover, measure
+from benchmarks.harness import LIBRARIES, discover
 from benchmarks.limits import Limits, measure_limits
+from benchmarks.paired import close_all
+from benchmarks.report import duration, rate
+from benchmarks.turns import OPPONENTS, Result, measure
+
+AVX2 = {  # what each library calls it
+    "WEFT_CPU_ISA": "v3",
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "MKL_ENABLE_INSTRUCTIONS": "AVX2",
+    "XLA_FLAGS": "--xla_cpu_max_isa=AVX2",
+}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--filter", default="", help="only cases whose file/name contains this")
-    parser.add_argument("--json", metavar="FILE", help="write machine, limits and results here as well")
-    parser.add_argument("--budget", type=float, default=0.5, help="seconds for each case and library")
+    parser.add_argument("--json", metavar="FILE", help="write machine, limits and results here: see benchmarks.report")
+    parser.add_argument("--budget", type=float, default=0.3, help="seconds for each case and library")
     parser.add_argument("--threads", type=int, help="of every library; default: as many as weft uses")
+    parser.add_argument("--without", default="", help="opponents to leave out: " + ",".join(OPPONENTS))
+    parser.add_argument("--avx2", action="store_true", help="every library without AVX-512")
     parser.add_argument("--list", action="store_true", help="name the cases and stop")
     options = parser.parse_args()
 
@@ -29,27 +44,39 @@ def main() -> int:
         for b, index in cases:
             print(b.names()[index])
         return 0
+    if options.avx2 and os.environ.get("WEFT_CPU_ISA") != "v3":  # libraries ask when they are loaded
+        os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], {**os.environ, **AVX2})
     if options.threads:
         weft.set_num_threads(options.threads)
+    without = (*options.without.split(","), *(["mkl", "onnxruntime"] if options.avx2 else []))
     limits = measure_limits()
     print_limits(limits)
-    results = []
+    results, started = [], time.monotonic()
     print(header(), flush=True)
-    for b, index in cases:
-        try:
-            result = measure(b.case(index), limits, options.budget)
-        except Exception as e:  # a case that fails is reported, and the others still run
-            result = Result(b.names()[index], {}, {}, error=f"{type(e).__name__}: {e}")
-        results.append(result)
-        print(row(result), flush=True)
-    if options.json:
-        report = {"machine": machine(), "limits": limits.to_dict(), "results": [asdict(r) for r in results]}
-        Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
+    try:
+        for b, index in cases:
+            try:
+                result = measure(b, index, limits, options.budget, without)
+            except Exception as e:  # a case that fails is reported, and the others still run
+                result = Result(b.names()[index], b.group(), error=f"{type(e).__name__}: {e}")
+            results.append(result)
+            print(row(result), flush=True)
+    finally:
+        close_all()
+        if options.json:
+            report = {"machine": machine(), "limits": limits.to_dict(), "results": [asdict(r) for r in results]}
+            Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
+    print(f"\n{len(results)} cases in {time.monotonic() - started:.0f} s")
     return 1 if any(r.error for r in results) else 0
 
 
 def machine() -> dict[str, str]:
-    names = {"python": platform.python_version(), "system": platform.platform(), "processor": processor()}
+    names = {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": processor(),
+    }
     for library in LIBRARIES:
         try:
             names[library] = version(library)
@@ -76,29 +103,21 @@ def print_limits(limits: Limits) -> None:
 
 
 def header() -> str:
-    others = "".join(f"{'x ' + lib:>9}" for lib in LIBRARIES[1:])
+    others = "".join(f"{'x ' + name:>14}" if len(name) > 8 else f"{'x ' + name:>11}" for name in OPPONENTS)
     return f"{'case':<52}{'weft':>11}{'rate':>14}{'limit':>7}{others}"
 
 
 def row(r: Result) -> str:
     if r.error:
         return f"{r.name:<52}  {r.error}"
-    seconds = r.seconds["weft"]
-    rate = ""
-    if r.flops:
-        rate = f"{r.flops / seconds / 1e9:.1f} GFLOP/s"
-    elif r.bytes:
-        rate = f"{r.bytes / seconds / 1e9:.1f} GB/s"
+    others = ""
+    for name in OPPONENTS:
+        text = f"{r.ratio[name]:.2f}" if name in r.ratio else ""
+        others += f"{text:>14}" if len(name) > 8 else f"{text:>11}"
     of_limit = f"{100 * r.of_limit:.0f}%" if r.of_limit is not None else ""
-    others = "".join(f"{r.ratio[lib]:>9.2f}" if lib in r.ratio else f"{'':>9}" for lib in LIBRARIES[1:])
-    return f"{r.name:<52}{duration(seconds):>11}{rate:>14}{of_limit:>7}{others}"
-
-
-def duration(seconds: float) -> str:
-    for unit, scale in (("s", 1), ("ms", 1e-3), ("us", 1e-6)):
-        if seconds >= scale:
-            return f"{seconds / scale:.3g} {unit}"
-    return f"{seconds * 1e9:.0f} ns"
+    seconds = r.seconds["weft"]
+    line = f"{r.name:<52}{duration(seconds):>11}{rate(r.flops, r.bytes, seconds):>14}{of_limit:>7}{others}"
+    return "\n".join([line, *(f"    no {name}: {why}" for name, why in r.missing.items())])
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 import pytest
 
-from benchmarks.harness import LIBRARIES, _verify, benches
+from benchmarks.harness import LIBRARIES, benches
+from benchmarks.turns import verify
 
 
 def pytest_collect_file(file_path, parent):
@@ -29,7 +30,7 @@ def run_one(b, index, library):
             pytest.skip(f"no {library}")
         if library == "weft" and case.verify:
             functions = {lib: f for lib in LIBRARIES if (f := case.function(lib)) is not None}
-            _verify(case, functions)
+            verify(case, functions)
         benchmark.group = case.name
         benchmark(function)
 

@@ -1,4 +1,4 @@
-"""Declares cases and measures them: each beside its opponents, in turns, in one process.
+"""Declares cases: one measurement each, for every library that can run it.
 
     @bench(rows=[64, 512], cols=[1024])                  # every combination; or @bench([{...}, {...}]) to list them
     def softmax(rows, cols):
@@ -15,20 +15,16 @@ and return the function to measure. With `grad=[0]` the first input requires gra
 
 from __future__ import annotations
 
-import gc
 import importlib.util
 import itertools
 import pkgutil
-import statistics
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import weft
-from weft.testing import assert_close
 
 try:
     import torch
@@ -112,10 +108,11 @@ def _to_jax(x, dtype, _grad):
     return jnp.asarray(x, dtype=dtype if x.dtype.kind == "f" else None) if isinstance(x, np.ndarray) else x
 
 
-_CONVERT = {
+_CONVERT = {  # is it there, and how a NumPy array enters it
     "weft": (lambda: True, _to_weft),
     "numpy": (lambda: True, _to_numpy),
     "torch": (lambda: torch is not None, _to_torch),
+    "compiled": (lambda: torch is not None, _to_torch),
     "jax": (_has_jax, _to_jax),
     "onnxruntime": (lambda: importlib.util.find_spec("onnxruntime") is not None, _to_numpy),
 }
@@ -129,6 +126,14 @@ class Bench:
 
     def names(self) -> list[str]:
         return [" ".join([self.name, *(_label(k, v) for k, v in variant.items())]) for variant in self.variants]
+
+    def key(self, index: int) -> str:
+        """Where another process finds this case."""
+        return f"{self.build.__module__}:{self.name}:{index}"
+
+    def group(self) -> str:
+        """ops/matmul, models/mlp: the file that declares it."""
+        return self.build.__module__.removeprefix("benchmarks.").replace(".bench_", "/")
 
     def case(self, index: int) -> Case:
         case = self.build(**self.variants[index])
@@ -172,133 +177,10 @@ def discover(pattern: str = "") -> Iterator[tuple[Bench, int]]:
                     yield b, index
 
 
+def find(key: str) -> tuple[Bench, int]:
+    module, name, index = key.split(":")
+    return next(b for b in benches(importlib.import_module(module)) if b.name == name), int(index)
+
+
 def randn(*shape: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-@dataclass
-class Result:
-    name: str
-    seconds: dict[str, float]  # median of each library
-    ratio: dict[str, float]  # median over the rounds of opponent / weft: above 1, weft is faster
-    flops: float = 0
-    bytes: float = 0
-    of_limit: float | None = None
-    error: str = ""
-    extra: dict[str, Any] = field(default_factory=dict)
-
-
-def measure(case: Case, limits: Any = None, budget: float = 1.0) -> Result:
-    """Verifies weft against the first opponent, then lets the libraries take turns for about `budget` seconds each."""
-    with _threads(case.threads):
-        functions = {lib: f for lib in LIBRARIES if (f := case.function(lib)) is not None}
-        if case.verify:
-            _verify(case, functions)
-        loops = {lib: _calibrate(f) for lib, f in functions.items()}
-        times = _take_turns(functions, loops, budget)
-    seconds = {lib: statistics.median(t) for lib, t in times.items()}
-    ratio = {
-        lib: statistics.median(other / own for other, own in zip(t, times["weft"], strict=True))
-        for lib, t in times.items()
-        if lib != "weft"
-    }
-    result = Result(case.name, seconds, ratio, case.flops, case.bytes)
-    if limits is not None and (case.flops or case.bytes):
-        result.of_limit = limits.least_time(case.flops, case.bytes) / seconds["weft"]
-    return result
-
-
-def _verify(case: Case, functions: dict[str, Callable[[], Any]]) -> None:
-    opponent = next((lib for lib in functions if lib != "weft"), None)
-    if opponent is None:
-        return
-    ours, theirs = functions["weft"](), functions[opponent]()
-    if not isinstance(ours, tuple | list):
-        ours, theirs = (ours,), (theirs,)
-    for k, (a, e) in enumerate(zip(ours, theirs, strict=True)):
-        if a is not None:
-            assert_close(
-                a, e, terms=case.terms, rtol=case.rtol, check_dtype=False, name=f"{case.name}: result {k} vs {opponent}"
-            )
-
-
-def _wait(result: Any) -> None:
-    if hasattr(result, "block_until_ready"):
-        result.block_until_ready()
-
-
-def _time(f: Callable[[], Any], loops: int) -> float:
-    start = time.perf_counter()
-    for _ in range(loops):
-        result = f()
-    _wait(result)
-    return (time.perf_counter() - start) / loops
-
-
-def _calibrate(f: Callable[[], Any], least: float = 5e-3) -> int:
-    """Warms up and finds how many calls make a sample that the clock resolves."""
-    _time(f, 2)
-    loops = 1
-    while (taken := _time(f, loops) * loops) < least:
-        loops = max(loops + 1, min(10 * loops, int(1.2 * loops * least / max(taken, 1e-9))))
-    return loops
-
-
-def _settle(most: float = 0.5) -> None:
-    """Waits for the threads of the last library to sleep: OpenBLAS's and OpenMP's spin for up to a hundred
-    milliseconds after a call, and whoever comes next would be measured on the cores that they leave.
-    """
-    end = time.perf_counter() + most
-    while time.perf_counter() < end:
-        before = time.process_time()
-        time.sleep(10e-3)  # the clock of other threads moves with the scheduler's ticks, 1 to 4 ms apart
-        if time.process_time() - before < 1e-3:
-            return
-
-
-def _warm_up(f: Callable[[], Any], least: float = 15e-3) -> None:
-    """As in the middle of a run: inputs in cache, threads awake and each on a processor of its own, which kernels of
-    virtual machines take ten milliseconds to see to.
-    """
-    end = time.perf_counter() + least
-    while time.perf_counter() < end:
-        _wait(f())
-
-
-def _take_turns(functions, loops, budget) -> dict[str, list[float]]:
-    times: dict[str, list[float]] = {lib: [] for lib in functions}
-    order = list(functions)
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        spent, rounds = 0.0, 0
-        while rounds < 5 or (rounds < 15 and spent < budget * len(order)):
-            for lib in order:
-                _settle()
-                _warm_up(functions[lib])
-                times[lib].append(_time(functions[lib], loops[lib]))
-                spent += times[lib][-1] * loops[lib]
-            order = order[1:] + order[:1]
-            rounds += 1
-    finally:
-        if collecting:
-            gc.enable()
-    return times
-
-
-class _threads:
-    """The same number of threads for every library that can be told."""
-
-    def __init__(self, n: int):
-        self.n = n or weft.get_num_threads()
-
-    def __enter__(self):
-        self.weft, self.torch = weft.get_num_threads(), torch.get_num_threads() if torch else 0
-        weft.set_num_threads(self.n)
-        if torch:
-            torch.set_num_threads(self.n)
-
-    def __exit__(self, *_):
-        weft.set_num_threads(self.weft)
-        if torch:
-            torch.set_num_threads(self.torch)

@@ -7,8 +7,11 @@ import weft
 from weft import _core
 
 pytest.importorskip("benchmarks.harness", reason="benchmarks lie in the repository alone")
-from benchmarks.harness import discover, randn
+from benchmarks.harness import Case, bench, discover, randn, torch
 from benchmarks.models.parts import Work, arrays
+from benchmarks.paired import close_all
+from benchmarks.report import merge, page
+from benchmarks.turns import measure, take_turns
 
 
 def mlp(m):
@@ -57,3 +60,85 @@ def test_kernels_are_timed():
     (operation, stem, seconds), *more = _core._time_kernels(lambda: x @ x)
     assert (operation, stem) == ("matmul", "matmul") and 0 < seconds < 10
     assert not more
+
+
+class Counted:
+    def __init__(self, seconds):
+        self.seconds, self.turns = seconds, 0
+
+    def turn(self):
+        self.turns += 1
+        return self.seconds, 1.0
+
+
+def test_libraries_take_turns_in_the_same_number_of_rounds():
+    runners = {"weft": Counted(1.0), "torch": Counted(2.0), "mkl": Counted(3.0)}
+    times = take_turns(runners, budget=7)
+    assert {name: set(t) for name, t in times.items()} == {"weft": {1.0}, "torch": {2.0}, "mkl": {3.0}}
+    assert {r.turns for r in runners.values()} == {7}
+    assert len(take_turns({"weft": Counted(1.0)}, budget=0)["weft"]) == 5
+
+
+def test_an_opponent_that_fails_is_named_and_the_others_run():
+    def fails(x):
+        raise NotImplementedError("no such kernel")
+
+    def add_one():
+        return Case(inputs=[randn(4)], weft=lambda x: x + 1, numpy=lambda x: x + 1, torch=fails)
+
+    result = measure(bench()(add_one), 0, budget=0, without=("mkl", "compiled"))
+    assert set(result.ratio) == {"numpy"} and result.seconds["weft"] > 0
+    if torch is not None:
+        assert result.missing == {"torch": "NotImplementedError: no such kernel"}
+
+
+def test_a_wrong_result_is_no_measurement():
+    def add_one():
+        return Case(inputs=[randn(4)], weft=lambda x: x + 1, numpy=lambda x: x + 2)
+
+    with pytest.raises(AssertionError, match="add_one: result 0 vs numpy"):
+        measure(bench()(add_one), 0, budget=0)
+
+
+@pytest.mark.slow
+def test_paired_processes():
+    pytest.importorskip("torch")
+    b, index = next(discover("models/bench_mlp/mlp_predict 4x16x16x3"))
+    try:
+        result = measure(b, index, budget=0, without=("jax", "onnxruntime"))
+    finally:
+        close_all()
+    assert {"torch", "mkl", "compiled"} <= set(result.ratio) | set(result.missing)
+    assert "mkl" in result.ratio
+
+
+LIMITS = {"isa": "v4", "threads": 2, "flops_one": 2e11, "flops": 4e11, "read": 4e10, "copy": 4e10, "triad": 4e10}
+
+
+def test_page():
+    def entry(name, group, **ratio):
+        seconds = {"weft": 1e-3} | {lib: 1e-3 * r for lib, r in ratio.items()}
+        rest = {"flops": 2e8, "bytes": 0, "of_limit": 0.5, "missing": {}, "error": ""}
+        return {"name": name, "group": group, "seconds": seconds, "ratio": ratio, **rest}
+
+    results = [
+        entry("gpt_train batch=4", "models/transformer", torch=2.5, mkl=0.9),
+        entry("softmax rows=8", "ops/softmax", torch=3.0),
+        entry("worse rows=8", "ops/softmax", torch=0.5),
+        {**entry("broken", "ops/x"), "error": "ValueError: no\nmore"},
+    ]
+    results[1]["missing"] = {"jax": "TypeError: such"}
+    machine = {"date": "2026-01-01", "python": "3.12", "system": "Linux", "processor": "P", "weft": "1", "torch": "2"}
+    text = page({"machine": machine, "limits": LIMITS, "results": results})
+    lost = text[text.index("## Where Weft loses") : text.index("## Whole workloads")]
+    assert "2 of 3 cases" in lost and "broken did not run: ValueError: no" in lost
+    assert (
+        lost.index("worse rows=8") < lost.index("gpt train batch=4") and "softmax rows=8" not in lost.split("worse")[0]
+    )
+    assert "| gpt train batch=4 | 1 ms | 200.0 GFLOP/s | 50 % | 2.50 | 0.90 |" in text
+    assert "- softmax rows=8: JAX jit, TypeError: such" in text
+
+
+def test_merged_runs_keep_the_last_result():
+    runs = [{"machine": {}, "limits": LIMITS, "results": [{"group": "g", "name": "a", "n": n}]} for n in (1, 2)]
+    assert merge(runs)["results"] == [{"group": "g", "name": "a", "n": 2}]

@@ -1,0 +1,177 @@
+"""Measures a case: the libraries take turns, and whoever does not run sleeps."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import weft
+from benchmarks.harness import LIBRARIES, Bench, Case, torch
+from benchmarks.paired import PAIRED, Paired
+from weft.testing import assert_close
+
+OPPONENTS = ("numpy", "torch", *PAIRED, "jax", "onnxruntime")  # in the order of the table's columns
+
+
+@dataclass
+class Result:
+    name: str
+    group: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)  # median of each library
+    ratio: dict[str, float] = field(
+        default_factory=dict
+    )  # median over the rounds of opponent / weft: above 1, weft is faster
+    flops: float = 0
+    bytes: float = 0
+    of_limit: float | None = None
+    missing: dict[str, str] = field(default_factory=dict)  # opponents that could not run it, and why
+    error: str = ""
+
+
+class InThisProcess:
+    def __init__(self, f: Callable[[], Any]):
+        self.f, self.loops = f, calibrate(f)
+
+    def turn(self) -> tuple[float, float]:
+        warm_up(self.f)
+        seconds = timed(self.f, self.loops)
+        return seconds, seconds * self.loops
+
+
+def measure(b: Bench, index: int, limits: Any = None, budget: float = 1.0, without: tuple[str, ...] = ()) -> Result:
+    """Verifies weft against the first opponent, then lets the libraries take turns for about `budget` seconds each."""
+    case = b.case(index)
+    result = Result(case.name, b.group(), flops=case.flops, bytes=case.bytes)
+    with threads_of_all(case.threads) as threads:
+        functions = {}
+        for library in LIBRARIES:
+            if library in without:
+                continue
+            try:
+                if (f := case.function(library)) is not None:
+                    f()
+                    functions[library] = f
+            except Exception as e:  # an opponent that cannot run it is not there
+                if library == "weft":
+                    raise
+                result.missing[library] = f"{type(e).__name__}: {e}".splitlines()[0]
+        if case.verify:
+            verify(case, functions)
+        runners = {library: InThisProcess(f) for library, f in functions.items()}
+        for name in PAIRED:
+            if name in without or not Paired.runs(name, case):
+                continue
+            try:
+                runners[name] = Paired.of(name).prepare(b.key(index), threads)
+            except RuntimeError as e:
+                result.missing[name] = str(e)
+        times = take_turns(runners, budget)
+    result.seconds = {name: statistics.median(t) for name, t in times.items()}
+    result.ratio = {
+        name: statistics.median(other / own for other, own in zip(times[name], times["weft"], strict=True))
+        for name in times
+        if name != "weft"
+    }
+    if limits is not None and (case.flops or case.bytes):
+        result.of_limit = limits.least_time(case.flops, case.bytes, case.dtype) / result.seconds["weft"]
+    return result
+
+
+def verify(case: Case, functions: dict[str, Callable[[], Any]]) -> None:
+    opponent = next((lib for lib in functions if lib != "weft"), None)
+    if opponent is None:
+        return
+    ours, theirs = functions["weft"](), functions[opponent]()
+    if not isinstance(ours, tuple | list):
+        ours, theirs = (ours,), (theirs,)
+    for k, (a, e) in enumerate(zip(ours, theirs, strict=True)):
+        if a is not None:
+            what = f"{case.name}: result {k} vs {opponent}"
+            assert_close(a, e, terms=case.terms, rtol=case.rtol, check_dtype=False, name=what)
+
+
+def wait(result: Any) -> None:
+    if hasattr(result, "block_until_ready"):
+        result.block_until_ready()
+
+
+def timed(f: Callable[[], Any], loops: int) -> float:
+    start = time.perf_counter()
+    for _ in range(loops):
+        result = f()
+    wait(result)
+    return (time.perf_counter() - start) / loops
+
+
+def calibrate(f: Callable[[], Any], least: float = 5e-3) -> int:
+    """Warms up and finds how many calls make a sample that the clock resolves."""
+    timed(f, 2)
+    loops = 1
+    while (taken := timed(f, loops) * loops) < least:
+        loops = max(loops + 1, min(10 * loops, int(1.2 * loops * least / max(taken, 1e-9))))
+    return loops
+
+
+def settle(most: float = 0.5) -> None:
+    """Waits for the threads of the last library to sleep: OpenBLAS's and OpenMP's spin for up to a hundred
+    milliseconds after a call, and whoever comes next would be measured on the cores that they leave.
+    """
+    end = time.perf_counter() + most
+    while time.perf_counter() < end:
+        before = time.process_time()
+        time.sleep(10e-3)  # the clock of other threads moves with the scheduler's ticks, 1 to 4 ms apart
+        if time.process_time() - before < 1e-3:
+            return
+
+
+def warm_up(f: Callable[[], Any], least: float = 15e-3) -> None:
+    """As in the middle of a run: inputs in cache, threads awake and each on a processor of its own, which kernels of
+    virtual machines take ten milliseconds to see to.
+    """
+    end = time.perf_counter() + least
+    while time.perf_counter() < end:
+        wait(f())
+
+
+def take_turns(runners: dict[str, Any], budget: float) -> dict[str, list[float]]:
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    order = list(runners)
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        spent, rounds = 0.0, 0
+        while rounds < 5 or (rounds < 15 and spent < budget * len(order)):
+            for name in order:
+                settle()  # before another process is told to run, too
+                seconds, taken = runners[name].turn()
+                times[name].append(seconds)
+                spent += taken
+            order = order[1:] + order[:1]
+            rounds += 1
+    finally:
+        if collecting:
+            gc.enable()
+    return times
+
+
+class threads_of_all:
+    """The same number of threads for every library that can be told."""
+
+    def __init__(self, n: int):
+        self.n = n or weft.get_num_threads()
+
+    def __enter__(self) -> int:
+        self.weft, self.torch = weft.get_num_threads(), torch.get_num_threads() if torch else 0
+        weft.set_num_threads(self.n)
+        if torch:
+            torch.set_num_threads(self.n)
+        return self.n
+
+    def __exit__(self, *_):
+        weft.set_num_threads(self.weft)
+        if torch:
+            torch.set_num_threads(self.torch)
