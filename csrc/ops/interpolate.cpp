@@ -130,13 +130,13 @@ void cubic(Taps& t, double x) {
   t.end_row();
 }
 
-struct Rule {
+struct Resampling {
   std::string mode;
   bool align_corners, antialias;
   double factor;  // 0: the ratio of the sizes
 };
 
-Taps taps_of(int64_t inputs, int64_t outputs, const Rule& rule, DType dtype) {
+Taps taps_of(int64_t inputs, int64_t outputs, const Resampling& rule, DType dtype) {
   Taps t{inputs, outputs, {0}, {}, {}};
   bool exact = rule.mode == "nearest-exact";
   if (exact || rule.mode == "nearest") {
