@@ -10,7 +10,7 @@ namespace {
 constexpr int64_t kMostBytes = int64_t{1} << 30;
 std::atomic<int64_t> held{0};
 
-struct Copy {
+struct PackedCopy {
   PackedKey key{};
   Ref<Storage> memory;  // null: asked for once
 };
@@ -18,28 +18,28 @@ struct Copy {
 // What hangs on a storage. Views with different offsets or shapes share it; the oldest copy makes room for a new one.
 struct Copies : RefCounted {
   uint32_t version = 0;
-  std::array<Copy, 4> copies;
+  std::array<PackedCopy, 4> copies;
   size_t next = 0;
 
   ~Copies() override { clear(); }
-  Copy* find(const PackedKey& key) {
-    for (Copy& c : copies)
+  PackedCopy* find(const PackedKey& key) {
+    for (PackedCopy& c : copies)
       if (c.key == key) return &c;
     return nullptr;
   }
   void put(const PackedKey& key, Ref<Storage> memory) {
-    Copy* c = find(key);
+    PackedCopy* c = find(key);
     if (!c) c = &copies[next++ % copies.size()];
     release(*c);
     if (memory) held += (int64_t)memory->bytes;
     *c = {key, std::move(memory)};
   }
   void clear() {
-    for (Copy& c : copies) release(c);
+    for (PackedCopy& c : copies) release(c);
   }
 
  private:
-  static void release(Copy& c) {
+  static void release(PackedCopy& c) {
     if (c.memory) held -= (int64_t)c.memory->bytes;
     c = {};
   }
@@ -64,7 +64,7 @@ Ref<Storage> packed_copy(const Tensor& t, const PackedKey& key, int64_t bytes, c
     s.attached.reset();
     return {};
   }
-  const Copy* found = copies_of(s).find(key);
+  const PackedCopy* found = copies_of(s).find(key);
   if (!found) {
     copies_of(s).put(key, {});
     return {};
