@@ -37,6 +37,7 @@ namespace weft {
   BIND(probe)               \
   BIND(random)              \
   BIND(reduce)              \
+  BIND(rnn)                 \
   BIND(scan)                \
   BIND(search)              \
   BIND(segment)             \

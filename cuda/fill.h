@@ -28,6 +28,7 @@
   STEM(pool)                  \
   STEM(random)                \
   STEM(reduce)                \
+  STEM(rnn)                   \
   STEM(scan)                  \
   STEM(search)                \
   STEM(segment)               \

@@ -25,6 +25,7 @@
 #include "kernels/probe.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/rnn.h"
 #include "kernels/scan.h"
 #include "kernels/search.h"
 #include "kernels/segment.h"
@@ -57,6 +58,7 @@
   STEM(ProbeKernels, probe)                \
   STEM(RandomKernels, random)              \
   STEM(ReduceKernels, reduce)              \
+  STEM(RnnKernels, rnn)                    \
   STEM(ScanKernels, scan)                  \
   STEM(SearchKernels, search)              \
   STEM(SegmentKernels, segment)            \

@@ -323,6 +323,7 @@ from weft._core import (
     reshape as reshape,
     result_type as result_type,
     rms_norm as rms_norm,
+    rnn_layer as rnn_layer,
     round as round,
     round_ as round_,
     rsqrt as rsqrt,

@@ -1687,6 +1687,11 @@ def result_type(tensor1: Operand, tensor2: Operand) -> _dtype:
 def rms_norm(input: Tensor, normalized_shape: Sequence[builtins.int] | builtins.int, weight: Tensor | None = None, eps: builtins.float | None = None) -> Tensor:
     """x / sqrt(mean(x^2) + eps) * weight over the last dimensions (normalized_shape). eps defaults to the epsilon of
     float64 for float64, else of float32. Zhang, Sennrich, Root Mean Square Layer Normalization, 2019."""
+def rnn_layer(mode: str, input: Tensor, h0: Tensor, c0: Tensor | None, weights: Sequence[Tensor | None], batch_first: builtins.bool = False, batch_sizes: Tensor | None = None) -> list[Tensor]:
+    """One recurrent layer in one or two directions. mode: 'RNN_TANH', 'RNN_RELU', 'LSTM' or 'GRU'. input: [T, B, in],
+    [B, T, in] with batch_first, or [rows, in] with batch_sizes, as in a PackedSequence. h0 and, of an LSTM, c0:
+    [directions, B, out]. weights: for each direction weight_ih, weight_hh, bias_ih, bias_hh, weight_hr, None for
+    what there is not. Returns [output, h_n] or [output, h_n, c_n]. Formulas: torch.nn.LSTM, GRU and RNN."""
 def round(input: Tensor, *, decimals: builtins.int = 0, out: Tensor | None = None) -> Tensor:
     """To the nearest number of so many decimals (negative: tens, hundreds ...); halves to the even one."""
 def round_(input: Tensor, *, decimals: builtins.int = 0) -> Tensor: ...

@@ -1,0 +1,103 @@
+#include "kernels/rnn/rnn.h"
+#include "kernels/rnn/schedule.h"
+
+namespace weft::WEFT_ISA {
+namespace {
+
+using namespace rnn;
+
+template <class T, RnnMode M>
+struct Forward {
+  const RnnForward& p;
+  const RnnShape& s;
+  Packed<T> weight[2], projection[2];
+
+  T* y_row(int d, int64_t t, int64_t b) const { return (T*)p.y + row_of(s, t, b) * p.y_row + d * s.out; }
+
+  void step(int direction, int64_t i, int64_t b0, int64_t b1, int64_t block0, int64_t block1) const {
+    const Step step = step_of(s, direction, i);
+    const RnnForward::Direction& d = p.d[direction];
+    const Packed<T>& w = weight[direction];
+    const int64_t H = s.hidden, G = rnn_gates(M);
+    const int rows = (int)(active(s, step.t, b0, b1) - b0), going_on = (int)(active(s, step.before, b0, b1) - b0);
+    if (rows == 0) return;
+    const T* before[kGroup];
+    ForwardRow<T> row[kGroup];
+    for (int r = 0; r < rows; ++r) {
+      const int64_t b = b0 + r, at = row_of(s, step.t, b);
+      before[r] = r < going_on ? y_row(direction, step.before, b) : (const T*)d.h0 + b * s.out;
+      row[r] = {(T*)d.gates + at * G * H,
+                d.kept ? (T*)d.kept + at * H : nullptr,
+                s.projected ? (T*)d.raw + at * H : y_row(direction, step.t, b),
+                s.projected ? nullptr : (T*)d.h + b * H,
+                d.c ? (T*)d.c + b * H : nullptr,
+                before[r],
+                (const T*)d.bias,
+                H};
+    }
+    alignas(64) T q[kGroup * kWide * kLanes<T>];
+    for (int64_t k = block0; k < block1; ++k) {
+      const int vectors = w.vectors_of(k), width = vectors * kLanes<T>;
+      product(vectors, q, before, rows, s.out, w.block(k));
+      for (int r = 0; r < rows; ++r)
+        over_vectors<T>(k * w.units(), H, w.units() / kLanes<T>, [&](int j, const At<T>& at) {
+          forward_cell<T, M>(row[r], at, q + r * width + j * kLanes<T>, p.keep);
+        });
+    }
+    if (s.projected) project(direction, step.t, b0, rows);
+  }
+
+  void project(int direction, int64_t t, int64_t b0, int rows) const {
+    const RnnForward::Direction& d = p.d[direction];
+    const Packed<T>& w = projection[direction];
+    const T* raw[kGroup];
+    for (int r = 0; r < rows; ++r) raw[r] = (const T*)d.raw + row_of(s, t, b0 + r) * s.hidden;
+    alignas(64) T q[kGroup * kWide * kLanes<T>];
+    for (int64_t k = 0; k < w.blocks(); ++k) {
+      const int vectors = w.vectors_of(k), width = vectors * kLanes<T>;
+      product(vectors, q, raw, rows, s.hidden, w.block(k));
+      for (int r = 0; r < rows; ++r)
+        over_vectors<T>(k * w.units(), s.out, vectors, [&](int j, const At<T>& at) {
+          const auto h = load<vec_of<T>>(q + r * width + j * kLanes<T>);
+          at.put(y_row(direction, t, b0 + r), h);
+          at.put((T*)d.h + (b0 + r) * s.out, h);
+        });
+    }
+  }
+};
+
+template <class T, RnnMode M>
+void forward(const RnnForward& p) {
+  const RnnShape& s = p.s;
+  Forward<T, M> f{p, s, {}, {}};
+  T* room = (T*)p.workspace;
+  for (int i = 0; i < s.directions; ++i) {
+    f.weight[i] = Packed<T>::gated(room, s.out, s.hidden, (int)rnn_gates(M));
+    parallel(f.weight[i].blocks(),
+             [&](int64_t k, int) { pack_block(room, f.weight[i], k, (const T*)p.d[i].weight, 1, s.out); });
+    room += f.weight[i].size();
+    if (!s.projected) continue;
+    f.projection[i] = Packed<T>::plain(room, s.hidden, s.out);
+    parallel(f.projection[i].blocks(),
+             [&](int64_t k, int) { pack_block(room, f.projection[i], k, (const T*)p.d[i].projection, 1, s.hidden); });
+    room += f.projection[i].size();
+  }
+  const int64_t blocks = f.weight[0].blocks();
+  over_steps(s, share_of(s, rnn_gates(M) * s.out, blocks), s.steps, blocks, [&](auto... where) { f.step(where...); });
+}
+
+template <class T>
+void any_mode(const RnnForward& p) {
+  switch (p.s.mode) {
+    case RnnMode::Tanh: return forward<T, RnnMode::Tanh>(p);
+    case RnnMode::Relu: return forward<T, RnnMode::Relu>(p);
+    case RnnMode::Lstm: return forward<T, RnnMode::Lstm>(p);
+    case RnnMode::Gru: return forward<T, RnnMode::Gru>(p);
+  }
+}
+
+}  // namespace
+
+void rnn_forward(const RnnForward& p) { p.s.dtype == DType::Float64 ? any_mode<double>(p) : any_mode<float>(p); }
+
+}  // namespace weft::WEFT_ISA

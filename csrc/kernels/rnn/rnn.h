@@ -1,0 +1,11 @@
+// The two passes of kernels/rnn.cpp.
+#pragma once
+
+#include "kernels/rnn.h"
+
+namespace weft::WEFT_ISA {
+
+void rnn_forward(const RnnForward&);
+void rnn_backward(const RnnBackward&);
+
+}  // namespace weft::WEFT_ISA

@@ -1,0 +1,128 @@
+// Products whose right side is used at every step: packed once, in blocks of up to kWide vectors of columns.
+#pragma once
+
+#include "simd/vec.h"
+
+namespace weft::WEFT_ISA::rnn {
+
+constexpr int kWide = 4;         // vectors of columns of a block
+constexpr int64_t kDepth = 512;  // terms between two visits to memory: a block of that depth lies in the second cache
+constexpr int kGroup = 64;       // rows that share a pass over the weights
+
+#if WEFT_AVX512
+constexpr int rows_for(int vectors) { return vectors == kWide ? 6 : 8; }
+#else
+constexpr int rows_for(int vectors) { return vectors == kWide ? 3 : 4; }
+#endif
+
+WEFT_INLINE int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+WEFT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
+
+template <class T>
+constexpr int kLanes = lanes<vec_of<T>>;
+
+// R rows (from a[i] + at) times a block of N vectors: c[i][j] = or += sum over k.
+template <class T, int N, int R>
+void tile(T* c, const T* const* a, int64_t at, int64_t k, const T* b, bool add, const T* ahead) {
+  using V = vec_of<T>;
+  constexpr int L = lanes<V>;
+  V sum[R][N];
+  const T* row[R];
+#pragma GCC unroll 8
+  for (int i = 0; i < R; ++i) {
+    row[i] = a[i] + at;
+#pragma GCC unroll 4
+    for (int j = 0; j < N; ++j) sum[i][j] = add ? load<V>(c + (i * N + j) * L) : V{};
+  }
+  for (int64_t x = 0; x < k; ++x, b += N * L, ahead += L) {
+    V w[N];
+#pragma GCC unroll 4
+    for (int j = 0; j < N; ++j) w[j] = load<V>(b + j * L);
+    __builtin_prefetch(ahead, 0, 2);
+#pragma GCC unroll 8
+    for (int i = 0; i < R; ++i) {
+      V v = splat<V>(row[i][x]);
+#pragma GCC unroll 4
+      for (int j = 0; j < N; ++j) sum[i][j] += v * w[j];
+    }
+  }
+#pragma GCC unroll 8
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < N; ++j) store<V>(c + (i * N + j) * L, sum[i][j]);
+}
+
+template <class T, int N>
+void run_tile(int rows, T* c, const T* const* a, int64_t at, int64_t k, const T* b, bool add, const T* ahead) {
+#define ROWS(R) \
+  case R:       \
+    if constexpr (R <= rows_for(N)) return tile<T, N, R>(c, a, at, k, b, add, ahead);
+  switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) }
+#undef ROWS
+}
+
+// All rows: c is [rows, N vectors]. The rows of one tile after the other read the block, and fetch their share of the
+// one behind it.
+template <class T, int N>
+void product(T* c, const T* const* a, int rows, int64_t k, const T* b) {
+  constexpr int64_t width = N * kLanes<T>;
+  const int tiles = (int)ceil_div(rows, rows_for(N));
+  for (int64_t at = 0; at < k; at += kDepth, b += kDepth * width) {
+    const int64_t depth = smaller(kDepth, k - at);
+    for (int t = 0; t < tiles; ++t) {
+      const int i = rows * t / tiles, to = rows * (t + 1) / tiles;
+      run_tile<T, N>(to - i, c + i * width, a + i, at, depth, b, at > 0,
+                     b + depth * width + (t % N) * depth * kLanes<T>);
+    }
+  }
+}
+template <class T>
+void product(int vectors, T* c, const T* const* a, int rows, int64_t k, const T* b) {
+  switch (vectors) {
+    case 1: return product<T, 1>(c, a, rows, k, b);
+    case 2: return product<T, 2>(c, a, rows, k, b);
+    case 3: return product<T, 3>(c, a, rows, k, b);
+    default: return product<T, 4>(c, a, rows, k, b);
+  }
+}
+
+// How `columns` outputs over k terms are packed: blocks of `wide` vectors, of which the last may have fewer.
+template <class T>
+struct Packed {
+  const T* data;
+  int64_t k, columns;
+  int gates, wide;  // gates > 1: a block is one vector of units, with that vector of each gate
+
+  WEFT_INLINE Packed plain(const T* data, int64_t k, int64_t columns) { return {data, k, columns, 1, kWide}; }
+  WEFT_INLINE Packed gated(const T* data, int64_t k, int64_t units, int gates) {
+    return gates == 1 ? plain(data, k, units) : Packed{data, k, units, gates, gates};
+  }
+  int64_t vectors() const { return ceil_div(columns, kLanes<T>) * gates; }
+  int64_t blocks() const { return ceil_div(vectors(), wide); }
+  int64_t size() const { return vectors() * kLanes<T> * k; }
+  int vectors_of(int64_t block) const { return (int)smaller(wide, vectors() - block * wide); }
+  const T* block(int64_t i) const { return data + i * wide * kLanes<T> * k; }
+  // Units of a block.
+  int units() const { return wide / gates * kLanes<T>; }
+};
+
+// Packs block i of p from w, where the weight of term x for column y of gate g is w[x * x_stride + (g * columns + y) *
+// y_stride]. Lanes past the end are 0.
+template <class T>
+void pack_block(T* data, const Packed<T>& p, int64_t i, const T* w, int64_t x_stride, int64_t y_stride) {
+  constexpr int L = kLanes<T>;
+  const int vectors = p.vectors_of(i);
+  T* to = data + (p.block(i) - p.data);
+  for (int j = 0; j < vectors; ++j) {
+    const int64_t gate = p.gates > 1 ? j : 0, y = p.gates > 1 ? i * L : (i * p.wide + j) * L;
+    const T* from = w + (gate * p.columns + y) * y_stride;
+    const int64_t n = smaller(L, p.columns - y);
+    for (int64_t x = 0; x < p.k; ++x) {
+      T* row = to + (x * vectors + j) * L;
+      for (int64_t l = 0; l < n; ++l) row[l] = from[x * x_stride + l * y_stride];
+      for (int64_t l = n; l < L; ++l) row[l] = 0;
+    }
+  }
+}
+
+}  // namespace weft::WEFT_ISA::rnn
