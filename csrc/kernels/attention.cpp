@@ -1,7 +1,7 @@
 #include "kernels/attention.h"
 
 #include "kernels/attention/backward.h"
-#include "kernels/attention/forward.h"
+#include "kernels/attention/few.h"
 
 namespace weft::WEFT_ISA {
 
@@ -34,10 +34,17 @@ void factors(const AttentionFactors& a) {
     }                                                        \
   }
 WEFT_BY_DTYPE(void, forward, AttentionForward)
+WEFT_BY_DTYPE(void, forward_few, AttentionForward)
 WEFT_BY_DTYPE(void, backward, AttentionBackward)
 WEFT_BY_DTYPE(int64_t, forward_room, AttentionForward)
+WEFT_BY_DTYPE(int64_t, few_room, AttentionForward)
 WEFT_BY_DTYPE(int64_t, backward_room, AttentionBackward)
 #undef WEFT_BY_DTYPE
+
+void forward_by_rows(const AttentionForward& a) { return has_few_rows(a.shape) ? forward_few_any(a) : forward_any(a); }
+int64_t room_by_rows(const AttentionForward& a) {
+  return has_few_rows(a.shape) ? few_room_any(a) : forward_room_any(a);
+}
 
 void factors_any(const AttentionFactors& a) {
   return a.shape.dtype == DType::Float64 ? factors<double>(a) : factors<float>(a);
@@ -46,10 +53,10 @@ void factors_any(const AttentionFactors& a) {
 }  // namespace
 
 void fill(AttentionKernels& k) {
-  k.forward = forward_any;
+  k.forward = forward_by_rows;
   k.backward = backward_any;
   k.factors = factors_any;
-  k.forward_workspace = forward_room_any;
+  k.forward_workspace = room_by_rows;
   k.backward_workspace = backward_room_any;
   k.half = true;
 }

@@ -133,6 +133,21 @@ def test_heads_that_share_keys(isa, queries):
     check_attention(q, k, v, rng.random((2, 6, queries, 40)) > 0.3, enable_gqa=True)
 
 
+@pytest.mark.parametrize("rows", [(1, 1), (2, 1), (1, 3), (4, 1), (3, 2), (1, 8), (8, 1)], ids=str)
+@pytest.mark.parametrize("keys", [1, 127, 128, 1000])
+def test_few_queries_against_a_cache(isa, rows, keys):
+    group, queries = rows
+    for dim, v_dim in ((64, 64), (33, 70), (7, 15)):
+        q, k, v = randn(2, 2 * group, queries, dim), randn(2, 2, keys, dim), randn(2, 2, keys, v_dim)
+        check_attention(q, k, v, enable_gqa=True)
+        check_attention(q, k, v, rng.random((2 * group, queries, keys)) > 0.4, enable_gqa=True)
+        check_attention(q, k, v, randn(queries, keys), enable_gqa=True)
+        half = [weft.tensor(a).to(weft.bfloat16) for a in (q, k, v)]
+        y = attention(*half, enable_gqa=True)
+        expected = attention(*(t.to(weft.float64) for t in half), enable_gqa=True)
+        assert_close(y.to(weft.float64), expected, rtol=2**-7, atol=2**-8)
+
+
 @pytest.mark.parametrize("shape", [(1, 40, 700), (2, 700, 40), (1, 300, 300), (1, 97, 289)])
 def test_causal_over_several_blocks(isa, shape):
     heads, queries, keys = shape
