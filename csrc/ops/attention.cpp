@@ -3,11 +3,9 @@
 #include <cmath>
 
 #include "kernels/attention.h"
+#include "ops/cat.h"
 #include "ops/copy.h"
-#include "ops/matmul.h"
-#include "ops/pointwise.h"
 #include "ops/random.h"
-#include "ops/reduce.h"
 #include "ops/view.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
@@ -20,60 +18,6 @@ namespace {
 const char* const kOp = "scaled_dot_product_attention";
 
 DType computed_in(DType d) { return is_half(d) ? DType::Float32 : d; }
-
-// ---- the same by other operations: for second derivatives, and for the gradient of the mask
-
-// True where the causal mask attends: [queries, keys].
-Tensor causal_mask(const AttentionShape& s, Device device) {
-  Tensor mask = Tensor::empty({s.queries, s.keys}, DType::Bool);
-  bool* p = mask.ptr<bool>();
-  for (int64_t i = 0; i < s.queries; ++i)
-    for (int64_t j = 0; j < s.keys; ++j) *p++ = j <= i;
-  return to(mask, device);
-}
-
-// Probabilities after the mask and before dropout; rows that attend to nothing are 0.
-Tensor probabilities(const Tensor& q, const Tensor& k, const Tensor& mask, const AttentionShape& s) {
-  const Tensor nothing = Tensor::full({}, -INFINITY, q.dtype(), q.device());
-  Tensor scores = mul(matmul(q, transpose(k, -1, -2)), s.scale);
-  if (mask.defined()) scores = s.mask_is_bool ? where(mask, scores, nothing) : add(scores, mask);
-  if (s.causal) scores = where(causal_mask(s, q.device()), scores, nothing);
-  Tensor top = amax(scores.detach(), {-1}, true);
-  top = where(eq(top, nothing), Tensor::full({}, 0, q.dtype(), q.device()), top);
-  Tensor weights = exp(sub(scores, top)), total = sum(weights, {-1}, true);
-  return div(weights, where(gt(total, 0), total, Tensor::full({}, 1, q.dtype(), q.device())));
-}
-
-// Gradients of query, key, value and mask. All 4-D; heads are grouped by key head on the way.
-TensorList composed_backward(const Tensor& dout, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask,
-                             const AttentionShape& s) {
-  const int64_t group = s.heads / s.kv_heads;
-  auto grouped = [&](const Tensor& x) { return reshape(x, {s.batch, s.kv_heads, group, x.shape()[2], x.shape()[3]}); };
-  Tensor q5 = grouped(q), k5 = unsqueeze(k, 2), v5 = unsqueeze(v, 2), dout5 = grouped(dout);
-  Tensor p = probabilities(q5, k5, mask.defined() ? grouped(mask) : mask, s), dropped = p;
-  Tensor dp = matmul(dout5, transpose(v5, -1, -2));
-  if (s.dropout) {
-    Tensor factors = Tensor::empty(p.shape(), p.dtype(), p.device());
-    launch(kOp, p.device(), kernels<AttentionKernels>(p.device()).factors, AttentionFactors{factors.data(), s},
-           (double)factors.numel() * 4);
-    dropped = mul(p, factors);
-    dp = mul(dp, factors);
-  }
-  Tensor ds = mul(p, sub(dp, sum(mul(dp, p), {-1}, true)));
-  Tensor dq = mul(matmul(ds, k5), s.scale), dk = mul(matmul(transpose(ds, -1, -2), q5), s.scale);
-  Tensor dv = matmul(transpose(dropped, -1, -2), dout5);
-  return {reshape(dq, q.shape()), sum(dk, {2}), sum(dv, {2}),
-          mask.defined() ? reshape(ds, {s.batch, s.heads, s.queries, s.keys}) : Tensor()};
-}
-
-// The same for the half dtypes, of which everything but the mask becomes float32 on the way.
-TensorList composed_in(DType dtype, const Tensor& dout, const Tensor& q, const Tensor& k, const Tensor& v,
-                       const Tensor& mask, const AttentionShape& s) {
-  const DType wide = computed_in(dtype);
-  TensorList grads = composed_backward(to(dout, wide), to(q, wide), to(k, wide), to(v, wide), mask, s);
-  for (int i = 0; i < 3; ++i) grads[i] = to(grads[i], dtype);
-  return grads;
-}
 
 // ---- by blocks
 
@@ -97,42 +41,53 @@ void set_strides(AttentionShape& s, const Tensor& q, const Tensor& k, const Tens
 Tensor empty_like_rows(const Tensor& like, const Dims& d) {
   Tensor made = Tensor::empty(d, like.dtype(), like.device());
   if (like.strides()[1] >= like.strides()[2]) return made;
-  return made.as_view(d, {d[1] * d[2] * d[3], d[3], d[1] * d[3], 1}, 0);
+  return made.as_view(d, {d[1] * d[2] * d[3], d[3], d[1] * d[3], 1}, 0).detach();
 }
 
 double work_of(const AttentionShape& s) { return (double)s.batch * s.heads * s.queries * s.keys * (s.dim + s.v_dim); }
 
-TensorList blocked_backward(const Tensor& dout, const Tensor& out, const Tensor& lse, const Tensor& query,
-                            const Tensor& key, const Tensor& value, const Tensor& mask, AttentionShape s) {
-  Tensor q = with_rows(query), k = with_rows(key), v = with_rows(value), dy = with_rows(dout);
-  Tensor dq = empty_like_rows(q, q.shape()), dk = empty_like_rows(k, k.shape()), dv = empty_like_rows(v, v.shape());
-  set_strides(s, q, k, v, mask);
+// Query, key and value, or their gradients: [B, H, L, E], [B, Hk, S, E], [B, Hk, S, Ev], the last dimension dense.
+struct Three {
+  Tensor q, k, v;
+};
+
+void run_backward(const Tensor& dout, const Tensor& out, const Tensor& lse, const Three& x, const Tensor& mask,
+                  AttentionShape s, const Three& d) {
+  Tensor dy = with_rows(dout);
+  set_strides(s, x.q, x.k, x.v, mask);
   s.out = strides_of(out);
-  AttentionBackward args{dq.data(),  dk.data(),      dv.data(),      dy.data(),      out.data(),
-                         lse.data(), q.data(),       k.data(),       v.data(),       nullptr,
-                         s,          strides_of(dq), strides_of(dk), strides_of(dv), strides_of(dy),
-                         nullptr,    num_threads()};
-  if (mask.defined()) args.mask = mask.data();
-  const AttentionKernels& kernel = kernels<AttentionKernels>(q.device());
-  Workspace space(kernel.backward_workspace ? kernel.backward_workspace(args) : 0, q.device());
+  AttentionBackward args{
+      d.q.data(), d.k.data(),      d.v.data(),      dy.data(),       out.data(),
+      lse.data(), x.q.data(),      x.k.data(),      x.v.data(),      mask.defined() ? mask.data() : nullptr,
+      s,          strides_of(d.q), strides_of(d.k), strides_of(d.v), strides_of(dy),
+      nullptr,    num_threads()};
+  const AttentionKernels& kernel = kernels<AttentionKernels>(out.device());
+  Workspace space(kernel.backward_workspace ? kernel.backward_workspace(args) : 0, out.device());
   args.workspace = space.data();
-  launch(kOp, q.device(), kernel.backward, args, 2.5 * work_of(s));
-  return {dq, dk, dv, Tensor()};
+  launch(kOp, out.device(), kernel.backward, args, 2.5 * work_of(s));
+}
+
+// Fills out, and returns lse.
+Tensor run_forward(const Three& x, const Tensor& mask, AttentionShape s, const Tensor& out) {
+  Tensor lse = Tensor::empty({s.batch, s.heads, s.queries}, computed_in(s.dtype), out.device());
+  set_strides(s, x.q, x.k, x.v, mask);
+  s.out = strides_of(out);
+  AttentionForward args{out.data(), lse.data(), x.q.data(),
+                        x.k.data(), x.v.data(), mask.defined() ? mask.data() : nullptr,
+                        s,          nullptr,    num_threads()};
+  const AttentionKernels& kernel = kernels<AttentionKernels>(out.device());
+  Workspace space(kernel.forward_workspace ? kernel.forward_workspace(args) : 0, out.device());
+  args.workspace = space.data();
+  launch(kOp, out.device(), kernel.forward, args, work_of(s));
+  return lse;
 }
 
 // query [B, H, L, E], key [B, Hk, S, E], value [B, Hk, S, Ev], mask [B, H, L, S] or undefined; nothing empty
-Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, AttentionShape s) {
-  Tensor q = with_rows(query), k = with_rows(key), v = with_rows(value);
-  Tensor out = empty_like_rows(q, {s.batch, s.heads, s.queries, s.v_dim});
-  Tensor lse = Tensor::empty({s.batch, s.heads, s.queries}, computed_in(q.dtype()), q.device());
-  set_strides(s, q, k, v, mask);
-  s.out = strides_of(out);
-  AttentionForward args{out.data(), lse.data(), q.data(), k.data(), v.data(), nullptr, s, nullptr, num_threads()};
-  if (mask.defined()) args.mask = mask.data();
-  const AttentionKernels& kernel = kernels<AttentionKernels>(q.device());
-  Workspace space(kernel.forward_workspace ? kernel.forward_workspace(args) : 0, q.device());
-  args.workspace = space.data();
-  launch(kOp, q.device(), kernel.forward, args, work_of(s));
+Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask,
+              const AttentionShape& s) {
+  const Three rows{with_rows(query), with_rows(key), with_rows(value)};
+  Tensor out = empty_like_rows(rows.q, {s.batch, s.heads, s.queries, s.v_dim});
+  Tensor lse = run_forward(rows, mask, s, out);
 
   TensorList inputs{query, key, value};
   if (mask.defined()) inputs.push_back(mask);
@@ -141,11 +96,74 @@ Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const
            [s, lse, query = Saved(query), key = Saved(key), value = Saved(value),
             mask = mask.defined() ? Saved(mask) : Saved(), out = Saved::output(out)](Backward& b) {
              Tensor q = query.get(b), k = key.get(b), v = value.get(b), m = mask.defined() ? mask.get(b) : Tensor();
-             const bool mask_gradient = m.defined() && b.needs(3);
-             TensorList grads = grad_enabled() || mask_gradient
-                                    ? composed_in(s.dtype, b.dy(), q, k, v, m, s)
-                                    : blocked_backward(b.dy(), out.get(b), lse, q, k, v, m, s);
+             TensorList grads;
+             if (grad_enabled() || (m.defined() && b.needs(3))) {
+               grads = attention_backward_composed(b.dy(), q, k, v, m, s);
+             } else {
+               const Three x{with_rows(q), with_rows(k), with_rows(v)};
+               const Three d{empty_like_rows(x.q, q.shape()), empty_like_rows(x.k, k.shape()),
+                             empty_like_rows(x.v, v.shape())};
+               run_backward(b.dy(), out.get(b), lse, x, m, s, d);
+               grads = {d.q, d.k, d.v, Tensor()};
+             }
              grads.resize(m.defined() ? 4 : 3);
+             return grads;
+           });
+  return out;
+}
+
+// ---- query, key and value side by side
+
+// [A, B, parts * H * D] as [batch, H, rows, D] of one part, off the tape; rows are dimension 1 or 0.
+Tensor heads_of(const Tensor& x, int64_t heads, int64_t dim, int64_t part, int batch_axis) {
+  const Dims &d = x.shape(), &at = x.strides();
+  return x
+      .as_view({d[batch_axis], heads, d[1 - batch_axis], dim}, {at[batch_axis], dim, at[1 - batch_axis], 1},
+               x.get()->offset + part * heads * dim)
+      .detach();
+}
+// The same for all of [A, B, H * D], on the tape, and back.
+Tensor split_heads(const Tensor& x, int64_t heads, int batch_axis) {
+  Tensor y = reshape(x, {x.shape()[0], x.shape()[1], heads, x.shape()[2] / heads});
+  return batch_axis == 0 ? permute(y, {0, 2, 1, 3}) : permute(y, {1, 2, 0, 3});
+}
+Tensor join_heads(const Tensor& x, int batch_axis) {
+  Tensor y = batch_axis == 0 ? permute(x, {0, 2, 1, 3}) : permute(x, {2, 0, 1, 3});
+  return reshape(y, {y.shape()[0], y.shape()[1], y.shape()[2] * y.shape()[3]});
+}
+
+// x: [N, L, 3 * H * D], its last dimension dense; mask [N, H, L, L] or undefined; nothing empty. One gradient for all
+// three, so that a layer's projection finds it as one.
+Tensor attend_packed(const Tensor& x, const Tensor& mask, const AttentionShape& s, int batch_axis) {
+  const int64_t width = s.heads * s.dim;
+  auto parts = [=](const Tensor& t) {
+    return Three{heads_of(t, s.heads, s.dim, 0, batch_axis), heads_of(t, s.heads, s.dim, 1, batch_axis),
+                 heads_of(t, s.heads, s.dim, 2, batch_axis)};
+  };
+  auto rows = [=](const Tensor& t) { return heads_of(t, s.heads, s.dim, 0, batch_axis); };
+  Tensor out = Tensor::empty({x.shape()[0], x.shape()[1], width}, x.dtype(), x.device());
+  Tensor lse = run_forward(parts(x), mask, s, rows(out));
+
+  TensorList inputs{x};
+  if (mask.defined()) inputs.push_back(mask);
+  if (needs_grad(inputs))
+    record(kOp, inputs, TensorList{out},
+           [=, x = Saved(x), mask = mask.defined() ? Saved(mask) : Saved(), out = Saved::output(out)](Backward& b) {
+             Tensor v = x.get(b), m = mask.defined() ? mask.get(b) : Tensor();
+             TensorList grads(m.defined() ? 2 : 1);
+             if (grad_enabled() || (m.defined() && b.needs(1))) {
+               TensorList three;
+               for (int i = 0; i < 3; ++i)
+                 three.push_back(split_heads(narrow(v, 2, i * width, width), s.heads, batch_axis));
+               TensorList d = attention_backward_composed(split_heads(b.dy(), s.heads, batch_axis), three[0], three[1],
+                                                          three[2], m, s);
+               for (int i = 0; i < 3; ++i) three[i] = join_heads(d[i], batch_axis);
+               grads[0] = join(three, 2);
+               if (m.defined()) grads[1] = d[3];
+             } else {
+               grads[0] = Tensor::empty(v.shape(), v.dtype(), v.device());
+               run_backward(rows(contiguous(b.dy())), rows(out.get(b)), lse, parts(v), m, s, parts(grads[0]));
+             }
              return grads;
            });
   return out;
@@ -179,6 +197,20 @@ Tensor four(const Tensor& x) {
   return reshape(x, {batch, s[n - 3], s[n - 2], s[n - 1]});
 }
 
+void set_dropout(AttentionShape& s, double p) {
+  if (p == 0) return;
+  s.dropout = true;
+  // p = 1 keeps everything, times 0: 2^32 does not fit drop_below.
+  s.drop_below = p < 1 ? (uint32_t)(p * 4294967296.0) : 0;
+  s.keep_scale = p < 1 ? 1 / (1 - p) : 0;
+  s.stream = draw_stream(nullptr, s.batch * s.heads * s.queries * ((s.keys + 3) / 4 * 4));
+}
+
+// What the kernels of a device take a dtype as.
+DType taken_as(DType dtype, Device device) {
+  return kernels<AttentionKernels>(device).half ? dtype : computed_in(dtype);
+}
+
 void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask, const AttentionOptions& o) {
   for (const Tensor* t : {&q, &k, &v})
     WEFT_CHECK(t->dim() >= 2, Runtime, "[", kOp, "] expected query, key and value of at least 2 dimensions, got shape ",
@@ -207,8 +239,7 @@ void check(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& mask
 Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask,
                                     const AttentionOptions& o) {
   check(query, key, value, mask, o);
-  const DType dtype = query.dtype(), sums = computed_in(dtype);
-  const DType inner = kernels<AttentionKernels>(query.device()).half ? dtype : sums;
+  const DType dtype = query.dtype(), sums = computed_in(dtype), inner = taken_as(dtype, query.device());
   AttentionShape s{};
   s.queries = query.size(-2);
   s.keys = key.size(-2);
@@ -257,16 +288,36 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   s.batch = q.shape()[0];
   s.heads = q.shape()[1];
   s.kv_heads = k.shape()[1];
-  if (o.dropout_p > 0) {
-    const double p = o.dropout_p;
-    s.dropout = true;
-    // p = 1 keeps everything, times 0: 2^32 does not fit drop_below.
-    s.drop_below = p < 1 ? (uint32_t)(p * 4294967296.0) : 0;
-    s.keep_scale = p < 1 ? 1 / (1 - p) : 0;
-    s.stream = draw_stream(nullptr, s.batch * s.heads * s.queries * ((s.keys + 3) / 4 * 4));
-  }
+  set_dropout(s, o.dropout_p);
   Tensor out = to(attend(q, k, v, m, s), dtype);
   return out.shape() == out_shape ? out : reshape(out, out_shape);
+}
+
+Tensor self_attention(const Tensor& packed, int64_t heads, const Tensor& mask, double dropout_p, bool causal,
+                      bool batch_first) {
+  const Dims d = packed.shape();
+  WEFT_CHECK(d.n == 3 && heads > 0 && d[2] % (3 * heads) == 0, Runtime, "[", kOp,
+             "] expected query, key and value side by side, [N, L, 3 * E] with E a multiple of ", heads, ", got ",
+             to_string(d));
+  const int axis = batch_first ? 0 : 1;
+  const DType dtype = packed.dtype();
+  AttentionShape s{};
+  s.batch = d[axis];
+  s.heads = s.kv_heads = heads;
+  s.queries = s.keys = d[1 - axis];
+  s.dim = s.v_dim = d[2] / (3 * heads);
+  s.scale = s.dim > 0 ? 1 / std::sqrt((double)s.dim) : 1;
+  s.causal = causal;
+  s.dtype = taken_as(dtype, packed.device());
+  if (packed.numel() == 0) return Tensor::zeros({d[0], d[1], d[2] / 3}, dtype, packed.device());
+  Tensor x = to(packed, s.dtype), m;
+  if (x.strides()[2] != 1) x = contiguous(x);
+  if (mask.defined()) {
+    s.mask_is_bool = mask.dtype() == DType::Bool;
+    m = expand(s.mask_is_bool ? mask : to(mask, computed_in(dtype)), {s.batch, heads, s.queries, s.keys});
+  }
+  set_dropout(s, dropout_p);
+  return to(attend_packed(x, m, s, axis), dtype);
 }
 
 void bind_attention(py::module_& m) {
@@ -286,6 +337,17 @@ void bind_attention(py::module_& m) {
       "query\n"
       "are a multiple of those of key and value. A query that may attend to nothing gives zeros and zero gradients.\n"
       "Dao 2023, https://arxiv.org/abs/2307.08691.");
+  m.def(
+      "_self_attention",
+      [](const Tensor& packed, int64_t heads, const std::optional<Tensor>& mask, double dropout_p, bool is_causal,
+         bool batch_first) {
+        return self_attention(packed, heads, mask.value_or(Tensor()), dropout_p, is_causal, batch_first);
+      },
+      py::arg("packed"), py::arg("heads"), py::arg("attn_mask") = py::none(), py::arg("dropout_p") = 0.0,
+      py::arg("is_causal") = false, py::arg("batch_first") = true,
+      "Attention of [N, L, 3 * E] (or [L, N, 3 * E]), query, key and value side by side in its last dimension, to "
+      "itself "
+      "in\n`heads` heads: [N, L, E]. attn_mask is of 4 dimensions that expand to [N, heads, L, L].");
 }
 
 }  // namespace weft

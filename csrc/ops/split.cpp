@@ -1,5 +1,8 @@
 // Parts of one dimension, all of them views.
+#include "ops/cat.h"
+#include "ops/slice.h"
 #include "ops/view.h"
+#include "tensor/autograd.h"
 #include "tensor/python.h"
 
 namespace weft {
@@ -18,8 +21,29 @@ py::tuple split_with_sizes(const Tensor& x, const Sizes& sizes, int64_t dim) {
   for (int64_t s : sizes) total += s;
   WEFT_CHECK(total == x.shape()[d], Runtime, "[split] the sizes do not sum to the size ", x.shape()[d],
              " of dimension ", d, ": their sum is ", total);
+  TensorList views;
+  for (size_t i = 0; i < sizes.size(); at += sizes[i++]) {
+    WEFT_CHECK(sizes[i] >= 0, Runtime, "[split] a size must not be negative, got ", sizes[i]);
+    BasicIndex index = BasicIndex::all(x.shape());
+    index.axes[d].start = at;
+    index.axes[d].length = sizes[i];
+    views.push_back(basic_view(x, index));
+  }
+  if (needs_grad(x) && !views.empty())  // one node for all parts, whose gradients are joined: not a sum of padded ones
+    record("split", {x}, views, [sizes, d, shape = x.shape()](Backward& b) {
+      TensorList grads = b.incoming;
+      const Tensor* any = nullptr;
+      for (const Tensor& g : grads)
+        if (g.defined()) any = &g;
+      for (size_t i = 0; i < sizes.size(); ++i) {
+        Dims part = shape;
+        part[d] = sizes[i];
+        if (!grads[i].defined()) grads[i] = Tensor::zeros(part, any->dtype(), any->device());
+      }
+      return b.grads(join(grads, d));
+    });
   py::tuple parts(sizes.size());
-  for (size_t i = 0; i < sizes.size(); at += sizes[i++]) parts[i] = py::cast(narrow(x, d, at, sizes[i]));
+  for (size_t i = 0; i < sizes.size(); ++i) parts[i] = py::cast(views[i]);
   return parts;
 }
 

@@ -327,3 +327,95 @@ def test_transformer_encoder(norm_first, activation):
         return nn.TransformerEncoder(layer, 2, norm=nn.LayerNorm(8))
 
     both(make, normal(3, 5, 8), rtol=2e-4, atol=2e-5)
+
+
+def encoder_and_decoder(nn, **options):
+    return nn.Transformer(8, 2, 2, 2, 16, dropout=0.0, **options)
+
+
+@pytest.mark.parametrize("batch_first", [True, False])
+@pytest.mark.parametrize("norm_first", [True, False])
+def test_transformer(batch_first, norm_first):
+    def make(nn):
+        return encoder_and_decoder(nn, batch_first=batch_first, norm_first=norm_first, activation="gelu")
+
+    src, tgt = normal(3, 5, 8), normal(3, 7, 8) if batch_first else normal(6, 5, 8)
+    both(make, src, tgt, rtol=5e-4, atol=5e-5)
+
+
+def test_transformer_masks():
+    padding, memory = np.zeros((3, 5), bool), np.zeros((4, 5), bool)
+    padding[0, 3:] = padding[2, 1] = memory[1, 2] = True
+
+    def make(nn):
+        lib = torch if nn is torch.nn else weft
+
+        class Masked(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.inner = encoder_and_decoder(nn, batch_first=True)
+
+            def forward(self, src, tgt):
+                return self.inner(
+                    src,
+                    tgt,
+                    tgt_mask=nn.Transformer.generate_square_subsequent_mask(4),
+                    memory_mask=lib.tensor(memory),
+                    src_key_padding_mask=lib.tensor(padding),
+                    memory_key_padding_mask=lib.tensor(padding),
+                )
+
+        return Masked()
+
+    both(make, normal(3, 5, 8), normal(3, 4, 8), rtol=5e-4, atol=5e-5)
+
+
+def test_transformer_decoder():
+    def make(nn):
+        layer = nn.TransformerDecoderLayer(8, 2, 16, dropout=0.0, batch_first=True, bias=False)
+        return nn.TransformerDecoder(layer, 2, norm=nn.LayerNorm(8))
+
+    both(make, normal(3, 5, 8), normal(3, 7, 8), rtol=5e-4, atol=5e-5)
+    both(make, normal(5, 8), normal(7, 8), rtol=5e-4, atol=5e-5)
+
+
+def test_transformer_causal_masks_are_recognised():
+    mask = nn.Transformer.generate_square_subsequent_mask(5)
+    theirs = torch.nn.Transformer.generate_square_subsequent_mask(5)
+    np.testing.assert_array_equal(mask.numpy(), theirs.numpy())
+    assert nn.Transformer.generate_square_subsequent_mask(3, dtype=weft.float64).dtype == weft.float64
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0)
+    encoder = nn.TransformerEncoder(layer, 1)
+    x = weft.tensor(normal(5, 3, 8))
+    other = mask.clone()
+    other[0, 1] = 0.0
+    y, told, boolean = encoder(x, mask), encoder(x, mask, is_causal=True), encoder(x, mask == float("-inf"))
+    np.testing.assert_allclose(y.detach().numpy(), told.detach().numpy(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(y.detach().numpy(), boolean.detach().numpy(), rtol=1e-5, atol=1e-6)
+    assert np.abs(encoder(x, other).detach().numpy()[0] - y.detach().numpy()[0]).max() > 1e-3
+    np.testing.assert_allclose(
+        encoder(x, mask, is_causal=False).detach().numpy(), y.detach().numpy(), rtol=1e-4, atol=1e-5
+    )
+
+
+def test_transformer_wrong_arguments():
+    model = encoder_and_decoder(nn)
+    with pytest.raises(RuntimeError, match="batch number"):
+        model(weft.zeros(5, 3, 8), weft.zeros(4, 2, 8))
+    with pytest.raises(RuntimeError, match="d_model"):
+        model(weft.zeros(5, 3, 7), weft.zeros(4, 3, 7))
+    with pytest.raises(RuntimeError, match="relu/gelu"):
+        nn.TransformerDecoderLayer(8, 2, activation="tanh")
+
+
+def test_self_attention_projects_once():
+    """One product for query, key and value, and in backward one gradient of it: nothing is copied on the way."""
+    m = nn.MultiheadAttention(16, 2, batch_first=True)
+    straight = weft.tensor(normal(3, 5, 16))
+    for x in (straight, straight.transpose(0, 1)):
+        stems = weft._core._trace_kernels(lambda x=x: m(x, x, x, need_weights=False))
+        assert [s for s in stems if s != "matmul"] == ["attention"] and len(stems) == 3
+        y, _ = m(x, x, x, need_weights=False)
+        dy = weft.ones(3, 5, 16) if x is straight else weft.ones(3, 5, 16).transpose(0, 1)
+        stems = weft._core._trace_kernels(lambda y=y, dy=dy: y.backward(dy))
+        assert "copy" not in stems and stems.count("attention") == 1

@@ -35,7 +35,7 @@ from weft.nn.adaptive_pooling import (
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
 )
-from weft.nn.attention import MultiheadAttention, TransformerEncoder, TransformerEncoderLayer
+from weft.nn.attention import MultiheadAttention
 from weft.nn.batch_norm import (
     BatchNorm1d,
     BatchNorm2d,
@@ -115,6 +115,13 @@ from weft.nn.pooling import (
 from weft.nn.rnn import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNBase, RNNCell, RNNCellBase
 from weft.nn.shape import Flatten, Unflatten
 from weft.nn.softmax import LogSoftmax, Softmax, Softmax2d, Softmin
+from weft.nn.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from weft.nn.vision import (
     ChannelShuffle,
     PixelShuffle,
@@ -254,6 +261,9 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "TripletMarginLoss",

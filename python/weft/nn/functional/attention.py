@@ -38,8 +38,22 @@ def multi_head_attention_forward(
     query: (L, N, E) or (L, E); key and value likewise with S in place of L. Masks: True means "not allowed", floating
     values are added to the scores. static_k, static_v: (N * heads, S, d) in place of the projected key and value.
     """
-    _check(query, key, value, embed_dim_to_check, num_heads, is_causal, attn_mask)
+    if is_causal and attn_mask is None:
+        raise ValueError("[multi_head_attention_forward] expected attn_mask with is_causal, which is a hint about it")
+    _check(query, key, value, embed_dim_to_check, num_heads)
     batched = query.dim() == 3
+    plain = bias_k is None and static_k is None and static_v is None and not (add_zero_attn or need_weights)
+    if plain and batched and query is key and key is value and not use_separate_proj_weight:
+        dropout = dropout_p if training else 0.0
+        # Rows are taken in the order in which they lie.
+        batch_first = not query.is_contiguous() and query.transpose(0, 1).is_contiguous()
+        x = query.transpose(0, 1) if batch_first else query
+        packed = _core.linear(x, in_proj_weight, in_proj_bias)
+        causal = is_causal and key_padding_mask is None
+        mask = None if causal else _allowed(packed, num_heads, attn_mask, key_padding_mask, batch_first)
+        out = _core._self_attention(packed, num_heads, mask, dropout, causal, batch_first)
+        out = _core.linear(out, out_proj_weight, out_proj_bias)
+        return (out.transpose(0, 1) if batch_first else out), None
     if not batched:
         key_padding_mask = None if key_padding_mask is None else key_padding_mask.unsqueeze(0)
     query, key, value = _batch_first(query, key, value, batched)
@@ -55,7 +69,7 @@ def multi_head_attention_forward(
         k = _core.cat([k, bias_k.reshape(1, 1, e).expand(n, 1, e)], 1)
         v = _core.cat([v, bias_v.reshape(1, 1, e).expand(n, 1, e)], 1)
         attn_mask, key_padding_mask = _one_more(attn_mask), _one_more(key_padding_mask)
-    q, k, v = (x.reshape(n, -1, num_heads, head_dim).transpose(1, 2) for x in (q, k, v))
+    q, k, v = (x.reshape(n, x.shape[1], num_heads, head_dim).transpose(1, 2) for x in (q, k, v))
     k = k if static_k is None else static_k.reshape(n, num_heads, -1, head_dim)
     v = v if static_v is None else static_v.reshape(n, num_heads, -1, head_dim)
     if add_zero_attn:
@@ -81,7 +95,7 @@ def multi_head_attention_forward(
     return out.squeeze(1), None if weights is None else weights.squeeze(0)
 
 
-def _check(query, key, value, embed_dim, heads, is_causal, attn_mask):
+def _check(query, key, value, embed_dim, heads):
     name = "[multi_head_attention_forward]"
     if query.dim() not in (2, 3) or key.dim() != query.dim() or value.dim() != query.dim():
         raise ValueError(
@@ -94,8 +108,6 @@ def _check(query, key, value, embed_dim, heads, is_causal, attn_mask):
         )
     if key.shape[:-1] != value.shape[:-1]:
         raise ValueError(f"{name} expected key and value alike, got {tuple(key.shape)} and {tuple(value.shape)}")
-    if is_causal and attn_mask is None:
-        raise ValueError(f"{name} expected attn_mask with is_causal, which is a hint about it")
 
 
 def _batch_first(query, key, value, batched):
@@ -111,6 +123,11 @@ def _project_together(query, key, value, weight, bias):
     e = query.shape[-1]
     if query is key and key is value:
         return _core.linear(query, weight, bias).split(e, -1)
+    if key is value:
+        weights = weight.split([e, 2 * e])
+        biases = (None, None) if bias is None else bias.split([e, 2 * e])
+        q, kv = (_core.linear(x, w, b) for x, w, b in zip((query, key), weights, biases, strict=True))
+        return (q, *kv.split(e, -1))
     return _project(query, key, value, weight.split(e, 0), bias)
 
 
@@ -127,11 +144,8 @@ def _one_more(mask: Tensor | None) -> Tensor | None:
     return _core.cat([mask, column], -1)
 
 
-def _mask(q: Tensor, k: Tensor, attn_mask: Tensor | None, padding: Tensor | None) -> Tensor | None:
-    """Both masks as one that is added to the scores (N, heads, L, S)."""
-    n, heads, length, _ = q.shape
-    s = k.shape[2]
-    mask = None
+def _shaped(n, heads, length, s, attn_mask, padding):
+    """Both masks with the four dimensions of the scores (N, heads, L, S)."""
     if attn_mask is not None:
         shape = tuple(attn_mask.shape)
         if shape not in ((length, s), (n * heads, length, s)):
@@ -139,17 +153,33 @@ def _mask(q: Tensor, k: Tensor, attn_mask: Tensor | None, padding: Tensor | None
                 f"[multi_head_attention_forward] expected attn_mask of shape {(length, s)} or "
                 f"{(n * heads, length, s)}, got {shape}"
             )
-        mask = _additive(attn_mask, q)
-        mask = mask.reshape(n, heads, length, s) if mask.dim() == 3 else mask.reshape(1, 1, length, s)
+        attn_mask = attn_mask.reshape((1, 1, length, s) if len(shape) == 2 else (n, heads, length, s))
     if padding is not None:
         if tuple(padding.shape) != (n, s):
             raise ValueError(
                 f"[multi_head_attention_forward] expected key_padding_mask of shape {(n, s)}, got "
                 f"{tuple(padding.shape)}"
             )
-        padding = _additive(padding, q).reshape(n, 1, 1, s)
-        mask = padding if mask is None else mask + padding
-    return mask
+        padding = padding.reshape(n, 1, 1, s)
+    return attn_mask, padding
+
+
+def _mask(q: Tensor, k: Tensor, attn_mask: Tensor | None, padding: Tensor | None) -> Tensor | None:
+    """Both masks as one that is added to the scores (N, heads, L, S)."""
+    masks = _shaped(*q.shape[:3], k.shape[2], attn_mask, padding)
+    first, second = (None if mask is None else _additive(mask, q) for mask in masks)
+    return second if first is None else first if second is None else first + second
+
+
+def _allowed(packed, heads, attn_mask, padding, batch_first) -> Tensor | None:
+    """Both masks as one for scaled_dot_product_attention, where True is allowed."""
+    n, length = packed.shape[:2] if batch_first else packed.shape[1::-1]
+    attn_mask, padding = _shaped(n, heads, length, length, attn_mask, padding)
+    masks = [mask for mask in (attn_mask, padding) if mask is not None]
+    if all(mask.dtype == _core.bool for mask in masks):
+        return None if not masks else ~(masks[0] if len(masks) == 1 else masks[0] | masks[1])
+    masks = [_additive(mask, packed) for mask in masks]
+    return masks[0] if len(masks) == 1 else masks[0] + masks[1]
 
 
 def _additive(mask: Tensor, like: Tensor) -> Tensor:
