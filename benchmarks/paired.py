@@ -32,6 +32,8 @@ class Paired:
 
     @staticmethod
     def runs(name: str, case: Case) -> bool:
+        if name == "mkl" and not case.flops:  # nothing for it to multiply
+            return False
         return torch is not None and getattr(case, PAIRED[name]) is not None and not _never(name)
 
     @staticmethod

@@ -37,7 +37,8 @@ class InThisProcess:
         self.f, self.loops = f, calibrate(f)
 
     def turn(self) -> tuple[float, float]:
-        warm_up(self.f)
+        if self.loops > 1:  # a long call warms itself up
+            warm_up(self.f)
         seconds = timed(self.f, self.loops)
         return seconds, seconds * self.loops
 
@@ -144,7 +145,7 @@ def take_turns(runners: dict[str, Any], budget: float) -> dict[str, list[float]]
     gc.disable()
     try:
         spent, rounds = 0.0, 0
-        while rounds < 5 or (rounds < 15 and spent < budget * len(order)):
+        while rounds < (5 if spent < 3 * len(order) else 3) or (rounds < 15 and spent < budget * len(order)):
             for name in order:
                 settle()  # before another process is told to run, too
                 seconds, taken = runners[name].turn()

@@ -76,7 +76,7 @@ def test_libraries_take_turns_in_the_same_number_of_rounds():
     times = take_turns(runners, budget=7)
     assert {name: set(t) for name, t in times.items()} == {"weft": {1.0}, "torch": {2.0}, "mkl": {3.0}}
     assert {r.turns for r in runners.values()} == {7}
-    assert len(take_turns({"weft": Counted(1.0)}, budget=0)["weft"]) == 5
+    assert len(take_turns({"weft": Counted(1.0)}, budget=0)["weft"]) == 3  # of such long ones
 
 
 def test_an_opponent_that_fails_is_named_and_the_others_run():
