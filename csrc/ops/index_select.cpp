@@ -152,7 +152,8 @@ void bind_index(py::module_& m) {
         py::arg("indices"), py::arg("values"), py::arg("accumulate") = false,
         "The input with x[indices] = values, or +=; indices: a tuple of integer or bool tensors.");
   }
-  def_both(m, "take", take_elements, py::arg("index"), "Elements of the flattened input; the result has the index's shape.");
+  def_both(m, "take", take_elements, py::arg("index"),
+           "Elements of the flattened input; the result has the index's shape.");
   def_both(m, "put", put_elements, py::arg("index"), py::arg("source"), py::arg("accumulate") = false,
            "The input with the elements index of its flattened form replaced by, or added to, those of source.");
   def_both(m, "masked_select", masked_select, py::arg("mask"), "The elements where a mask is true, in order.");
