@@ -26,10 +26,10 @@ void run_channels(const Pass& p, const ConvArgs& a, const ChannelArgs<T>& to) {
   const bool winograd = a.winograd && winograd_wins<T>(p);
   char* scratch = (char*)(packed + packed_room<T>(p, winograd));
   if (winograd) {
-    transform_filters(p, packed, (const T*)a.weight);
+    transform_filters(p, packed, (const T*)a.weight, a.weight_last);
     return winograd_pass(p, cut_winograd<T>(p, to.out_last, to.source_last), to, (const T*)packed, scratch, a.workers);
   }
-  pack_filters(p, packed, (const T*)a.weight);
+  pack_filters(p, packed, (const T*)a.weight, a.weight_last);
   channel_pass(p, cut_channels<T>(p, to.out_last, to.source_last), to, (const T*)packed, scratch, a.workers);
 }
 template <class T>
@@ -43,7 +43,7 @@ int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool sour
 // In [channels, pixels] order, pointwise and first layers are better off with the lanes along pixels.
 template <class T>
 bool by_channels(const Pass& p, const ConvArgs& a) {
-  return fills_lanes<T>(p) && (a.x_last || a.y_last || (p.channels >= 16 && p.axes.taps() > 1));
+  return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || (p.channels >= 16 && p.axes.taps() > 1));
 }
 
 template <class T>
@@ -121,7 +121,7 @@ void backward_weight(const ConvArgs& a) {
     T* sums = (T*)a.workspace;
     sum_channel_weights(c, sums, (const T*)a.x, a.x_last, (const T*)a.y, a.y_last,
                         (char*)(sums + divide_up(c.splits * c.sum_room, 64) * 64), a.workers);
-    return combine_channel_weights(c, (T*)a.weight, (const T*)sums);
+    return combine_channel_weights(c, (T*)a.weight, (const T*)sums, a.weight_last);
   }
   const WeightCut c = cut_weight<T>(a.shape);
   T* sums = (T*)a.workspace;

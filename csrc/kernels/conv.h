@@ -36,9 +36,9 @@ struct ConvArgs {
   const void* bias;
   ConvShape shape;
   DType dtype;
-  bool x_last, y_last;  // channels last in memory
-  bool winograd;        // may be used
-  void* workspace;      // of the size that the kernel's *_workspace says, for `workers` threads
+  bool x_last, y_last, weight_last;  // channels last in memory; the weight's are in_channels
+  bool winograd;                     // may be used
+  void* workspace;                   // of the size that the kernel's *_workspace says, for `workers` threads
   int workers;
 };
 

@@ -109,7 +109,8 @@ Tensor conv(const char* op, int spatial, const Tensor& input, const Tensor& weig
     axis_of(g.shape, i, spatial) = plain({in, room / stride[i] + 1, kernel, stride[i], pad.before[i], dilation[i]});
   }
   numel_of(g.output());
-  g.last = is_channels_last(x) || is_channels_last(weight);
+  g.weight_last = is_channels_last(weight);
+  g.last = is_channels_last(x) || g.weight_last;
   const DType compute = is_half(x.dtype()) ? DType::Float32 : x.dtype();
   Tensor b = bias.defined() ? to(bias, compute) : bias;
   Tensor y = to(conv_forward(op, to(x, compute), to(weight, compute), b, g), input.dtype());
@@ -143,7 +144,8 @@ Tensor conv_transpose(const char* op, int spatial, const Tensor& input, const Te
     axis_of(g.shape, i, spatial) = plain({in, out, kernel, stride[i], pad[i], dilation[i]});
   }
   numel_of(g.input());
-  g.last = is_channels_last(y) || is_channels_last(weight);
+  g.weight_last = is_channels_last(weight);
+  g.last = is_channels_last(y) || g.weight_last;
   const DType compute = is_half(y.dtype()) ? DType::Float32 : y.dtype();
   Tensor b = bias.defined() ? to(bias, compute) : bias;
   Tensor x = to(conv_backward_input(op, to(y, compute), to(weight, compute), b, g), input.dtype());

@@ -14,8 +14,8 @@ extern std::atomic<bool> conv_winograd;
 
 struct ConvGeometry {
   ConvShape shape;
-  int spatial;        // how many of the shape's axes the tensors have
-  bool last = false;  // results of the size of x and y have their channels last in memory
+  int spatial;                             // how many of the shape's axes the tensors have
+  bool last = false, weight_last = false;  // results like x and y, and like the weight, have their channels last
 
   Dims input() const;
   Dims output() const;

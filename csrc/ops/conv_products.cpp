@@ -1,6 +1,7 @@
 #include "ops/conv.h"
 #include "ops/copy.h"
 #include "ops/layout.h"
+#include "ops/matmul.h"
 #include "ops/reduce.h"
 #include "ops/spatial.h"
 #include "tensor/autograd.h"
@@ -21,26 +22,60 @@ Dims shape_of(int64_t first, int64_t second, const ConvGeometry& g, int64_t Conv
 using Kernel = void (*)(const ConvArgs&);
 using Room = int64_t (*)(const ConvArgs&);
 
+// With a kernel of one pixel everywhere, channels-last tensors are matrices.
+bool is_pointwise(const ConvGeometry& g) {
+  auto one = [](const ConvAxis& a) { return a.kernel == 1 && a.stride == 1 && a.pad == 0 && a.in == a.out; };
+  const ConvShape& s = g.shape;
+  const bool single = s.depths.in * s.rows.in * s.cols.in == 1;
+  return s.groups == 1 && one(s.depths) && one(s.rows) && one(s.cols) && (g.last || single);
+}
+Tensor as_matrix(const Tensor& t) {
+  const int64_t channels = t.shape()[1];
+  return t.as_view({t.numel() / channels, channels}, {channels, 1}, t.get()->offset);
+}
+Tensor run_pointwise(const char* op, ConvPass pass, const Tensor& y, const Tensor& x, const Tensor& weight,
+                     const Tensor& bias, const ConvGeometry& g) {
+  const Tensor& like = x.defined() ? x : y;
+  auto matrix = [](const Tensor& t) { return as_matrix(channels_last(t)); };
+  if (pass == ConvPass::BackwardWeight) {
+    Tensor dw = Tensor::empty(g.weight(), like.dtype(), like.device());  // of one tap: in either format
+    product_into(op, as_matrix(dw), matrix(y), true, matrix(x), false);
+    return dw;
+  }
+  const Dims shape = pass == ConvPass::Forward ? g.output() : g.input();
+  Tensor out = g.last ? empty_channels_last(shape, like.dtype(), like.device())
+                      : Tensor::empty(shape, like.dtype(), like.device());
+  Epilogue e;
+  if (bias.defined()) e.bias = contiguous(bias.detach());
+  const bool forward = pass == ConvPass::Forward;
+  product_into(op, as_matrix(out), matrix(forward ? x : y), false, as_matrix(contiguous(weight)), forward, e);
+  return out;
+}
+
 // One of the three products, in the memory formats that its kernel takes. The one that is not given is
 // computed, and comes back in the format that the geometry asks for.
 Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, const Tensor& bias,
            const ConvGeometry& g) {
   const Device device = (x.defined() ? x : y).device();
   const ConvKernels& k = kernels<ConvKernels>(device);
+  if (is_pointwise(g)) return run_pointwise(op, pass, y, x, weight, bias, g);
   const DType dtype = (x.defined() ? x : y).dtype();
-  ConvArgs args{nullptr, nullptr, nullptr,       nullptr, g.shape,      dtype,
-                false,   false,   conv_winograd, nullptr, num_threads()};
+  ConvArgs args{};
+  args.shape = g.shape;
+  args.dtype = dtype;
+  args.winograd = conv_winograd;
+  args.workers = num_threads();
   const bool takes_last = k.takes_last && k.takes_last(args, pass);
-  auto prepare = [&](Tensor& t, bool& last, const Dims& shape) {
-    last = takes_last && (t.defined() ? is_channels_last(t) : g.last);
+  auto prepare = [&](Tensor& t, bool& last, const Dims& shape, bool wanted) {
+    last = takes_last && (t.defined() ? is_channels_last(t) : wanted);
     if (t.defined())
       t = last ? t : contiguous(t);
     else
       t = last ? empty_channels_last(shape, dtype, device) : Tensor::empty(shape, dtype, device);
   };
-  prepare(y, args.y_last, g.output());
-  prepare(x, args.x_last, g.input());
-  weight = weight.defined() ? contiguous(weight) : Tensor::empty(g.weight(), dtype, device);
+  prepare(y, args.y_last, g.output(), g.last);
+  prepare(x, args.x_last, g.input(), g.last);
+  prepare(weight, args.weight_last, g.weight(), g.weight_last);
   const Tensor b = bias.defined() ? contiguous(bias) : bias;
   args.y = y.data();
   args.x = x.data();
@@ -55,7 +90,7 @@ Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, con
   Workspace space(room ? room(args) : 0, device);
   args.workspace = space.data();
   launch(op, device, kernel, args, (double)y.numel() * (weight.numel() / weight.shape()[0]));
-  if (pass == ConvPass::BackwardWeight) return weight;
+  if (pass == ConvPass::BackwardWeight) return g.weight_last ? channels_last(weight) : weight;
   const Tensor& out = pass == ConvPass::Forward ? y : x;
   return g.last ? channels_last(out) : out;
 }

@@ -171,7 +171,7 @@ void fill_in_place(const char* name, const Tensor& x, const Operand& value) {
 
 // x.to(dtype), x.to(device), x.to(device, dtype), x.to(other), and the same by keyword.
 Tensor to_any(const Tensor& x, const py::args& args, std::optional<Device> device, std::optional<DType> dtype,
-              bool copy) {
+              bool copy, std::optional<MemoryFormat> format) {
   for (py::handle a : args) {
     if (is_tensor(a.ptr())) {
       dtype = tensor_of(a.ptr()).dtype();
@@ -185,8 +185,9 @@ Tensor to_any(const Tensor& x, const py::args& args, std::optional<Device> devic
   }
   DType t = dtype.value_or(x.dtype());
   Device d = device.value_or(x.device());
-  if (copy && t == x.dtype() && d == x.device()) return clone(x);
-  return t == x.dtype() && d == x.device() ? x : fresh("to", x, t, d);
+  const bool same = t == x.dtype() && d == x.device();
+  Tensor y = !same ? fresh("to", x, t, d) : copy ? clone(x) : x;
+  return format ? to_format("to", y, *format) : y;
 }
 
 template <DType dtype>
@@ -199,14 +200,29 @@ Tensor converted(const Tensor& x) {
 void bind_copy(py::module_& m) {
   m.def("clone", &clone, py::arg("input"), "A copy with memory of its own; the gradient passes through.");
   def_method("clone", &clone, "A copy with memory of its own; the gradient passes through.");
-  def_method("contiguous", &contiguous, "The tensor itself if its memory is in row-major order, else a copy that is.");
+  py::enum_<MemoryFormat>(m, "memory_format", "How the elements of a tensor lie in memory.")
+      .value("contiguous_format", MemoryFormat::Contiguous, "Row-major.")
+      .value("preserve_format", MemoryFormat::Preserve, "As they are.")
+      .value("channels_last", MemoryFormat::ChannelsLast, "[N, C, H, W] with the channels of a pixel side by side.")
+      .value("channels_last_3d", MemoryFormat::ChannelsLast3d, "The same for [N, C, D, H, W].")
+      .export_values();
+  def_method(
+      "contiguous", [](const Tensor& x, MemoryFormat f) { return to_format("contiguous", x, f); },
+      py::arg("memory_format") = MemoryFormat::Contiguous,
+      "The tensor itself if its memory is in that order (row-major by default), else a copy that is.");
+  def_method(
+      "is_contiguous", [](const Tensor& x, MemoryFormat f) { return has_format("is_contiguous", x, f); },
+      py::arg("memory_format") = MemoryFormat::Contiguous,
+      "True if the elements lie in that order (row-major by default) without gaps.");
   def_method(
       "to", &to_any, py::kw_only(), py::arg("device") = py::none(), py::arg("dtype") = py::none(),
-      py::arg("copy") = false,
-      "The tensor with another dtype and on another device: to(dtype), to(device), to(device, dtype), to(other). "
-      "The tensor itself if nothing changes and copy is False.");
+      py::arg("copy") = false, py::arg("memory_format") = py::none(),
+      "The tensor with another dtype and on another device: to(dtype), to(device), to(device, dtype), to(other), and "
+      "in\n"
+      "another memory format: to(memory_format=weft.channels_last). The tensor itself if nothing changes and copy is\n"
+      "False.");
   def_method("type", &to_any, py::kw_only(), py::arg("device") = py::none(), py::arg("dtype") = py::none(),
-             py::arg("copy") = false, "The tensor with another dtype.");
+             py::arg("copy") = false, py::arg("memory_format") = py::none(), "The tensor with another dtype.");
   def_method(
       "type_as", [](const Tensor& x, const Tensor& other) { return to(to(x, other.device()), other.dtype()); },
       py::arg("other"), "The tensor with the dtype and on the device of another.");

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "ops/copy.h"
+#include "tensor/autograd.h"
 
 namespace weft {
 
@@ -37,30 +38,34 @@ bool is_dense(const Tensor& x) {
   return n == 0 || (n == 1 && strides[0] == 1);
 }
 
-bool is_channels_last(const Tensor& x) {
-  const int n = x.dim();
-  if (n != 4 && n != 5) return false;
+namespace {
+
+// Whether elements lie one after another when the dimensions are walked in the given order, the first one fastest.
+template <class Order>
+bool lies_in_order(const Tensor& x, const Order& dimension) {
   int64_t next = 1;
-  bool other = false;  // than the strides of contiguous memory
-  for (int i = 0; i < n; ++i) {
-    const int d = i == 0 ? 1 : i == n - 1 ? 0 : n - i;
+  for (int i = 0; i < x.dim(); ++i) {
+    const int d = dimension(i);
     if (x.shape()[d] != 1 && x.strides()[d] != next) return false;
     next *= x.shape()[d];
-    if (x.shape()[d] == 0) return false;
   }
-  int64_t plain = 1;
-  for (int d = n - 1; d >= 0; --d) {
-    if (x.shape()[d] != 1 && x.strides()[d] != plain) other = true;
-    plain *= x.shape()[d];
-  }
-  return other;
+  return next > 0;
 }
+int channels_first(int i, int n) { return i == 0 ? 1 : i == n - 1 ? 0 : n - i; }
+
+}  // namespace
+
+bool channels_are_last(const Tensor& x) {
+  const int n = x.dim();
+  return (n == 4 || n == 5) && lies_in_order(x, [n](int i) { return channels_first(i, n); });
+}
+bool is_channels_last(const Tensor& x) { return channels_are_last(x) && !x.is_contiguous(); }
 
 Tensor empty_channels_last(const Dims& shape, DType dtype, Device device) {
   Dims strides = shape;
   int64_t next = 1;
   for (int i = 0; i < shape.n; ++i) {
-    const int d = i == 0 ? 1 : i == shape.n - 1 ? 0 : shape.n - i;
+    const int d = channels_first(i, shape.n);
     strides[d] = next;
     next *= std::max<int64_t>(shape[d], 1);
   }
@@ -68,9 +73,26 @@ Tensor empty_channels_last(const Dims& shape, DType dtype, Device device) {
 }
 
 Tensor channels_last(const Tensor& x) {
-  if (is_channels_last(x)) return x;
+  if (channels_are_last(x)) return x;
   Tensor y = empty_channels_last(x.shape(), x.dtype(), x.device());
   copy_into(y, x.detach());
+  return y;
+}
+
+bool has_format(const char* op, const Tensor& x, MemoryFormat f) {
+  if (f == MemoryFormat::Contiguous) return x.is_contiguous();
+  WEFT_CHECK(f != MemoryFormat::Preserve, Runtime, "[", op, "] preserve_format says nothing about memory");
+  return x.dim() == (f == MemoryFormat::ChannelsLast ? 4 : 5) && channels_are_last(x);
+}
+
+Tensor to_format(const char* op, const Tensor& x, MemoryFormat f) {
+  if (f == MemoryFormat::Preserve) return x;
+  if (f == MemoryFormat::Contiguous) return contiguous(x);
+  const int dims = f == MemoryFormat::ChannelsLast ? 4 : 5;
+  WEFT_CHECK(x.dim() == dims, Runtime, "[", op, "] expected a tensor of ", dims, " dimensions for ",
+             dims == 4 ? "channels_last" : "channels_last_3d", ", got shape ", to_string(x.shape()));
+  Tensor y = channels_last(x);
+  if (y.get() != x.get() && needs_grad(x)) record(op, {x}, {y}, [](Backward& b) { return b.grads(b.dy()); });
   return y;
 }
 

@@ -20,6 +20,11 @@ bool is_channels_last(const Tensor& x);
 Tensor empty_channels_last(const Dims& shape, DType dtype, Device device);
 Tensor channels_last(const Tensor& x);
 
+enum class MemoryFormat : uint8_t { Contiguous, Preserve, ChannelsLast, ChannelsLast3d };
+bool has_format(const char* op, const Tensor& x, MemoryFormat f);
+// x with its elements in that order, itself if it has it; on the tape.
+Tensor to_format(const char* op, const Tensor& x, MemoryFormat f);
+
 // Whether x may share memory with y without being the very same elements.
 bool overlaps(const Tensor& x, const Tensor& y);
 

@@ -23,7 +23,6 @@ void bind_methods(py::module_& m) {
       },
       py::arg("dim") = py::none(), "Steps between neighbours, in elements.");
   def_method("storage_offset", [](const Tensor& t) { return t.get()->offset; }, "First element's place in its buffer.");
-  def_method("is_contiguous", &Tensor::is_contiguous, "True if the elements lie in row-major order without gaps.");
   def_method("is_floating_point", [](const Tensor& t) { return is_floating(t.dtype()); });
   m.def("is_floating_point", [](const Tensor& t) { return is_floating(t.dtype()); }, py::arg("input"));
   m.def("is_tensor", [](py::handle o) { return is_tensor(o.ptr()); }, py::arg("obj"));

@@ -76,6 +76,19 @@ class dtype:
     @property
     def name(self) -> str: ...
 
+class memory_format:
+    """How the elements of a tensor lie in memory."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def channels_last(*args: Any, **kwargs: Any) -> Any: ...
+    def channels_last_3d(*args: Any, **kwargs: Any) -> Any: ...
+    def contiguous_format(*args: Any, **kwargs: Any) -> Any: ...
+    @property
+    def name(self) -> str: ...
+    def preserve_format(*args: Any, **kwargs: Any) -> Any: ...
+    @property
+    def value(self) -> builtins.int: ...
+
 _dtype = dtype
 _device = device
 
@@ -308,8 +321,8 @@ class Tensor:
     def clip_(self, min: Operand | None = None, max: Operand | None = None) -> Tensor: ...
     def clone(self) -> Tensor:
         """A copy with memory of its own; the gradient passes through."""
-    def contiguous(self) -> Tensor:
-        """The tensor itself if its memory is in row-major order, else a copy that is."""
+    def contiguous(self, memory_format: memory_format = ...) -> Tensor:
+        """The tensor itself if its memory is in that order (row-major by default), else a copy that is."""
     def copy_(self, src: Tensor, non_blocking: builtins.bool = False) -> Tensor:
         """Copies src into this tensor: broadcast, converted, from any device. In place."""
     def copysign(self, other: Operand) -> Tensor: ...
@@ -526,8 +539,8 @@ class Tensor:
     def int(self) -> Tensor: ...
     def is_complex(input) -> builtins.bool:
         """False: there are no complex numbers here."""
-    def is_contiguous(self) -> builtins.bool:
-        """True if the elements lie in row-major order without gaps."""
+    def is_contiguous(self, memory_format: memory_format = ...) -> builtins.bool:
+        """True if the elements lie in that order (row-major by default) without gaps."""
     @property
     def is_cuda(self) -> builtins.bool: ...
     def is_floating_point(self) -> builtins.bool: ...
@@ -982,8 +995,10 @@ class Tensor:
     def tensor_split(self, indices: Any, dim: builtins.int = 0) -> tuple: ...
     def tile(input, *dims: builtins.int) -> Tensor:
         """repeat() with ones in front of `dims` where those are too few."""
-    def to(self, *args: Any, device: _device | None = None, dtype: _dtype | None = None, copy: builtins.bool = False) -> Tensor:
-        """The tensor with another dtype and on another device: to(dtype), to(device), to(device, dtype), to(other). The tensor itself if nothing changes and copy is False."""
+    def to(self, *args: Any, device: _device | None = None, dtype: _dtype | None = None, copy: builtins.bool = False, memory_format: memory_format | None = None) -> Tensor:
+        """The tensor with another dtype and on another device: to(dtype), to(device), to(device, dtype), to(other), and in
+        another memory format: to(memory_format=weft.channels_last). The tensor itself if nothing changes and copy is
+        False."""
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
     @overload
@@ -1010,7 +1025,7 @@ class Tensor:
     def true_divide_(self, other: Operand, *, rounding_mode: str | None = None) -> Tensor: ...
     def trunc(self) -> Tensor: ...
     def trunc_(self) -> Tensor: ...
-    def type(self, *args: Any, device: _device | None = None, dtype: _dtype | None = None, copy: builtins.bool = False) -> Tensor:
+    def type(self, *args: Any, device: _device | None = None, dtype: _dtype | None = None, copy: builtins.bool = False, memory_format: memory_format | None = None) -> Tensor:
         """The tensor with another dtype."""
     def type_as(self, other: Tensor) -> Tensor:
         """The tensor with the dtype and on the device of another."""

@@ -8,6 +8,7 @@ import pytest
 import weft
 from oracle import same_bits, torch
 from weft import _core as F
+from weft.testing import assert_close
 
 rng = np.random.default_rng(0)
 
@@ -21,9 +22,9 @@ def tensor(array, last):
     return t.permute(LAST[t.ndim]).contiguous().permute(BACK[t.ndim]) if last else t
 
 
-def run(x, w, b, dy, x_last, dy_last, transposed, options):
+def run(x, w, b, dy, x_last, dy_last, w_last, transposed, options):
     x = tensor(x, x_last).requires_grad_()
-    w, b = weft.tensor(w).requires_grad_(), weft.tensor(b).requires_grad_()
+    w, b = tensor(w, w_last).requires_grad_(), weft.tensor(b).requires_grad_()
     name = f"conv{'_transpose' if transposed else ''}{x.ndim - 2}d"
     y = getattr(F, name)(x, w, b, **options)
     return y, *weft.autograd.grad([y], [x, w, b], [tensor(dy, dy_last)])
@@ -49,10 +50,11 @@ def check(shape, outputs, kernel, dtype="float32", transposed=False, tolerance=N
     if tolerance is None:
         tolerance = 1e-5 if dtype == "float32" else 1e-13
     for x_last, dy_last in itertools.product((False, True), repeat=2):
-        got = run(x, w, b, dy, x_last, dy_last, transposed, options)
+        w_last = x_last != dy_last
+        got = run(x, w, b, dy, x_last, dy_last, w_last, transposed, options)
         for g, e in zip(got, want, strict=True):
             assert np.abs(g.detach().numpy() - e).max() <= tolerance * max(1, np.abs(e).max())
-        follows = x_last and not tensor(x, True).is_contiguous()
+        follows = any(last and not tensor(t, True).is_contiguous() for t, last in ((x, x_last), (w, w_last)))
         assert (got[0].permute(LAST[x.ndim]) if follows else got[0]).is_contiguous()
 
 
@@ -151,3 +153,38 @@ def test_same_bits_on_any_number_of_threads(shape, outputs, stride, last):
         return y, a.grad, b.grad
 
     same_bits(run)
+
+
+def test_memory_formats():
+    x = weft.randn(2, 3, 4, 5, requires_grad=True)
+    y = x.contiguous(memory_format=weft.channels_last)
+    assert y.is_contiguous(memory_format=weft.channels_last) and not y.is_contiguous()
+    assert y.stride() == (60, 1, 15, 3)
+    assert y.contiguous(memory_format=weft.channels_last) is y
+    assert x.to(memory_format=weft.preserve_format) is x
+    assert_close(y, x)
+    (y * y).sum().backward()
+    assert_close(x.grad, 2 * x.detach())
+    assert x.to(weft.float64, memory_format=weft.channels_last).stride() == (60, 1, 15, 3)
+    assert weft.ones(2, 3, 4, 5, 6).contiguous(memory_format=weft.channels_last_3d).stride() == (360, 1, 90, 18, 3)
+    assert weft.ones(2, 3, 1, 1).is_contiguous(memory_format=weft.channels_last)
+    with pytest.raises(RuntimeError, match="4 dimensions"):
+        weft.ones(2, 3).contiguous(memory_format=weft.channels_last)
+
+
+def test_a_model_keeps_the_format():
+    nn = weft.nn
+    model = nn.Sequential(nn.Conv2d(3, 16, 3), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 8, 1))
+    x = weft.randn(2, 3, 9, 9)
+    plain = model(x)
+    assert plain.is_contiguous()
+    model.to(memory_format=weft.channels_last)
+    assert model[0].weight.is_contiguous(memory_format=weft.channels_last)
+    y = model(x.to(memory_format=weft.channels_last))
+    assert y.is_contiguous(memory_format=weft.channels_last)
+    y.sum().backward()
+    assert model[0].weight.grad.is_contiguous(memory_format=weft.channels_last)
+    model.to(memory_format=weft.contiguous_format)
+    assert model[0].weight.is_contiguous()
+    model.train(False)
+    assert_close(model(x), model(x.to(memory_format=weft.channels_last)), terms=200)

@@ -85,7 +85,6 @@ void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, con
   const int64_t width = vecs * kLane<T>, budget = 384 * 1024 / (int64_t)sizeof(T) / width;
   const int64_t runs_of_block = larger(1, budget / runs.length),
                 length = runs_of_block > 1 || runs.length <= budget ? runs.length : budget;
-  const int rows = tile_rows(vecs);
   t.pixel = runs.count;
   for (int64_t r = 0; r < runs.count || r == 0; r += runs_of_block)
     for (int64_t from = 0; from < runs.length; from += length) {
@@ -95,9 +94,9 @@ void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, con
       t.weight = panel + (r * runs.length + from) * width;
       t.add = r > 0 || from > 0;
       T* out = t.out;
-      for (int64_t i = 0; i < outputs; i += rows) {
+      for (int64_t i = 0; i < outputs; i += kTileRows) {
         t.in = table + i * runs.count + r;
-        t.rows = (int)smaller(rows, outputs - i);
+        t.rows = (int)smaller(kTileRows, outputs - i);
         t.at = at ? at + i : nullptr;
         t.out = at ? out : out + i * width;
         run_channel_tile(vecs, t);

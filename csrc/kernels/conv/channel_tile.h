@@ -5,16 +5,16 @@
 
 namespace weft::WEFT_ISA::conv {
 
-// Vectors of a panel of filters, and outputs that a tile of so many vectors has.
+// Vectors of a panel of filters, and the outputs that a tile has: a pointer each. Wider panels would have to come from
+// the second-level cache faster than it delivers. The rows of a tile of a weight's gradient are neighbours and need no
+// pointers.
+constexpr int kPanelVecs = 2;
 #if WEFT_AVX512
-constexpr int kPanelVecs = 4;
-constexpr int tile_rows(int vecs) { return vecs == 4 ? 6 : 8; }
+constexpr int kTileRows = 8, kSumRows = 12;
 #elif WEFT_AVX2
-constexpr int kPanelVecs = 2;
-constexpr int tile_rows(int) { return 6; }
+constexpr int kTileRows = 6, kSumRows = 6;
 #else
-constexpr int kPanelVecs = 2;
-constexpr int tile_rows(int) { return 4; }
+constexpr int kTileRows = 4, kSumRows = 4;
 #endif
 
 // out[i][j] = (add ? out[i][j] : bias[j]) + the sum over runs r < runs and c < length of
@@ -36,7 +36,7 @@ struct ChannelTile {
 template <class T, int NV>
 void channel_tile(const ChannelTile<T>& t) {
   using V = vec_of<T>;
-  constexpr int L = lanes<V>, MR = tile_rows(NV);
+  constexpr int L = lanes<V>, MR = kTileRows;
   V acc[MR][NV];
   T* to[MR];
 #pragma GCC unroll 8
@@ -87,12 +87,7 @@ void channel_tile(const ChannelTile<T>& t) {
 
 template <class T>
 WEFT_INLINE void run_channel_tile(int vecs, const ChannelTile<T>& t) {
-  if (vecs == 1) return channel_tile<T, 1>(t);
-  if constexpr (kPanelVecs >= 3)
-    if (vecs == 3) return channel_tile<T, 3>(t);
-  if constexpr (kPanelVecs >= 4)
-    if (vecs == 4) return channel_tile<T, 4>(t);
-  return channel_tile<T, 2>(t);
+  vecs == 1 ? channel_tile<T, 1>(t) : channel_tile<T, 2>(t);
 }
 
 // sums[i][j] += the sum over k < count of a[k][i] * b[k * NV vectors + j], for i < MR and j < NV vectors.
@@ -111,7 +106,7 @@ void sum_tile(const SumTile<T>& t) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
   V acc[MR][NV];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j) acc[i][j] = load<V>(t.sums + i * t.row + j * L);
@@ -121,14 +116,14 @@ void sum_tile(const SumTile<T>& t) {
     V row[NV];
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j) row[j] = load<V>(b + j * L);
-#pragma GCC unroll 8
+#pragma GCC unroll 12
     for (int i = 0; i < MR; ++i) {
       const V x = splat<V>(a[i]);
 #pragma GCC unroll 4
       for (int j = 0; j < NV; ++j) acc[i][j] += x * row[j];
     }
   }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j) store<V>(t.sums + i * t.row + j * L, acc[i][j]);
@@ -136,21 +131,16 @@ void sum_tile(const SumTile<T>& t) {
 
 template <class T, int NV>
 WEFT_INLINE int sum_rows(int64_t left, const SumTile<T>& t) {
-  constexpr int MR = tile_rows(NV);
-  if (left >= MR) return sum_tile<T, MR, NV>(t), MR;
-  if (MR > 4 && left >= 4) return sum_tile<T, 4, NV>(t), 4;
+  if (left >= kSumRows) return sum_tile<T, kSumRows, NV>(t), kSumRows;
+  if (kSumRows > 8 && left >= 8) return sum_tile<T, 8, NV>(t), 8;
+  if (left >= 4) return sum_tile<T, 4, NV>(t), 4;
   if (left >= 2) return sum_tile<T, 2, NV>(t), 2;
   return sum_tile<T, 1, NV>(t), 1;
 }
 // Does as many of the rows that are left as a tile has, and says how many.
 template <class T>
 WEFT_INLINE int run_sum_tile(int vecs, int64_t left, const SumTile<T>& t) {
-  if (vecs == 1) return sum_rows<T, 1>(left, t);
-  if constexpr (kPanelVecs >= 3)
-    if (vecs == 3) return sum_rows<T, 3>(left, t);
-  if constexpr (kPanelVecs >= 4)
-    if (vecs == 4) return sum_rows<T, 4>(left, t);
-  return sum_rows<T, 2>(left, t);
+  return vecs == 1 ? sum_rows<T, 1>(left, t) : sum_rows<T, 2>(left, t);
 }
 
 }  // namespace weft::WEFT_ISA::conv

@@ -27,11 +27,11 @@ ChannelWeightCut cut_channel_weight(const ConvShape& s, bool x_last) {
   const Panels panels = panels_of<T>(c.p);
   c.width = panels.vecs * kLane<T>;
   c.sum_room = s.groups * c.runs.count * c.runs.length * c.width;
-  // Pieces of about a million multiply-adds, up to 16.
+  // Pieces of about a million multiply-adds, up to 16; parts of a sum, which must be added up, only up to 8 of them.
   const double wanted = (double)s.images * s.groups * a.grid() * c.p.m * c.p.channels * a.taps() / (1 << 20);
-  const int64_t pieces = wanted < 1 ? 1 : wanted > 16 ? 16 : (int64_t)wanted;
+  const int64_t pieces = wanted < 1 ? 1 : wanted > 16 ? 16 : (int64_t)wanted, few = smaller(pieces, 8);
   c.panel_parts = smaller(panels.count, divide_up(pieces, s.groups));
-  c.splits = smaller(c.boxes.count(), divide_up(pieces, c.panel_parts * s.groups));
+  c.splits = smaller(c.boxes.count(), divide_up(few, c.panel_parts * s.groups));
   c.splits = larger(1, smaller(c.splits, (64 << 20) / (int64_t)sizeof(T) / c.sum_room));
 
   c.outputs = c.boxes.images * c.boxes.depths * c.boxes.rows * c.boxes.cols;
@@ -60,7 +60,7 @@ void take_dy(T* to, int64_t width, const T* dy, const Strides& s, const int64_t*
   }
 }
 
-// sums: [splits, groups, runs, length, width]
+// sums: [splits, groups, panels, runs, length, width of the panel]
 template <class T>
 void sum_channel_weights(const ChannelWeightCut& c, T* sums, const T* x, bool x_last, const T* dy, bool dy_last,
                          char* scratch, int workers) {
@@ -81,9 +81,8 @@ void sum_channel_weights(const ChannelWeightCut& c, T* sums, const T* x, bool x_
         const Range mine = share(index / c.splits / p.groups, c.panel_parts, panels.count);
         const Range boxes = share(split, c.splits, c.boxes.count());
         T* to = sums + split * c.sum_room + group * rows * c.width;
-        for (int64_t r = 0; r < rows; ++r)
-          for (int64_t j = panels.at(mine.begin).begin * L; j < panels.at(mine.end - 1).end * L; ++j)
-            to[r * c.width + j] = 0;
+        for (int64_t i = panels.at(mine.begin).begin * L * rows; i < panels.at(mine.end - 1).end * L * rows; ++i)
+          to[i] = 0;
         for (int64_t i = 0; i < c.runs.length; ++i) zeros[i] = 0;
         for (int64_t b = boxes.begin; b < boxes.end; ++b) {
           const Box box = box_at(p, c.boxes, b);
@@ -98,29 +97,33 @@ void sum_channel_weights(const ChannelWeightCut& c, T* sums, const T* x, bool x_
               for (int64_t k = 0; k < c.runs.length;)
                 k += run_sum_tile((int)panel.size(), c.runs.length - k,
                                   SumTile<T>{table + r * c.outputs, k, packed, outputs,
-                                             to + (r * c.runs.length + k) * c.width + m, c.width});
+                                             to + m * rows + (r * c.runs.length + k) * width, width});
           }
         }
       },
       workers);
 }
 
-// dweight[group, o, channel, tap] = the sum over splits of sums[split, group, (tap, channel), o]
+// dweight[group, o, channel, tap], or [group, o, tap, channel] if `last`, = the sum over splits of sums[split, group,
+// (tap, channel), o]
 template <class T>
-void combine_channel_weights(const ChannelWeightCut& c, T* dweight, const T* sums) {
+void combine_channel_weights(const ChannelWeightCut& c, T* dweight, const T* sums, bool last) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
   const Pass& p = c.p;
   const int64_t taps = p.axes.taps(), terms = p.channels * taps, vecs = c.width / L;
   const int64_t chunks = divide_up(terms, L);
+  const Panels panels = panels_of<T>(p);
   parallel_ranges(p.groups * vecs * chunks, 8192 / (L * L) / c.splits + 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t q = i % chunks * L, vec = i / chunks % vecs, group = i / chunks / vecs;
       const int64_t n = smaller(L, terms - q), count = smaller(L, p.m - vec * L);
+      const Range panel = panels.at(panels.of(vec));
+      const T* column = sums + group * terms * c.width + panel.begin * L * terms + (vec - panel.begin) * L;
       V v[L];
       for (int64_t j = 0; j < n; ++j) {
-        const int64_t channel = (q + j) / taps, tap = (q + j) % taps;
-        const T* from = sums + (group * terms + tap * p.channels + channel) * c.width + vec * L;
+        const int64_t row = last ? q + j : (q + j) % taps * p.channels + (q + j) / taps;
+        const T* from = column + row * panel.size() * L;
         v[j] = load<V>(from);
         for (int64_t split = 1; split < c.splits; ++split) v[j] += load<V>(from + split * c.sum_room);
       }

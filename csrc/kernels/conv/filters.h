@@ -80,9 +80,10 @@ WEFT_INLINE void turn(const T* from, int64_t lane, int64_t count, int64_t n, con
   }
 }
 
-// weight: [groups * m, channels, taps], for a backward pass [groups * channels, m, taps]
+// weight: [groups * m, channels, taps], for a backward pass [groups * channels, m, taps]; the last two change places if
+// `last`.
 template <class T>
-void pack_filters(const Pass& p, T* packed, const T* weight) {
+void pack_filters(const Pass& p, T* packed, const T* weight, bool last) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
   const Panels panels = panels_of<T>(p);
@@ -96,13 +97,22 @@ void pack_filters(const Pass& p, T* packed, const T* weight) {
       if (!p.axes.cols.backward) {
         T* base = to.tap(0, 0, 0);
         int64_t channel = 0, tap = 0;
-        turn(weight + (group * p.m + vec * L) * terms, terms, count, terms, [&](int64_t, V v) {
+        turn(weight + (group * p.m + vec * L) * terms, terms, count, terms, [&](int64_t i, V v) {
+          if (last) return store<V>(base + i * width, v);
           store<V>(base + (tap * p.channels + channel) * width, v);
           if (++tap == taps) tap = 0, ++channel;
         });
         continue;
       }
-      for (int64_t tap = 0; tap < taps && taps > 1; tap += L) {  // L taps at a time
+      if (last || taps == 1) {
+        for (int64_t tap = 0; tap < taps; ++tap) {
+          T* base = to.tap(tap / plane, tap % plane / line, tap % line);
+          const T* from = weight + (group * p.channels * taps + tap) * p.m + vec * L;
+          for (int64_t c = 0; c < p.channels; ++c) store<V>(base + c * width, load_n<V>(from + c * taps * p.m, count));
+        }
+        continue;
+      }
+      for (int64_t tap = 0; tap < taps; tap += L) {  // L taps at a time
         T* bases[L];
         const int64_t left = smaller(L, taps - tap);
         for (int64_t i = 0; i < left; ++i) {
@@ -112,11 +122,6 @@ void pack_filters(const Pass& p, T* packed, const T* weight) {
         for (int64_t c = 0; c < p.channels; ++c)
           turn(weight + ((group * p.channels + c) * p.m + vec * L) * taps + tap, taps, count, left,
                [&](int64_t i, V v) { store<V>(bases[i] + c * width, v); });
-      }
-      if (taps == 1) {
-        T* base = to.tap(0, 0, 0);
-        for (int64_t c = 0; c < p.channels; ++c)
-          store<V>(base + c * width, load_n<V>(weight + (group * p.channels + c) * p.m + vec * L, count));
       }
     }
   });

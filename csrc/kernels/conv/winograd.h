@@ -16,6 +16,10 @@ struct WinogradCut {
   int64_t source_room, values_room, products_room, out_room, worker_room;  // elements; bytes
 };
 
+// Elements from one point to the next: not a multiple of a page, for all points of a tile are written together and
+// would meet in one set of the cache.
+WEFT_INLINE int64_t point_size(int64_t rows, int64_t width) { return rows * width + 16; }
+
 WEFT_INLINE int64_t tile_rows_of(const Pass& p) { return divide_up(p.axes.rows.grid, 4); }
 WEFT_INLINE int64_t tile_cols_of(const Pass& p) { return divide_up(p.axes.cols.grid, 4); }
 
@@ -48,8 +52,8 @@ WinogradCut cut_winograd(const Pass& p, bool out_last, bool source_last) {
   pixels.rows *= 4;
   pixels.cols *= 4;
   c.source_room = source_room(p, pixels, source_last);
-  c.values_room = kPoints * c.tiles * p.channels;
-  c.products_room = kPoints * c.tiles * kPanelVecs * L;
+  c.values_room = kPoints * point_size(c.tiles, p.channels);
+  c.products_room = kPoints * point_size(c.tiles, kPanelVecs * L);
   c.out_room = out_last ? 0 : c.outputs * kPanelVecs * L;
   const int64_t elements = c.source_room + c.values_room + c.products_room + c.out_room + p.channels + L;
   c.worker_room = divide_up(elements * (int64_t)sizeof(T) + (c.tiles + c.outputs) * 8, 64) * 64;
@@ -57,8 +61,12 @@ WinogradCut cut_winograd(const Pass& p, bool out_last, bool source_last) {
 }
 
 template <class T>
+WEFT_INLINE int64_t winograd_panel(const Pass& p, const Panels& panels, int64_t i) {
+  return kPoints * (panels.at(i).begin * kLane<T> * p.channels + i * 16);
+}
+template <class T>
 WEFT_INLINE int64_t winograd_filters_size(const Pass& p) {
-  return kPoints * panels_of<T>(p).vecs * kLane<T> * p.channels;
+  return kPoints * (panels_of<T>(p).vecs * kLane<T> * p.channels + panels_of<T>(p).count * 16);
 }
 
 // Along one axis: elements are `step` apart.
@@ -93,28 +101,50 @@ WEFT_INLINE void transform_output(V* y, const V* m, int step, int y_step) {
   y[3 * y_step] = d + 8 * d2 + m[5 * step];
 }
 
-// weight: [m, channels, 9], for a backward pass [channels, m, 9]; to panels of [36 points, channels, width].
+// The filters of a vector of outputs and one channel, [3, 3], to `to` and from there `point` apart.
 template <class T>
-void transform_filters(const Pass& p, T* to, const T* weight) {
+WEFT_INLINE void transform_filters_of(T* to, int64_t point, const vec_of<T>* g) {
+  using V = vec_of<T>;
+  V half[18], all[kPoints];
+#pragma GCC unroll 3
+  for (int j = 0; j < 3; ++j) transform_filter(half + j, g + j, 3);
+#pragma GCC unroll 6
+  for (int i = 0; i < 6; ++i) transform_filter(all + i * 6, half + i * 3, 1);
+  for (int i = 0; i < kPoints; ++i) store<V>(to + i * point, all[i]);
+}
+
+// weight: as for pack_filters; to panels of [36 points, channels, width].
+template <class T>
+void transform_filters(const Pass& p, T* to, const T* weight, bool last) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
   const Panels panels = panels_of<T>(p);
   const bool backward = p.axes.cols.backward;
-  const int64_t lane = backward ? 9 : p.channels * 9, next = backward ? p.m * 9 : 9;
-  parallel_ranges(panels.vecs * p.channels, 256, [&](int64_t begin, int64_t end) {
+  const int64_t chunks = divide_up(p.channels, L);
+  parallel_ranges(panels.vecs * chunks, 16, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t vec = item / p.channels, channel = item % p.channels;
-      const Range panel = panels.at(panels.of(vec));
-      const int64_t width = panel.size() * L;
-      V g[9], half[18], all[36];
-      turn(weight + vec * L * lane + channel * next, lane, smaller(L, p.m - vec * L), 9,
-           [&](int64_t tap, V v) { g[backward ? 8 - tap : tap] = v; });
-#pragma GCC unroll 3
-      for (int j = 0; j < 3; ++j) transform_filter(half + j, g + j, 3);
-#pragma GCC unroll 6
-      for (int i = 0; i < 6; ++i) transform_filter(all + i * 6, half + i * 3, 1);
-      T* at = to + (panel.begin * kPoints * p.channels + channel * panel.size() + vec - panel.begin) * L;
-      for (int i = 0; i < kPoints; ++i) store<V>(at + i * p.channels * width, all[i]);
+      const int64_t vec = item / chunks, first = item % chunks * L, channels = smaller(L, p.channels - first);
+      const int64_t count = smaller(L, p.m - vec * L), which = panels.of(vec);
+      const Range panel = panels.at(which);
+      const int64_t width = panel.size() * L, point = point_size(p.channels, width);
+      T* at = to + winograd_panel<T>(p, panels, which) + first * width + (vec - panel.begin) * L;
+      V g[L][9];
+      auto tap_of = [=](int64_t tap) { return backward ? 8 - tap : tap; };
+      if (!backward && last) {
+        for (int tap = 0; tap < 9; ++tap)
+          turn(weight + vec * L * p.channels * 9 + tap * p.channels + first, p.channels * 9, count, channels,
+               [&](int64_t c, V v) { g[c][tap] = v; });
+      } else if (last) {
+        for (int64_t c = 0; c < channels; ++c)
+          for (int tap = 0; tap < 9; ++tap)
+            g[c][8 - tap] = load_n<V>(weight + ((first + c) * 9 + tap) * p.m + vec * L, count);
+      } else {
+        const int64_t lane = backward ? 9 : p.channels * 9, next = backward ? p.m * 9 : 9;
+        for (int64_t c = 0; c < channels; ++c)
+          turn(weight + vec * L * lane + (first + c) * next, lane, count, 9,
+               [&](int64_t tap, V v) { g[c][tap_of(tap)] = v; });
+      }
+      for (int64_t c = 0; c < channels; ++c) transform_filters_of(at + c * width, point, (const V*)g[c]);
     }
   });
 }
@@ -127,7 +157,7 @@ void transform_inputs(const Pass& p, T* to, const Box& box, const Source<T>& sou
   const Axis &rows = p.axes.rows, &cols = p.axes.cols;
   const int64_t first_tap = rows.backward ? 2 : 0;
   const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
-  const int64_t point = tiles * p.channels;
+  const int64_t point = point_size(tiles, p.channels);
   for (int64_t n = box.images.begin; n < box.images.end; ++n)
     for (int64_t z = box.depths.begin; z < box.depths.end; ++z)
       for (int64_t i = box.rows.begin; i < box.rows.end; ++i)
@@ -172,7 +202,7 @@ void transform_outputs(const Pass& p, const T* from, const Box& box, int64_t wid
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
   const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
-  const int64_t point = tiles * width;
+  const int64_t point = point_size(tiles, width);
   for (int64_t n = box.images.begin; n < box.images.end; ++n)
     for (int64_t z = box.depths.begin; z < box.depths.end; ++z)
       for (int64_t i = box.rows.begin; i < box.rows.end; ++i)
@@ -232,18 +262,17 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
         for (int64_t i = mine.begin; i < mine.end; ++i) {
           const Range panel = panels.at(i);
           const int64_t m = panel.begin * L, width = panel.size() * L, channels = smaller(width, p.m - m);
-          const int tile = tile_rows((int)panel.size());
           ChannelTile<T> t{};
           t.pixel = t.runs = 1;
           t.length = p.channels;
           t.channels = width;
           for (int k = 0; k < kPoints; ++k) {
-            t.from = k * tiles * p.channels;
-            t.weight = filters + (m * kPoints + k * width) * p.channels;
-            for (int64_t q = 0; q < tiles; q += tile) {
+            t.from = k * point_size(tiles, p.channels);
+            t.weight = filters + winograd_panel<T>(p, panels, i) + k * point_size(p.channels, width);
+            for (int64_t q = 0; q < tiles; q += kTileRows) {
               t.in = (const T* const*)table + q;
-              t.rows = (int)smaller(tile, tiles - q);
-              t.out = products + (k * tiles + q) * width;
+              t.rows = (int)smaller(kTileRows, tiles - q);
+              t.out = products + k * point_size(tiles, width) + q * width;
               run_channel_tile((int)panel.size(), t);
             }
           }

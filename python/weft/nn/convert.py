@@ -22,8 +22,10 @@ def to_tensor(key: str, value: Any) -> Tensor:
         raise TypeError(f"[load_state_dict] {key}: expected a tensor or array, got {type(value).__name__}") from error
 
 
-def parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
+def parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any, Any]:
+    """Device, dtype and memory format, each None where it is not given."""
     device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
+    memory_format = kwargs.pop("memory_format", None)
     kwargs.pop("non_blocking", None)
     if kwargs:
         raise TypeError(f"[Module.to] unexpected argument {next(iter(kwargs))!r}")
@@ -36,4 +38,4 @@ def parse_to(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
             pass  # non_blocking
         elif arg is not None:
             device = arg
-    return device, dtype
+    return device, dtype, memory_format

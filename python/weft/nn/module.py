@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from weft._core import Tensor
+from weft._core import Tensor, channels_last, channels_last_3d
 from weft._grad_mode import no_grad
 from weft.nn.convert import parse_to, to_tensor
 from weft.nn.hooks import EVERYWHERE, Hook, RemovableHandle, add_hook, call_with_hooks
@@ -348,16 +348,23 @@ class Module:
         return self
 
     def to(self, *args: Any, **kwargs: Any) -> Module:
-        """In place: `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`. Only floating tensors convert."""
-        device, dtype = parse_to(*args, **kwargs)
+        """In place: `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`. Only floating tensors convert.
+
+        `to(memory_format=weft.channels_last)` puts the channels of every parameter and buffer of four dimensions last
+        in memory (`weft.channels_last_3d`: of five); convolutions then give results in that format.
+        """
+        device, dtype, memory_format = parse_to(*args, **kwargs)
         if dtype is not None and not dtype.is_floating_point:
             raise TypeError(f"nn.Module.to only accepts floating point dtypes, but got desired dtype={dtype}")
 
         def convert(t: Tensor) -> Tensor:
             if device is not None:
                 t = t.to(device)
-            return t.to(dtype) if dtype is not None and t.is_floating_point() else t
+            if dtype is not None and t.is_floating_point():
+                t = t.to(dtype)
+            return t.to(memory_format=memory_format) if t.ndim in formatted else t
 
+        formatted = {None: (), channels_last: (4,), channels_last_3d: (5,)}.get(memory_format, (4, 5))
         return self._apply(convert)
 
     def _to_float_type(self, name: str) -> Module:
