@@ -21,29 +21,51 @@ WEFT_INLINE int64_t packed_room(const Pass& p, bool winograd) {
   return divide_up(winograd ? winograd_filters_size<T>(p) : filters_size<T>(p), 64) * 64;
 }
 template <class T>
+void pack_to(const Pass& p, const ConvArgs& a, T* to) {
+  a.winograd&& winograd_wins<T>(p) ? transform_filters(p, to, (const T*)a.weight, a.weight_last)
+                                   : pack_filters(p, to, (const T*)a.weight, a.weight_last);
+}
+template <class T>
 void run_channels(const Pass& p, const ConvArgs& a, const ChannelArgs<T>& to) {
-  T* packed = (T*)a.workspace;
   const bool winograd = a.winograd && winograd_wins<T>(p);
-  char* scratch = (char*)(packed + packed_room<T>(p, winograd));
-  if (winograd) {
-    transform_filters(p, packed, (const T*)a.weight, a.weight_last);
-    return winograd_pass(p, cut_winograd<T>(p, to.out_last, to.source_last), to, (const T*)packed, scratch, a.workers);
+  const T* packed = (const T*)a.packed;
+  char* scratch = (char*)a.workspace;
+  if (!packed) {
+    pack_to(p, a, (T*)a.workspace);
+    packed = (const T*)a.workspace;
+    scratch += packed_room<T>(p, winograd) * (int64_t)sizeof(T);
   }
-  pack_filters(p, packed, (const T*)a.weight, a.weight_last);
-  channel_pass(p, cut_channels<T>(p, to.out_last, to.source_last), to, (const T*)packed, scratch, a.workers);
+  if (winograd)
+    winograd_pass(p, cut_winograd<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
+  else
+    channel_pass(p, cut_channels<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
 }
 template <class T>
 int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool source_last) {
   const bool winograd = a.winograd && winograd_wins<T>(p);
   const int64_t worker = winograd ? cut_winograd<T>(p, out_last, source_last).worker_room
                                   : cut_channels<T>(p, out_last, source_last).worker_room;
-  return packed_room<T>(p, winograd) * (int64_t)sizeof(T) + a.workers * worker;
+  return (a.packed ? 0 : packed_room<T>(p, winograd) * (int64_t)sizeof(T)) + a.workers * worker;
 }
 
 // In [channels, pixels] order, pointwise and first layers are better off with the lanes along pixels.
 template <class T>
 bool by_channels(const Pass& p, const ConvArgs& a) {
   return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || (p.channels >= 16 && p.axes.taps() > 1));
+}
+
+WEFT_INLINE Pass pass_of(const ConvArgs& a) {
+  return a.pass == ConvPass::BackwardInput ? backward_pass(a.shape) : forward_pass(a.shape);
+}
+template <class T>
+int64_t packed_bytes(const ConvArgs& a) {
+  const Pass p = pass_of(a);
+  if (a.pass == ConvPass::BackwardWeight || !by_channels<T>(p, a)) return 0;
+  return packed_room<T>(p, a.winograd && winograd_wins<T>(p)) * (int64_t)sizeof(T);
+}
+template <class T>
+void pack(const ConvArgs& a) {
+  pack_to(pass_of(a), a, (T*)a.workspace);
 }
 
 template <class T>
@@ -160,6 +182,8 @@ WEFT_BY_DTYPE(void, backward_weight)
 WEFT_BY_DTYPE(int64_t, forward_room)
 WEFT_BY_DTYPE(int64_t, backward_input_room)
 WEFT_BY_DTYPE(int64_t, backward_weight_room)
+WEFT_BY_DTYPE(int64_t, packed_bytes)
+WEFT_BY_DTYPE(void, pack)
 #undef WEFT_BY_DTYPE
 bool takes_last_any(const ConvArgs& a, ConvPass pass) {
   return a.dtype == DType::Float32 ? takes_last<float>(a, pass) : takes_last<double>(a, pass);
@@ -174,6 +198,8 @@ void fill(ConvKernels& k) {
   k.forward_workspace = forward_room_any;
   k.backward_input_workspace = backward_input_room_any;
   k.backward_weight_workspace = backward_weight_room_any;
+  k.packed_bytes = packed_bytes_any;
+  k.pack = pack_any;
   k.takes_last = takes_last_any;
 }
 

@@ -29,6 +29,8 @@ struct ConvShape {
   ConvAxis depths, rows, cols;
 };
 
+enum class ConvPass : uint8_t { Forward, BackwardInput, BackwardWeight };
+
 struct ConvArgs {
   void* y;
   void* x;
@@ -38,11 +40,11 @@ struct ConvArgs {
   DType dtype;
   bool x_last, y_last, weight_last;  // channels last in memory; the weight's are in_channels
   bool winograd;                     // may be used
+  ConvPass pass;                     // looked at by packed_bytes and pack alone
+  const void* packed;                // forward and backward_input: the weight as pack() wrote it, or null
   void* workspace;                   // of the size that the kernel's *_workspace says, for `workers` threads
   int workers;
 };
-
-enum class ConvPass : uint8_t { Forward, BackwardInput, BackwardWeight };
 
 struct ConvKernels {
   void (*forward)(const ConvArgs&) = nullptr;
@@ -51,6 +53,8 @@ struct ConvKernels {
   int64_t (*forward_workspace)(const ConvArgs&) = nullptr;  // pointers are not looked at
   int64_t (*backward_input_workspace)(const ConvArgs&) = nullptr;
   int64_t (*backward_weight_workspace)(const ConvArgs&) = nullptr;
+  int64_t (*packed_bytes)(const ConvArgs&) = nullptr;       // 0: that pass reads the weight as it is
+  void (*pack)(const ConvArgs&) = nullptr;                  // to the workspace
   bool (*takes_last)(const ConvArgs&, ConvPass) = nullptr;  // by shape and dtype; null: never
 };
 

@@ -2,6 +2,7 @@
 #include "ops/copy.h"
 #include "ops/layout.h"
 #include "ops/matmul.h"
+#include "ops/packed.h"
 #include "ops/reduce.h"
 #include "ops/spatial.h"
 #include "tensor/autograd.h"
@@ -52,6 +53,26 @@ Tensor run_pointwise(const char* op, ConvPass pass, const Tensor& y, const Tenso
   return out;
 }
 
+// The weight packed for a pass, where it serves call after call.
+Ref<Storage> packed_weight(const char* op, ConvArgs& args, const Tensor& weight, const ConvKernels& k) {
+  const int64_t bytes = k.packed_bytes ? k.packed_bytes(args) : 0;
+  if (bytes == 0) return {};
+  const ConvShape& s = args.shape;
+  auto three = [&](int64_t ConvAxis::* of) { return (s.depths.*of << 42) ^ (s.rows.*of << 21) ^ s.cols.*of; };
+  const int64_t kind = (int64_t)args.dtype << 4 | (int64_t)args.pass << 2 | args.winograd << 1 | args.weight_last;
+  const PackedKey key{reinterpret_cast<void (*)()>(k.pack),
+                      weight.get()->offset,
+                      {s.out_channels << 32 | s.in_channels, three(&ConvAxis::kernel), three(&ConvAxis::stride),
+                       three(&ConvAxis::dilation), bytes << 8 | kind}};
+  Ref<Storage> memory = packed_copy(weight, key, bytes, [&](void* to) {
+    ConvArgs copy = args;
+    copy.workspace = to;
+    launch(op, weight.device(), k.pack, copy, (double)bytes);
+  });
+  if (memory) args.packed = memory->data;
+  return memory;
+}
+
 // One of the three products, in the memory formats that its kernel takes. The one that is not given is
 // computed, and comes back in the format that the geometry asks for.
 Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, const Tensor& bias,
@@ -65,6 +86,7 @@ Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, con
   args.dtype = dtype;
   args.winograd = conv_winograd;
   args.workers = num_threads();
+  args.pass = pass;
   const bool takes_last = k.takes_last && k.takes_last(args, pass);
   auto prepare = [&](Tensor& t, bool& last, const Dims& shape, bool wanted) {
     last = takes_last && (t.defined() ? is_channels_last(t) : wanted);
@@ -81,6 +103,7 @@ Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, con
   args.x = x.data();
   args.weight = weight.data();
   if (b.defined()) args.bias = b.data();
+  const Ref<Storage> kept = packed_weight(op, args, weight, k);
   const Kernel kernel = pass == ConvPass::Forward         ? k.forward
                         : pass == ConvPass::BackwardInput ? k.backward_input
                                                           : k.backward_weight;
