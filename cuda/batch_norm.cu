@@ -82,7 +82,11 @@ __global__ void __launch_bounds__(kThreads) batch_norm_forward(BatchNormForward 
     static_cast<C*>(a.rstd)[c] = (C)rstd;
   }
   C m = (C)mean, scale = (C)rstd * at_channel<C>(a.weight, c, 1), shift = at_channel<C>(a.bias, c, 0);
-  channel.each([&](int64_t i) { static_cast<T*>(a.y)[i] = narrow<T>((widen(x[i]) - m) * scale + shift); });
+  channel.each([&](int64_t i) {
+    C v = (widen(x[i]) - m) * scale + shift;
+    if (a.residual) v += widen(static_cast<const T*>(a.residual)[i]);
+    static_cast<T*>(a.y)[i] = narrow<T>(a.relu && v < 0 ? (C)0 : v);
+  });
 }
 
 template <class T, int W>
@@ -93,9 +97,17 @@ __global__ void __launch_bounds__(kThreads) batch_norm_backward(BatchNormBackwar
   const T *x = static_cast<const T*>(a.x), *dy = static_cast<const T*>(a.dy);
   C mean = channel.inside() ? static_cast<const C*>(a.mean)[c] : (C)0;
   C rstd = channel.inside() ? static_cast<const C*>(a.rstd)[c] : (C)0;
+  C scale = channel.inside() ? at_channel<C>(a.weight, c, 1) * rstd : (C)0;
+  C shift = channel.inside() ? at_channel<C>(a.bias, c, 0) : (C)0;
+  auto incoming = [&](int64_t i) {
+    if (!a.relu) return widen(dy[i]);
+    C v = a.y ? widen(static_cast<const T*>(a.y)[i]) : (widen(x[i]) - mean) * scale + shift;
+    return v > 0 ? widen(dy[i]) : (C)0;
+  };
   C bias = 0, weight = 0;
   channel.each([&](int64_t i) {
-    C d = widen(dy[i]);
+    C d = incoming(i);
+    if (a.dresidual) static_cast<T*>(a.dresidual)[i] = narrow<T>(d);
     bias += d;
     weight += d * (widen(x[i]) - mean) * rstd;
   });
@@ -106,11 +118,10 @@ __global__ void __launch_bounds__(kThreads) batch_norm_backward(BatchNormBackwar
     static_cast<C*>(a.dbias)[c] = (C)sum;
   }
   if (!a.dx) return;
-  C scale = at_channel<C>(a.weight, c, 1) * rstd;
   C m = a.training ? (C)(sum / (double)channel.count) : (C)0,
     p = a.training ? (C)(product / (double)channel.count) : (C)0;
   channel.each([&](int64_t i) {
-    static_cast<T*>(a.dx)[i] = narrow<T>(scale * (widen(dy[i]) - m - (widen(x[i]) - mean) * rstd * p));
+    static_cast<T*>(a.dx)[i] = narrow<T>(scale * (incoming(i) - m - (widen(x[i]) - mean) * rstd * p));
   });
 }
 

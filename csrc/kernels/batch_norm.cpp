@@ -97,28 +97,45 @@ void piece_statistics(double* mean, double* squares, const T* x, const Items& p)
   });
 }
 
-// Statistics of the pieces to those of the batch; running statistics.
+// Statistics of the pieces to those of the batch; running statistics. A block of neighbouring channels at a time.
 template <class A>
 void combine_statistics(const BatchNormForward& a) {
-  int64_t pieces = batch_norm_pieces(a.n, a.channels, a.length);
+  constexpr int64_t kBlock = 64;
+  int64_t pieces = batch_norm_pieces(a.n, a.channels, a.length), width = 2 * a.channels;
   int64_t items = batch_norm_items_per_piece(a.channels, a.length);
   double n = (double)(a.n * a.length);
-  for (int64_t c = 0; c < a.channels; ++c) {
-    const double* mean_of = a.workspace + c;
-    auto share = [&](int64_t p) { return (double)((p + 1 < pieces ? items : a.n - p * items) * a.length); };
-    double mean = 0, squares = 0;
-    for (int64_t p = 0; p < pieces; ++p) mean += mean_of[p * 2 * a.channels] * (share(p) / n);
-    for (int64_t p = 0; p < pieces; ++p) {
-      double d = mean_of[p * 2 * a.channels] - mean;
-      squares += mean_of[(p * 2 + 1) * a.channels] + d * d * share(p);
+  auto share = [&](int64_t p) { return (double)((p + 1 < pieces ? items : a.n - p * items) * a.length); };
+  parallel_ranges(a.channels, 16384 / (pieces + 1) / kBlock * kBlock + kBlock, [&](int64_t begin, int64_t end) {
+    for (int64_t from = begin; from < end; from += kBlock) {
+      double mean[kBlock] = {}, squares[kBlock] = {};
+      int64_t count = end - from < kBlock ? end - from : kBlock;
+      for (int64_t p = 0; p < pieces; ++p) {
+        double part = share(p) / n;
+        for (int64_t j = 0; j < count; ++j) mean[j] += a.workspace[p * width + from + j] * part;
+      }
+      for (int64_t p = 0; p < pieces; ++p) {
+        double number = share(p);
+        for (int64_t j = 0; j < count; ++j) {
+          double d = a.workspace[p * width + from + j] - mean[j];
+          squares[j] += a.workspace[p * width + a.channels + from + j] + d * d * number;
+        }
+      }
+      for (int64_t j = 0; j < count; ++j) {
+        ((A*)a.mean)[from + j] = (A)mean[j];
+        ((A*)a.rstd)[from + j] = (A)(1 / root(squares[j] / n + a.eps));
+        if (!a.running_mean) continue;
+        A &running_mean = ((A*)a.running_mean)[from + j], &running_var = ((A*)a.running_var)[from + j];
+        running_mean = (A)(running_mean + a.momentum * (mean[j] - running_mean));
+        running_var = (A)(running_var + a.momentum * (squares[j] / (n - 1) - running_var));
+      }
     }
-    ((A*)a.mean)[c] = (A)mean;
-    ((A*)a.rstd)[c] = (A)(1 / root(squares / n + a.eps));
-    if (!a.running_mean) continue;
-    A &running_mean = ((A*)a.running_mean)[c], &running_var = ((A*)a.running_var)[c];
-    running_mean = (A)(running_mean + a.momentum * (mean - running_mean));
-    running_var = (A)(running_var + a.momentum * (squares / (n - 1) - running_var));
-  }
+  });
+}
+
+// What forward stores and what backward asks again: the same expression, so that both see the same sign.
+template <class V, class S>
+WEFT_INLINE V normalised(V x, S mean, S scale, S shift) {
+  return (x - mean) * scale + shift;
 }
 
 template <class T>
@@ -126,24 +143,29 @@ void apply(const BatchNormForward& a, const Items& p) {
   using A = compute_of<T>;
   using V = row_vec<T>;
   const A *mean = (const A*)a.mean, *rstd = (const A*)a.rstd, *weight = (const A*)a.weight, *bias = (const A*)a.bias;
-  const T* x = (const T*)a.x;
+  const T *x = (const T*)a.x, *residual = (const T*)a.residual;
   T* y = (T*)a.y;
+  const bool relu = a.relu;
+  auto finish = [=](int64_t at, V v, auto io) __attribute__((always_inline)) {
+    if (residual) v += io.load(residual + at);
+    if (relu) v = v < (A)0 ? V{} : v;
+    io.store(y + at, v);
+  };
   if (p.length > 1) {
     for (int64_t i = p.begin * p.channels; i < p.end * p.channels; ++i) {
       int64_t c = i % p.channels, at = i * p.length;
       A m = mean[c], scale = weight ? rstd[c] * weight[c] : rstd[c], shift = bias ? bias[c] : 0;
       each_vector<V>(p.length,
-                     [=](int64_t j, auto io) { io.store(y + at + j, (io.load(x + at + j) - m) * scale + shift); });
+                     [=](int64_t j, auto io) { finish(at + j, normalised(io.load(x + at + j), m, scale, shift), io); });
     }
     return;
   }
   for (int64_t i = p.begin; i < p.end; ++i)
     each_vector<V>(p.channels, [=, at = i * p.channels](int64_t j, auto io) {
-      V scale = io.load(rstd + j), v = io.load(x + at + j) - io.load(mean + j);
+      V scale = io.load(rstd + j), shift{};
       if (weight) scale *= io.load(weight + j);
-      v *= scale;
-      if (bias) v += io.load(bias + j);
-      io.store(y + at + j, v);
+      if (bias) shift = io.load(bias + j);
+      finish(at + j, normalised(io.load(x + at + j), io.load(mean + j), scale, shift), io);
     });
 }
 
@@ -167,18 +189,31 @@ void batch_norm_forward_of(const BatchNormForward& a) {
 
 // ---- backward ----
 
-// Sums of dy and dy * xhat of each channel, for one piece.
+// dy, or 0 where ReLU was not passed.
+template <class T, class S, class IO>
+WEFT_INLINE row_vec<T> incoming(const BatchNormBackward& a, int64_t at, S mean, S scale, S shift, IO io) {
+  using A = compute_of<T>;
+  using V = row_vec<T>;
+  V d = io.load((const T*)a.dy + at);
+  if (!a.relu) return d;
+  V v = a.y ? io.load((const T*)a.y + at) : normalised(io.load((const T*)a.x + at), mean, scale, shift);
+  return v > (A)0 ? d : V{};
+}
+
+// Sums of dy and dy * xhat of each channel, for one piece; dresidual on the way.
 template <class T>
 void piece_gradients(double* sum_dy, double* sum_dyx, const BatchNormBackward& a, const Items& p) {
   using A = compute_of<T>;
   using V = row_vec<T>;
-  const T *dy = (const T*)a.dy, *x = (const T*)a.x;
-  const A *mean = (const A*)a.mean, *rstd = (const A*)a.rstd;
+  const T* x = (const T*)a.x;
+  T* dresidual = (T*)a.dresidual;
+  const A *mean = (const A*)a.mean, *rstd = (const A*)a.rstd, *weight = (const A*)a.weight, *bias = (const A*)a.bias;
   if (p.length > 1) {
     for (int64_t c = 0; c < p.channels; ++c) {
-      A m = mean[c];
-      sum_plane<V>(sum_dy + c, sum_dyx + c, p, c, [=](Sums<V>& s, int64_t, int64_t at, auto io) {
-        V d = io.load(dy + at);
+      A m = mean[c], scale = weight ? rstd[c] * weight[c] : rstd[c], shift = bias ? bias[c] : 0;
+      sum_plane<V>(sum_dy + c, sum_dyx + c, p, c, [=, &a](Sums<V>& s, int64_t, int64_t at, auto io) {
+        V d = incoming<T>(a, at, m, scale, shift, io);
+        if (dresidual) io.store(dresidual + at, d);
         s.a += d;
         s.b += d * (io.load(x + at) - m);
       });
@@ -187,14 +222,16 @@ void piece_gradients(double* sum_dy, double* sum_dyx, const BatchNormBackward& a
     return;
   }
   each_vector<V>(p.channels, [&](int64_t j, auto io) {
-    V m = io.load(mean + j);
-    auto s = sum_columns<V>(p, j, io, [=](Sums<V>& s, int64_t, int64_t at, auto io) {
-      V d = io.load(dy + at);
+    V m = io.load(mean + j), r = io.load(rstd + j), scale = weight ? r * io.load(weight + j) : r, shift{};
+    if (bias) shift = io.load(bias + j);
+    auto s = sum_columns<V>(p, j, io, [=, &a](Sums<V>& s, int64_t, int64_t at, auto io) {
+      V d = incoming<T>(a, at, m, scale, shift, io);
+      if (dresidual) io.store(dresidual + at, d);
       s.a += d;
       s.b += d * (io.load(x + at) - m);
     });
     store_double(sum_dy + j, s.a, p.channels - j);
-    store_double(sum_dyx + j, s.b * io.load(rstd + j), p.channels - j);
+    store_double(sum_dyx + j, s.b * r, p.channels - j);
   });
 }
 
@@ -203,33 +240,45 @@ template <class T>
 void apply_backward(const BatchNormBackward& a, const double* sum_dy, const double* sum_dyx, const Items& p) {
   using A = compute_of<T>;
   using V = row_vec<T>;
-  const A *mean = (const A*)a.mean, *rstd = (const A*)a.rstd, *weight = (const A*)a.weight;
-  const T *dy = (const T*)a.dy, *x = (const T*)a.x;
+  const A *mean = (const A*)a.mean, *rstd = (const A*)a.rstd, *weight = (const A*)a.weight, *bias = (const A*)a.bias;
+  const T* x = (const T*)a.x;
   T* dx = (T*)a.dx;
   double n = a.training ? 1 / (double)(a.n * a.length) : 0;
   if (p.length > 1) {
     for (int64_t i = p.begin * p.channels; i < p.end * p.channels; ++i) {
       int64_t c = i % p.channels, at = i * p.length;
-      A m = mean[c], scale = weight ? rstd[c] * weight[c] : rstd[c];
+      A m = mean[c], scale = weight ? rstd[c] * weight[c] : rstd[c], shift = bias ? bias[c] : 0;
       A mean_dy = (A)(sum_dy[c] * n), slope = (A)(rstd[c] * sum_dyx[c] * n);
-      each_vector<V>(p.length, [=](int64_t j, auto io) {
-        V d = io.load(dy + at + j) - mean_dy - (io.load(x + at + j) - m) * slope;
+      each_vector<V>(p.length, [=, &a](int64_t j, auto io) {
+        V d = incoming<T>(a, at + j, m, scale, shift, io) - mean_dy - (io.load(x + at + j) - m) * slope;
         io.store(dx + at + j, scale * d);
       });
     }
     return;
   }
   each_vector<V>(p.channels, [&](int64_t j, auto io) {
-    V m = io.load(mean + j), r = io.load(rstd + j), scale = weight ? r * io.load(weight + j) : r, mean_dy{}, slope{};
+    V m = io.load(mean + j), r = io.load(rstd + j), scale = weight ? r * io.load(weight + j) : r;
+    V shift{}, mean_dy{}, slope{};
+    if (bias) shift = io.load(bias + j);
     for (int64_t l = 0; l < lanes<V> && j + l < p.channels; ++l) {
       mean_dy[l] = (A)(sum_dy[j + l] * n);
       slope[l] = (A)(r[l] * sum_dyx[j + l] * n);
     }
     for (int64_t i = p.begin; i < p.end; ++i) {
       int64_t at = i * p.channels + j;
-      io.store(dx + at, scale * (io.load(dy + at) - mean_dy - (io.load(x + at) - m) * slope));
+      V d = incoming<T>(a, at, m, scale, shift, io) - mean_dy - (io.load(x + at) - m) * slope;
+      io.store(dx + at, scale * d);
     }
   });
+}
+
+// Where pass 1 has left dresidual, pass 2 takes it for dy.
+BatchNormBackward after_sums(BatchNormBackward a) {
+  if (a.dresidual) {
+    a.dy = a.dresidual;
+    a.relu = false;
+  }
+  return a;
 }
 
 template <class T>
@@ -238,7 +287,7 @@ void batch_norm_backward_of(const BatchNormBackward& a) {
   int64_t pieces = batch_norm_pieces(a.n, a.channels, a.length), width = 2 * a.channels;
   double* total = a.workspace + pieces * width;
   for (int64_t j = 0; j < width; ++j) total[j] = 0;
-  if (a.dweight || a.training) {
+  if (a.dweight || a.training || a.dresidual) {
     each_piece(a.n, a.channels, a.length, [&](int64_t piece, const Items& p) {
       piece_gradients<T>(a.workspace + piece * width, a.workspace + piece * width + a.channels, a, p);
     });
@@ -249,9 +298,10 @@ void batch_norm_backward_of(const BatchNormBackward& a) {
     ((A*)a.dbias)[c] = (A)total[c];
     ((A*)a.dweight)[c] = (A)total[a.channels + c];
   }
-  if (a.dx)
-    each_piece(a.n, a.channels, a.length,
-               [&](int64_t, const Items& p) { apply_backward<T>(a, total, total + a.channels, p); });
+  if (!a.dx) return;
+  const BatchNormBackward second = after_sums(a);
+  each_piece(a.n, a.channels, a.length,
+             [&](int64_t, const Items& p) { apply_backward<T>(second, total, total + a.channels, p); });
 }
 
 void batch_norm_forward(const BatchNormForward& a) {

@@ -63,6 +63,21 @@ TensorList composed_backward(const Tensor& dy, const Tensor& x, const Tensor& we
           bias.defined() ? to(sum(dy, axes), bias.dtype()) : Tensor()};
 }
 
+// What ReLU was given, without history.
+Tensor forward_again(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                     const Tensor& bias, bool training, double eps) {
+  GradMode off(false);
+  return batch_norm(x, running_mean, running_var, weight, bias, training, 0, eps);
+}
+
+void check_residual(const Tensor& x, const Tensor& residual) {
+  if (!residual.defined()) return;
+  WEFT_CHECK(residual.shape() == x.shape() && residual.dtype() == x.dtype() && residual.device() == x.device(), Runtime,
+             "[batch_norm] expected a residual like the input, ", name_of(x.dtype()), " ", to_string(x.shape()), " on ",
+             to_string(x.device()), ", got ", name_of(residual.dtype()), " ", to_string(residual.shape()), " on ",
+             to_string(residual.device()));
+}
+
 void check(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
            const Tensor& bias, bool training) {
   WEFT_CHECK(is_floating(x.dtype()), NotImplemented, "[batch_norm] expected a floating dtype, got ",
@@ -94,10 +109,12 @@ void write_back(const Tensor& running, const Tensor& updated, InPlace& change) {
 }  // namespace
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
-                  const Tensor& bias, bool training, double momentum, double eps) {
+                  const Tensor& bias, bool training, double momentum, double eps, const FusedRelu& fused) {
   if (x.dim() == 1 && x.numel() == 0) return x;
   check(x, running_mean, running_var, weight, bias, training);
+  check_residual(x, fused.residual);
   Layout layout(x);
+  Tensor residual = fused.residual.defined() ? layout.arrange(fused.residual) : Tensor();
   Tensor in = layout.arrange(x), out = Tensor::empty_like(in);
   Tensor mean = Tensor::empty({layout.channels}, wide_of(x.dtype()), x.device()), rstd = Tensor::empty_like(mean);
   Tensor r_mean = wide(running_mean, x.dtype()), r_var = wide(running_var, x.dtype());
@@ -114,6 +131,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     a.x = in.data();
     a.weight = data_or_null(w);
     a.bias = data_or_null(shift);
+    a.residual = data_or_null(residual);
     a.n = layout.n;
     a.channels = layout.channels;
     a.length = layout.length;
@@ -122,6 +140,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     a.workspace = (double*)room.data();
     a.dtype = x.dtype();
     a.training = training;
+    a.relu = fused.on;
     auto run = [&] {
       launch("batch_norm", x.device(), kernels<BatchNormKernels>(x.device()).forward, a, kWork * (double)x.numel());
     };
@@ -135,16 +154,30 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     }
   }
   Tensor y = layout.restore(out);
-  if (!needs_grad(x, weight, bias)) return y;
+  if (!needs_grad(x, weight, bias) && !needs_grad(fused.residual)) return y;
 
   if (training) r_mean = r_var = Tensor();
-  record("batch_norm", {x, weight, bias}, {y},
-         [=, x = Saved(x), weight = Saved(weight), bias = Saved(bias)](Backward& b) -> TensorList {
-           Tensor v = x.get(b), scale = weight.get(b), shift = bias.get(b);
-           if (grad_enabled()) return composed_backward(b.dy(), v, scale, shift, r_mean, r_var, training, eps);
-
+  const bool relu = fused.on;
+  record("batch_norm", {x, weight, bias, fused.residual}, {y},
+         [=, x = Saved(x), weight = Saved(weight), bias = Saved(bias),
+          y = residual.defined() ? Saved::output(y) : Saved()](Backward& b) -> TensorList {
+           Tensor v = x.get(b), scale = weight.get(b), shift = bias.get(b), out = y.defined() ? y.get(b) : Tensor();
+           if (grad_enabled()) {
+             Tensor dy = b.dy();
+             if (relu) {
+               if (!out.defined()) out = forward_again(v, r_mean, r_var, scale, shift, training, eps);
+               Tensor zero = Tensor::zeros({}, v.dtype(), v.device());
+               dy = where(gt(out, zero), dy, zero);
+             }
+             TensorList d = composed_backward(dy, v, scale, shift, r_mean, r_var, training, eps);
+             d.push_back(dy);
+             return d;
+           }
            Tensor in = layout.arrange(v), dy = layout.arrange(b.dy()), w = wide(scale, v.dtype());
+           Tensor offset = wide(shift, v.dtype());
+           if (out.defined()) out = layout.arrange(out);
            bool parameters = b.needs(1) || b.needs(2);
+           Tensor dresidual = b.needs(3) ? Tensor::empty_like(in) : Tensor();
            Tensor dx = b.needs(0) ? Tensor::empty_like(in) : Tensor(), dweight, dbias;
            if (parameters) {
              dweight = Tensor::zeros({layout.channels}, wide_of(v.dtype()), v.device());
@@ -160,7 +193,11 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
              a.x = in.data();
              a.mean = mean.data();
              a.rstd = rstd.data();
+             a.dresidual = const_cast<void*>(data_or_null(dresidual));
              a.weight = data_or_null(w);
+             a.bias = data_or_null(offset);
+             a.y = data_or_null(out);
+             a.relu = relu;
              a.n = layout.n;
              a.channels = layout.channels;
              a.length = layout.length;
@@ -171,7 +208,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
                     kWork * (double)v.numel());
            }
            return {dx.defined() ? layout.restore(dx) : dx, b.needs(1) ? to(dweight, scale.dtype()) : Tensor(),
-                   b.needs(2) ? to(dbias, shift.dtype()) : Tensor()};
+                   b.needs(2) ? to(dbias, shift.dtype()) : Tensor(),
+                   dresidual.defined() ? layout.restore(dresidual) : dresidual};
          });
   return y;
 }
@@ -192,6 +230,18 @@ void bind_batch_norm(py::module_& m) {
       "the statistics of the batch, which also move running_mean and running_var (unbiased variance) in place by\n"
       "`momentum`; else by the running statistics. ValueError for a single value per channel in training.\n"
       "Ioffe, Szegedy, Batch Normalization, 2015.");
+  m.def(
+      "_batch_norm_relu",
+      [](const Tensor& input, const Maybe& running_mean, const Maybe& running_var, const Maybe& weight,
+         const Maybe& bias, bool training, double momentum, double eps, const Maybe& residual) {
+        return batch_norm(input, running_mean.value_or(Tensor()), running_var.value_or(Tensor()),
+                          weight.value_or(Tensor()), bias.value_or(Tensor()), training, momentum, eps,
+                          {true, residual.value_or(Tensor())});
+      },
+      py::arg("input"), py::arg("running_mean"), py::arg("running_var"), py::arg("weight") = py::none(),
+      py::arg("bias") = py::none(), py::arg("training") = false, py::arg("momentum") = 0.1, py::arg("eps") = 1e-5,
+      py::arg("residual") = py::none(),
+      "relu(batch_norm(input, ...) + residual) in the passes of batch_norm; residual [N, C, ...] like the input.");
 }
 
 }  // namespace weft

@@ -339,6 +339,13 @@ def test_batch_norm(check, shape, training):
 
     check(fn, normal(*shape) + 1, normal(c), normal(c))
 
+    def fused(x, w, b, residual=None):
+        m, v = weft.tensor(mean).to(x.dtype).to(x.device), weft.tensor(var).to(x.dtype).to(x.device)
+        return weft._core._batch_norm_relu(x, m, v, w, b, training, residual=residual), m, v
+
+    check(fused, normal(*shape) + 1, normal(c), normal(c))
+    check(fused, normal(*shape) + 1, normal(c), normal(c), normal(*shape))
+
 
 @pytest.mark.parametrize(
     "options", [{}, {"stride": 1, "padding": 1}, {"dilation": 2}, {"ceil_mode": True, "stride": 3}]

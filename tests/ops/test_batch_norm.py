@@ -133,6 +133,87 @@ def test_second_derivative(training):
     gradcheck(slopes, x, w, b, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+@pytest.mark.parametrize("training", (True, False))
+@pytest.mark.parametrize("added", (True, False))
+def test_relu_and_residual_in_one_pass(isa, shape, training, added):
+    c = shape[1]
+    x, r, w, b = randn(*shape), randn(*shape, seed=5), randn(c, seed=1), randn(c, seed=2)
+    stats = randn(c, seed=3), np.abs(randn(c, seed=4)) + 0.5
+
+    def run(f, x, r, w, b):
+        m = weft if f is F else torch
+        mean, var = (m.tensor(s).to(x.dtype) for s in stats)
+        if f is F:
+            y = weft._core._batch_norm_relu(x, mean, var, w, b, training, 0.3, 1e-2, r if added else None)
+        else:
+            y = torch.relu(f.batch_norm(x, mean, var, w, b, training, 0.3, 1e-2) + (r if added else 0 * r))
+        return (y if added else y + 0 * r, mean, var)
+
+    both(run, x, r, w, b, atol=1e-4 if x.size == 2 * c else None, dtypes=("float32", "float64"))
+
+
+@pytest.mark.parametrize("added", (True, False))
+def test_relu_in_channels_last_memory(isa, added):
+    x, r, w, b = (
+        weft.tensor(a).float() for a in (randn(3, 5, 6, 17), randn(3, 5, 6, 17, seed=3), randn(17), randn(17))
+    )
+
+    def run(fused):
+        v, s, u, z = (t.detach() for t in (x, r, w, b))
+        for t in (v, s, u, z):
+            t.requires_grad = True
+        image, other = v.permute(0, 3, 1, 2), s.permute(0, 3, 1, 2) if added else None
+        if fused:
+            y = weft._core._batch_norm_relu(image, None, None, u, z, True, residual=other)
+            assert y.stride() == image.stride()
+        else:
+            y = F.batch_norm(image, None, None, u, z, True)
+            y = weft.relu(y + other if added else y)
+        (y * y).sum().backward()
+        return [y.detach(), v.grad, u.grad, z.grad, *([s.grad] if added else [])]
+
+    for one, two in zip(run(True), run(False), strict=True):
+        assert_close(one, two, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("added", (True, False))
+def test_relu_second_derivative(added):
+    x, r, w, b = randn(4, 2, 3), randn(4, 2, 3, seed=4), randn(2, seed=1), randn(2, seed=2)
+
+    def slopes(x, r, w, b):
+        for t in (x, r, w, b):
+            t.requires_grad = True
+        y = weft._core._batch_norm_relu(x, None, None, w, b, True, residual=r if added else None) + 0 * r
+        return tuple(weft.autograd.grad((y * y * y).sum(), (x, r, w, b), create_graph=True))
+
+    gradcheck(slopes, x, r, w, b, rtol=1e-5, atol=1e-6)
+
+
+def test_sequential_fuses_what_it_may():
+    x = weft.tensor(randn(4, 3, 5, 5)).float()
+
+    def names(model):
+        with weft.no_grad():
+            model(x)
+        y = model(x.detach().requires_grad_())
+        return y.grad_fn.name()
+
+    def model():
+        return weft.nn.Sequential(weft.nn.BatchNorm2d(3), weft.nn.ReLU(inplace=True))
+
+    assert "batch_norm" in names(model()).lower()
+    plain, fused = model(), model()
+    plain[1].register_forward_hook(lambda *_: None)
+    assert "relu" in names(plain).lower()
+    names(fused)
+    assert_close(plain(x), fused(x))
+    assert_close(plain[0].running_var, fused[0].running_var)
+    assert int(fused[0].num_batches_tracked) == int(plain[0].num_batches_tracked)
+    with pytest.raises(ValueError, match=r"module 0\)"):
+        fused(weft.ones(2, 3))
+
+
 def test_bad_input():
     x, mean, var = weft.ones(2, 3), weft.zeros(3), weft.ones(3)
     with pytest.raises(ValueError, match="more than one value per channel"):

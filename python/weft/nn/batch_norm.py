@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from weft import _core
 from weft._core import Tensor, empty, int64, ones, tensor, zeros
 from weft.nn import functional as F
 from weft.nn import init
+from weft.nn.activation import ReLU
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
 
@@ -91,13 +95,21 @@ class _BatchNorm(_ChannelNorm):
         super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias)
 
     def forward(self, input: Tensor) -> Tensor:
+        return self._normalised(F.batch_norm, input)
+
+    def _fused_with(self, following: Module) -> Callable[[Tensor], Tensor] | None:
+        if type(following) is ReLU and type(self).forward is _BatchNorm.forward:
+            return partial(self._normalised, _core._batch_norm_relu)
+        return None
+
+    def _normalised(self, norm: Callable[..., Tensor], input: Tensor) -> Tensor:
         self._check_dims(input)
         momentum = 0.0 if self.momentum is None else self.momentum
         if self.training and self.track_running_stats:
             self.num_batches_tracked.add_(1)
             if self.momentum is None:
                 momentum = 1.0 / float(self.num_batches_tracked)
-        return F.batch_norm(
+        return norm(
             input,
             self.running_mean,
             self.running_var,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from weft._core import Tensor
+from weft.nn.hooks import EVERYWHERE
+from weft.nn.locate import locate
 from weft.nn.module import Module, _indent
 from weft.nn.parameter import Parameter
 
@@ -76,6 +78,25 @@ class _List(Module):
         return item
 
 
+def _fused(module: Module, following: Module) -> Callable[[Any], Any] | None:
+    """One function for the calls of both; None where there is none, or hooks could tell it from the two."""
+    fused_with = getattr(type(module), "_fused_with", None)
+    if fused_with is None or module._hooks or following._hooks or EVERYWHERE:
+        return None
+    if "forward" in module.__dict__ or "forward" in following.__dict__:
+        return None
+    function = fused_with(module, following)
+
+    def located(input: Any) -> Any:
+        try:
+            return function(input)
+        except Exception as error:
+            locate(error, module)
+            raise
+
+    return located if function else None
+
+
 class Sequential(_List):
     """Modules called one after another: `Sequential(a, b)` or `Sequential(OrderedDict(name=a, …))`."""
 
@@ -97,8 +118,13 @@ class Sequential(_List):
         setattr(self, name, module)
 
     def forward(self, input: Any) -> Any:
-        for module in self._items():
-            input = module(input)
+        modules = self._items()
+        at = 0
+        while at < len(modules):
+            module = modules[at]
+            fused = _fused(module, modules[at + 1]) if at + 1 < len(modules) else None
+            input = module(input) if fused is None else fused(input)
+            at += 1 if fused is None else 2
         return input
 
 
