@@ -172,6 +172,41 @@ __global__ void __launch_bounds__(1024) softmax_backward_block(SoftmaxBackward a
   }
 }
 
+// Slices side by side: a thread for each.
+constexpr int kColumnThreads = 128;
+
+template <class T>
+__global__ void __launch_bounds__(kColumnThreads) softmax_forward_columns(SoftmaxForward a) {
+  using C = Wide<T>;
+  int64_t i = (int64_t)blockIdx.x * kColumnThreads + threadIdx.x;
+  if (i >= a.rows * a.inner) return;
+  int64_t first = i / a.inner * a.cols * a.inner + i % a.inner;
+  const T* x = static_cast<const T*>(a.x) + first;
+  T* y = static_cast<T*>(a.y) + first;
+  C m = -INFINITY, sum = 0;
+  for (int64_t c = 0; c < a.cols; ++c) m = widen(x[c * a.inner]) > m ? widen(x[c * a.inner]) : m;
+  for (int64_t c = 0; c < a.cols; ++c) sum += math::vexp(widen(x[c * a.inner]) - m);
+  C scale = 1 / sum, shift = math::vlog(sum);
+  for (int64_t c = 0; c < a.cols; ++c) {
+    C shifted = widen(x[c * a.inner]) - m;
+    y[c * a.inner] = narrow<T>(a.log ? shifted - shift : math::vexp(shifted) * scale);
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(kColumnThreads) softmax_backward_columns(SoftmaxBackward a) {
+  using C = Wide<T>;
+  int64_t i = (int64_t)blockIdx.x * kColumnThreads + threadIdx.x;
+  if (i >= a.rows * a.inner) return;
+  int64_t first = i / a.inner * a.cols * a.inner + i % a.inner;
+  const T *dy = static_cast<const T*>(a.dy) + first, *y = static_cast<const T*>(a.y) + first;
+  T* dx = static_cast<T*>(a.dx) + first;
+  C sum = 0;
+  for (int64_t c = 0; c < a.cols; ++c) sum += backward_term<C>(a.log, widen(dy[c * a.inner]), widen(y[c * a.inner]));
+  for (int64_t c = 0; c < a.cols; ++c)
+    dx[c * a.inner] = narrow<T>(backward_result<C>(a.log, widen(dy[c * a.inner]), widen(y[c * a.inner]), sum));
+}
+
 #define LAUNCH_ROWS(direction, K)                                                                                      \
   WEFT_LAUNCH((softmax_##direction##_warp<T, N, K>), (unsigned)divide_up(a.rows, kWarpsPerBlock), kWarpsPerBlock * 32, \
               0, a)
@@ -204,20 +239,26 @@ void backward_rows(const SoftmaxBackward& a) {
 }
 
 void softmax_forward(const SoftmaxForward& a) {
-  if (a.rows == 0 || a.cols == 0) return;
+  if (a.rows == 0 || a.cols == 0 || a.inner == 0) return;
   dispatch_floating(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    if (vectorizable<T>(a.cols, a.x, a.y))
+    if (a.inner > 1)
+      WEFT_LAUNCH((softmax_forward_columns<T>), (unsigned)divide_up(a.rows * a.inner, kColumnThreads), kColumnThreads,
+                  0, a);
+    else if (vectorizable<T>(a.cols, a.x, a.y))
       forward_rows<T, kVector<T>>(a);
     else
       forward_rows<T, 1>(a);
   });
 }
 void softmax_backward(const SoftmaxBackward& a) {
-  if (a.rows == 0 || a.cols == 0) return;
+  if (a.rows == 0 || a.cols == 0 || a.inner == 0) return;
   dispatch_floating(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    if (vectorizable<T>(a.cols, a.dx, a.dy, a.y))
+    if (a.inner > 1)
+      WEFT_LAUNCH((softmax_backward_columns<T>), (unsigned)divide_up(a.rows * a.inner, kColumnThreads), kColumnThreads,
+                  0, a);
+    else if (vectorizable<T>(a.cols, a.dx, a.dy, a.y))
       backward_rows<T, kVector<T>>(a);
     else
       backward_rows<T, 1>(a);

@@ -12,31 +12,32 @@ constexpr int64_t kGrain = 16384;  // elements of a piece of work
 WEFT_INLINE float log_of(float x) { return vlog(splat<f32v>(x))[0]; }
 WEFT_INLINE double log_of(double x) { return vlog(splat<f64v>(x))[0]; }
 
+// Exponentials of half-precision rows wait here, where rounding them would show; longer rows compute them twice.
+constexpr int64_t kKept = 4096;
+
 template <class T>
 void softmax_row(T* y, const T* x, int64_t n, bool log) {
   using A = compute_of<T>;
   using V = row_vec<T>;
   A m = max_over(x, n);
-
-  // sum of exp(x - max); the exponentials wait in y unless rounding them to half precision would show
-  constexpr bool kept = sizeof(T) == sizeof(A);
-  bool keep = kept && !log;
+  if (log) {
+    A shift = log_of(hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.keep(vexp(io.load(x + j) - m)); })));
+    each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, io.load(x + j) - m - shift); });
+    return;
+  }
+  constexpr bool in_place = sizeof(T) == sizeof(A);
+  A room[in_place ? 1 : kKept];
+  A* kept = in_place ? (A*)y : n <= kKept ? room : nullptr;
   A sum = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) {
     V e = vexp(io.load(x + j) - m);
-    if (keep) io.store(y + j, e);
+    if (kept) io.store(kept + j, e);
     s += io.keep(e);
   }));
-
-  if (log) {
-    A shift = log_of(sum);
-    each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, io.load(x + j) - m - shift); });
-  } else {
-    A scale = 1 / sum;
-    each_vector<V>(n, [=](int64_t j, auto io) {
-      V e = kept ? io.load(y + j) : vexp(io.load(x + j) - m);
-      io.store(y + j, e * scale);
-    });
-  }
+  A scale = 1 / sum;
+  if (kept)
+    each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, io.load((const A*)kept + j) * scale); });
+  else
+    each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, vexp(io.load(x + j) - m) * scale); });
 }
 
 template <class T>
@@ -49,6 +50,85 @@ void softmax_backward_row(T* dx, const T* dy, const T* y, int64_t n, bool log) {
     auto dot = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.load(dy + j) * io.load(y + j); }));
     each_vector<V>(n, [=](int64_t j, auto io) { io.store(dx + j, io.load(y + j) * (io.load(dy + j) - dot)); });
   }
+}
+
+// ---- slices that lie side by side: N vectors of them at a time, `step` elements from one row to the next ----
+
+template <int N, class V, class Body>
+WEFT_INLINE void each_row(int64_t n, int64_t step, const Body& body) {
+  for (int64_t c = 0; c < n; ++c)
+#pragma GCC unroll 4
+    for (int u = 0; u < N; ++u) body(u, c * step + u * lanes<V>);
+}
+
+// Sums of up to 256 rows, added up: a short rounding path.
+template <int N, class V, class Body>
+WEFT_INLINE void sum_rows(V* total, int64_t n, int64_t step, const Body& body) {
+  for (int u = 0; u < N; ++u) total[u] = V{};
+  for (int64_t begin = 0; begin < n; begin += 256) {
+    V s[N] = {};
+    each_row<N, V>(n - begin < 256 ? n - begin : 256, step,
+                   [&](int u, int64_t at) __attribute__((always_inline)) { s[u] += body(u, begin * step + at); });
+    for (int u = 0; u < N; ++u) total[u] += s[u];
+  }
+}
+
+template <int N, class T, class IO>
+void softmax_columns(T* y, const T* x, int64_t n, int64_t step, bool log, IO io) {
+  using A = compute_of<T>;
+  using V = row_vec<T>;
+  V m[N], s[N];
+  for (int u = 0; u < N; ++u) m[u] = splat<V>(-(A)__builtin_inf());
+  each_row<N, V>(n, step,
+                 [&](int u, int64_t at) __attribute__((always_inline)) { m[u] = vmax(m[u], io.load(x + at)); });
+  const bool kept = sizeof(T) == sizeof(A) && !log;
+  sum_rows<N>(s, n, step, [&](int u, int64_t at) __attribute__((always_inline)) {
+    V e = vexp(io.load(x + at) - m[u]);
+    if (kept) io.store(y + at, e);
+    return e;
+  });
+  for (int u = 0; u < N; ++u) s[u] = log ? vlog(s[u]) : 1 / s[u];
+  each_row<N, V>(n, step, [&](int u, int64_t at) __attribute__((always_inline)) {
+    if (log)
+      io.store(y + at, io.load(x + at) - m[u] - s[u]);
+    else
+      io.store(y + at, (kept ? io.load(y + at) : vexp(io.load(x + at) - m[u])) * s[u]);
+  });
+}
+
+template <int N, class T, class IO>
+void softmax_backward_columns(T* dx, const T* dy, const T* y, int64_t n, int64_t step, bool log, IO io) {
+  using V = row_vec<T>;
+  V s[N];
+  sum_rows<N>(s, n, step, [&](int, int64_t at) __attribute__((always_inline)) {
+    V d = io.load(dy + at);
+    return log ? d : d * io.load(y + at);
+  });
+  each_row<N, V>(n, step, [&](int u, int64_t at) __attribute__((always_inline)) {
+    V d = io.load(dy + at), v = io.load(y + at);
+    io.store(dx + at, log ? d - vexp(v) * s[u] : v * (d - s[u]));
+  });
+}
+
+template <int N>
+struct Count {
+  static constexpr int value = N;
+};
+
+// body(offset, io, Count): four vectors of slices, or the lanes of one that io says.
+template <class V, class Args, class Body>
+void each_strip(const Args& a, const Body& body) {
+  constexpr int64_t kStrip = 4 * lanes<V>;
+  int64_t strips = (a.inner + kStrip - 1) / kStrip;
+  parallel_ranges(a.rows * strips, kGrain / (a.cols * kStrip + 1), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      int64_t k = i % strips * kStrip, at = i / strips * a.cols * a.inner + k, n = a.inner - k;
+      if (n >= kStrip)
+        body(at, AllLanes{}, Count<4>{});
+      else
+        each_vector<V>(n, [&](int64_t j, auto io) { body(at + j, io, Count<1>{}); });
+    }
+  });
 }
 
 template <class T>
@@ -69,6 +149,10 @@ void logsumexp_rows(const LogSumExp& a) {
 
 template <class T>
 void softmax_rows(const SoftmaxForward& a) {
+  if (a.inner > 1)
+    return each_strip<row_vec<T>>(a, [&](int64_t at, auto io, auto count) {
+      softmax_columns<count.value>((T*)a.y + at, (const T*)a.x + at, a.cols, a.inner, a.log, io);
+    });
   parallel_ranges(a.rows, kGrain / (a.cols + 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * a.cols; i < end * a.cols; i += a.cols)
       softmax_row((T*)a.y + i, (const T*)a.x + i, a.cols, a.log);
@@ -77,6 +161,11 @@ void softmax_rows(const SoftmaxForward& a) {
 
 template <class T>
 void softmax_backward_rows(const SoftmaxBackward& a) {
+  if (a.inner > 1)
+    return each_strip<row_vec<T>>(a, [&](int64_t at, auto io, auto count) {
+      softmax_backward_columns<count.value>((T*)a.dx + at, (const T*)a.dy + at, (const T*)a.y + at, a.cols, a.inner,
+                                            a.log, io);
+    });
   parallel_ranges(a.rows, kGrain / (a.cols + 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin * a.cols; i < end * a.cols; i += a.cols)
       softmax_backward_row((T*)a.dx + i, (const T*)a.dy + i, (const T*)a.y + i, a.cols, a.log);

@@ -16,17 +16,20 @@ namespace {
 
 constexpr double kWork = 16;  // operations per element, roughly
 
-// The kernels know contiguous rows. Another axis is moved to the end and back.
-Tensor rows_of(const Tensor& x, int axis) { return contiguous(axis < x.dim() - 1 ? transpose(x, axis, -1) : x); }
-Tensor rows_back(const Tensor& y, int axis) { return axis < y.dim() - 1 ? contiguous(transpose(y, axis, -1)) : y; }
+// [rows, cols, inner] around the axis.
+struct Slices {
+  int64_t rows = 1, cols = 1, inner = 1;
+  Slices(const Tensor& x, int axis) {
+    for (int d = 0; d < x.dim(); ++d) (d < axis ? rows : d == axis ? cols : inner) *= x.shape()[d];
+  }
+};
 
 Tensor forward(const char* op, const Tensor& x, int axis, bool log) {
-  GradMode off(false);
-  Tensor in = rows_of(x, axis), out = Tensor::empty_like(in);
-  int64_t cols = in.dim() ? in.shape().back() : 1;
-  SoftmaxForward a{out.data(), in.data(), cols ? in.numel() / cols : 0, cols, in.dtype(), log};
-  launch(op, x.device(), kernels<SoftmaxKernels>(x.device()).forward, a, kWork * (double)in.numel());
-  return rows_back(out, axis);
+  Tensor in = contiguous(x.detach()), out = Tensor::empty_like(in);
+  Slices s(in, axis);
+  SoftmaxForward a{out.data(), in.data(), s.rows, s.cols, s.inner, in.dtype(), log};
+  if (in.numel()) launch(op, x.device(), kernels<SoftmaxKernels>(x.device()).forward, a, kWork * (double)in.numel());
+  return out;
 }
 
 Tensor backward(const char* op, const Tensor& dy, const Tensor& y, int axis, bool log) {
@@ -34,11 +37,11 @@ Tensor backward(const char* op, const Tensor& dy, const Tensor& y, int axis, boo
     if (log) return sub(dy, mul(exp(y), sum(dy, {axis}, true)));
     return mul(y, sub(dy, sum(mul(dy, y), {axis}, true)));
   }
-  Tensor dy_rows = rows_of(dy, axis), y_rows = rows_of(y, axis), dx = Tensor::empty_like(y_rows);
-  int64_t cols = dx.dim() ? dx.shape().back() : 1;
-  SoftmaxBackward a{dx.data(), dy_rows.data(), y_rows.data(), cols ? dx.numel() / cols : 0, cols, dx.dtype(), log};
-  launch(op, dx.device(), kernels<SoftmaxKernels>(dx.device()).backward, a, kWork * (double)dx.numel());
-  return rows_back(dx, axis);
+  Tensor from = contiguous(dy), out = contiguous(y), dx = Tensor::empty_like(out);
+  Slices s(out, axis);
+  SoftmaxBackward a{dx.data(), from.data(), out.data(), s.rows, s.cols, s.inner, dx.dtype(), log};
+  if (dx.numel()) launch(op, dx.device(), kernels<SoftmaxKernels>(dx.device()).backward, a, kWork * (double)dx.numel());
+  return dx;
 }
 
 Tensor softmax_or_log(const char* op, const Tensor& x, int64_t dim, bool log) {

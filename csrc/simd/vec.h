@@ -322,18 +322,28 @@ WEFT_INLINE void store_f32(bfloat16* p, f32v v) { *(u16h_memory*)p = narrow_bf16
 WEFT_INLINE f32v load_f32_n(const float* p, int64_t n) { return load_n<f32v>(p, n); }
 template <class Half>
 WEFT_INLINE f32v load_f32_n(const Half* p, int64_t n) {
+#if WEFT_AVX512
+  alignas(64) Half t[lanes<f32v>];
+  *(__m256i*)t = _mm256_maskz_loadu_epi16((__mmask16)_bzhi_u32(~0u, (unsigned)n), p);
+  return load_f32(t);
+#else
   Half t[lanes<f32v>] = {};
   for (int i = 0; i < lanes<f32v>; ++i)
     if (i < n) t[i] = p[i];
   return load_f32(t);
+#endif
 }
 WEFT_INLINE void store_f32_n(float* p, f32v v, int64_t n) { store_n<f32v>(p, v, n); }
 template <class Half>
 WEFT_INLINE void store_f32_n(Half* p, f32v v, int64_t n) {
-  Half t[lanes<f32v>];
+  alignas(64) Half t[lanes<f32v>];
   store_f32(t, v);
+#if WEFT_AVX512
+  _mm256_mask_storeu_epi16(p, (__mmask16)_bzhi_u32(~0u, (unsigned)n), *(const __m256i*)t);
+#else
   for (int i = 0; i < lanes<f32v>; ++i)
     if (i < n) p[i] = t[i];
+#endif
 }
 
 using weft::from_float;
