@@ -83,6 +83,7 @@ void cross_entropy_backward_row(T* dx, const T* x, const A* weight, A max, A log
                                 int64_t target, int64_t n) {
   using V = row_vec<T>;
   auto gradient = [=](V v, V w) { return scale * vexp(v - max - log_sum) - smooth * w; };
+  const A chosen = to_compute(x[target]);  // dx may be x
   if (smooth == 0)
     each_vector<V>(n, [=](int64_t j, auto io) { io.store(dx + j, scale * vexp(io.load(x + j) - max - log_sum)); });
   else
@@ -90,7 +91,7 @@ void cross_entropy_backward_row(T* dx, const T* x, const A* weight, A max, A log
       io.store(dx + j, gradient(io.load(x + j), weight ? io.load(weight + j) : splat<V>(1)));
     });
   A w = weight ? weight[target] : 1;
-  from_compute(dx + target, gradient(splat<V>(to_compute(x[target])), splat<V>(w))[0] - hit);
+  from_compute(dx + target, gradient(splat<V>(chosen), splat<V>(w))[0] - hit);
 }
 
 template <class T>

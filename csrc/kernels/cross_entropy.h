@@ -6,7 +6,7 @@
 // t = target, s = smoothing, w = weight (1 if null). Rows whose target is ignore_index count nothing and get 0.
 // Other targets must be in [0, classes): the host checks. weight, max, log_sum, row_scale and dy are float64 for
 // float64 and else float32; half precision is computed in float32. Sums over rows are taken in pieces that are added in
-// order.
+// order. dx may alias x.
 #pragma once
 
 #include <cstdint>

@@ -42,29 +42,11 @@ void check_input(const char* op, const Tensor& x, const Tensor& weight) {
              name_of(x.dtype()));
   WEFT_CHECK(x.dim() >= 1 && x.shape()[class_axis(x)] > 0, Value, "[", op,
              "] expected an input of shape [C], [N, C] or [N, C, ...] with C > 0, got ", to_string(x.shape()));
-  if (!weight.defined()) return;
-  int64_t classes = x.shape()[class_axis(x)];
-  WEFT_CHECK(weight.shape() == Dims{classes} && is_floating(weight.dtype()) && weight.device() == x.device(), Runtime,
-             "[", op, "] expected a floating weight of shape [", classes, "] on ", to_string(x.device()), ", got ",
-             name_of(weight.dtype()), " ", to_string(weight.shape()), " on ", to_string(weight.device()));
+  check_class_weight(op, x.shape()[class_axis(x)], x.device(), weight);
 }
 
-// Labels as contiguous int64, every one of them in [0, C) or ignore_index. On a GPU this waits for them.
 Tensor checked_labels(const char* op, const Tensor& x, const Tensor& target, int64_t ignore_index) {
-  Dims shape = without_classes(x);
-  WEFT_CHECK(target.shape() == shape, Value, "[", op, "] expected labels of shape ", to_string(shape),
-             " for an input of shape ", to_string(x.shape()), ", got ", to_string(target.shape()));
-  WEFT_CHECK(is_integral(target.dtype()), Runtime, "[", op, "] expected integer labels, got ", name_of(target.dtype()));
-  WEFT_CHECK(target.device() == x.device(), Runtime, "[", op, "] expected labels on ", to_string(x.device()), ", got ",
-             to_string(target.device()));
-  Tensor labels = contiguous(to(target, DType::Int64));
-  Tensor host = labels.device().is_cpu() ? labels : to(labels, Device{});
-  const int64_t* t = host.ptr<int64_t>();
-  int64_t classes = x.shape()[class_axis(x)], n = host.numel();
-  for (int64_t i = 0; i < n; ++i)
-    WEFT_CHECK((t[i] >= 0 && t[i] < classes) || t[i] == ignore_index, Index, "[", op, "] expected labels in [0, ",
-               classes, ") or ignore_index ", ignore_index, ", got ", t[i], " at position ", i);
-  return labels;
+  return checked_labels(op, without_classes(x), x.shape()[class_axis(x)], x.device(), target, ignore_index);
 }
 
 Tensor reduced(const Tensor& loss, LossReduction reduction) {
@@ -168,6 +150,29 @@ Tensor cross_entropy_probabilities(const Tensor& x, const Tensor& target, const 
 }
 
 }  // namespace
+
+void check_class_weight(const char* op, int64_t classes, Device device, const Tensor& weight) {
+  if (!weight.defined()) return;
+  WEFT_CHECK(weight.shape() == Dims{classes} && is_floating(weight.dtype()) && weight.device() == device, Runtime, "[",
+             op, "] expected a floating weight of shape [", classes, "] on ", to_string(device), ", got ",
+             name_of(weight.dtype()), " ", to_string(weight.shape()), " on ", to_string(weight.device()));
+}
+
+Tensor checked_labels(const char* op, const Dims& shape, int64_t classes, Device device, const Tensor& target,
+                      int64_t ignore_index) {
+  WEFT_CHECK(target.shape() == shape, Value, "[", op, "] expected labels of shape ", to_string(shape), ", got ",
+             to_string(target.shape()));
+  WEFT_CHECK(is_integral(target.dtype()), Runtime, "[", op, "] expected integer labels, got ", name_of(target.dtype()));
+  WEFT_CHECK(target.device() == device, Runtime, "[", op, "] expected labels on ", to_string(device), ", got ",
+             to_string(target.device()));
+  Tensor labels = contiguous(to(target, DType::Int64));
+  Tensor host = labels.device().is_cpu() ? labels : to(labels, Device{});
+  const int64_t* t = host.ptr<int64_t>();
+  for (int64_t i = 0, n = host.numel(); i < n; ++i)
+    WEFT_CHECK((t[i] >= 0 && t[i] < classes) || t[i] == ignore_index, Index, "[", op, "] expected labels in [0, ",
+               classes, ") or ignore_index ", ignore_index, ", got ", t[i], " at position ", i);
+  return labels;
+}
 
 LossReduction parse_reduction(const char* op, const std::string& name) {
   if (name == "mean") return LossReduction::Mean;

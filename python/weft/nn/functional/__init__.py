@@ -87,6 +87,7 @@ from weft.nn.functional.interpolate import (
 from weft.nn.functional.loss import (
     ctc_loss,
     gaussian_nll_loss,
+    linear_cross_entropy,
     multilabel_soft_margin_loss,
     poisson_nll_loss,
     soft_margin_loss,

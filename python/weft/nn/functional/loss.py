@@ -26,6 +26,44 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss if reduction == "none" else loss.sum() if reduction == "sum" else loss.mean()
 
 
+def linear_cross_entropy(
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> Tensor:
+    """cross_entropy(linear(input, linear_weight, linear_bias), target, …), without the logits of all rows at a time.
+
+    input: (in,) or (N, in); linear_weight: (C, in); target: class numbers () or (N,). Gradients are made a chunk of
+    rows at a time too, so that memory stays at a few million logits however many rows and classes there are.
+    Class probabilities as target, and weights (C, d, …, in), take the composed form. ignore_index: None means -100.
+    """
+    labels = not target.dtype.is_floating_point
+    ignored = -100 if ignore_index is None else ignore_index
+    if labels and linear_weight.dim() == 2 and input.dim() in (1, 2):
+        rows, targets = (input, target) if input.dim() == 2 else (input.unsqueeze(0), target.unsqueeze(0))
+        loss = _core._linear_cross_entropy(
+            rows, linear_weight, targets, linear_bias, weight, reduction, ignored, label_smoothing
+        )
+        return loss.squeeze(0) if reduction == "none" and input.dim() == 1 else loss
+    outputs = tuple(linear_weight.shape[:-1])
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    logits = _core.linear(input, linear_weight.reshape(-1, linear_weight.shape[-1]), bias)
+    return _core.cross_entropy(
+        logits.reshape(*input.shape[:-1], *outputs),
+        target,
+        weight=weight,
+        reduction=reduction,
+        ignore_index=ignored,
+        label_smoothing=label_smoothing,
+    )
+
+
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
