@@ -5,6 +5,7 @@
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/view.h"
+#include "ops/wide.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
@@ -12,11 +13,7 @@ namespace weft {
 
 namespace {
 
-constexpr double kWork = 8;  // operations per element, roughly
-
-const void* data_or_null(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
-DType wide_of(DType t) { return is_half(t) ? DType::Float32 : t; }
-Tensor wide(const Tensor& t, DType dtype) { return t.defined() ? contiguous(to(t.detach(), wide_of(dtype))) : t; }
+constexpr double kBatchNormWork = 8;  // operations per element, roughly
 
 // Memory as the kernels see it: [n, channels, length], or rows of channels where x has its channels last in memory.
 struct Layout {
@@ -142,7 +139,8 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
     a.training = training;
     a.relu = fused.on;
     auto run = [&] {
-      launch("batch_norm", x.device(), kernels<BatchNormKernels>(x.device()).forward, a, kWork * (double)x.numel());
+      launch("batch_norm", x.device(), kernels<BatchNormKernels>(x.device()).forward, a,
+             kBatchNormWork * (double)x.numel());
     };
     if (training && running_mean.defined()) {
       InPlace change_mean("batch_norm", running_mean), change_var("batch_norm", running_var);
@@ -205,7 +203,7 @@ Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& run
              a.dtype = v.dtype();
              a.training = training;
              launch("batch_norm_backward", v.device(), kernels<BatchNormKernels>(v.device()).backward, a,
-                    kWork * (double)v.numel());
+                    kBatchNormWork * (double)v.numel());
            }
            return {dx.defined() ? layout.restore(dx) : dx, b.needs(1) ? to(dweight, scale.dtype()) : Tensor(),
                    b.needs(2) ? to(dbias, shift.dtype()) : Tensor(),

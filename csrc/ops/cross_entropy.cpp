@@ -6,6 +6,7 @@
 #include "ops/reduce.h"
 #include "ops/softmax.h"
 #include "ops/view.h"
+#include "ops/wide.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
@@ -13,11 +14,7 @@ namespace weft {
 
 namespace {
 
-constexpr double kWork = 16;  // operations per logit, roughly
-
-const void* data_or_null(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
-DType wide_of(DType t) { return is_half(t) ? DType::Float32 : t; }
-Tensor wide(const Tensor& t, DType dtype) { return t.defined() ? contiguous(to(t.detach(), wide_of(dtype))) : t; }
+constexpr double kCrossEntropyWork = 16;  // operations per logit, roughly
 
 int class_axis(const Tensor& x) { return x.dim() == 1 ? 0 : 1; }
 
@@ -80,7 +77,7 @@ Tensor backward_rows(const RowState& s, const Tensor& x, const Tensor& dy, Tenso
   a.dtype = x.dtype();
   a.reduction = s.options.reduction;
   launch("cross_entropy_backward", x.device(), kernels<CrossEntropyKernels>(x.device()).backward, a,
-         kWork * (double)x.numel());
+         kCrossEntropyWork * (double)x.numel());
   return dx;
 }
 
@@ -123,7 +120,8 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& labels, const CrossEntr
   a.workspace = (double*)room.data();
   a.dtype = x.dtype();
   a.reduction = options.reduction;
-  launch("cross_entropy", x.device(), kernels<CrossEntropyKernels>(x.device()).forward, a, kWork * (double)x.numel());
+  launch("cross_entropy", x.device(), kernels<CrossEntropyKernels>(x.device()).forward, a,
+         kCrossEntropyWork * (double)x.numel());
   if (needs_grad(x))
     record("cross_entropy", {x}, {y}, [s, x = Saved(x)](Backward& b) {
       Tensor v = x.get(b);

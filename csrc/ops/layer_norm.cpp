@@ -7,6 +7,7 @@
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/view.h"
+#include "ops/wide.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
@@ -14,11 +15,7 @@ namespace weft {
 
 namespace {
 
-constexpr double kWork = 8;  // operations per element, roughly
-
-const void* data_or_null(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
-DType wide_of(DType t) { return is_half(t) ? DType::Float32 : t; }
-Tensor wide(const Tensor& t, DType dtype) { return t.defined() ? contiguous(to(t, wide_of(dtype))) : t; }
+constexpr double kLayerNormWork = 8;  // operations per element, roughly
 
 // The gradients as formulas on the tape, for second derivatives.
 TensorList composed_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& bias, double eps,
@@ -80,7 +77,7 @@ TensorList fused_backward(const char* op, const Tensor& dy, const Tensor& x, con
   a.cols = s.cols;
   a.workspace = room.data();
   a.dtype = x.dtype();
-  launch(op, x.device(), kernels<LayerNormKernels>(x.device()).backward, a, kWork * (double)x.numel());
+  launch(op, x.device(), kernels<LayerNormKernels>(x.device()).backward, a, kLayerNormWork * (double)x.numel());
   return {dx, dweight, dbias};
 }
 
@@ -93,8 +90,8 @@ Tensor norm(const char* op, const char* backward_op, bool centered, const Tensor
   s.rows = s.cols ? x.numel() / s.cols : 0;
   s.rstd = Tensor::empty({s.rows}, wide_of(x.dtype()), x.device());
   if (centered) s.mean = Tensor::empty_like(s.rstd);
-  Tensor w = wide(weight.defined() ? weight.detach() : weight, x.dtype());
-  Tensor b = wide(bias.defined() ? bias.detach() : bias, x.dtype());
+  Tensor w = wide(weight, x.dtype());
+  Tensor b = wide(bias, x.dtype());
   LayerNormForward a{y.data(),
                      const_cast<void*>(data_or_null(s.mean)),
                      s.rstd.data(),
@@ -105,7 +102,7 @@ Tensor norm(const char* op, const char* backward_op, bool centered, const Tensor
                      s.cols,
                      eps,
                      x.dtype()};
-  launch(op, x.device(), kernels<LayerNormKernels>(x.device()).forward, a, kWork * (double)x.numel());
+  launch(op, x.device(), kernels<LayerNormKernels>(x.device()).forward, a, kLayerNormWork * (double)x.numel());
   if (!needs_grad(x, weight, bias)) return y;
 
   record(op, {x, weight, bias}, {y},

@@ -8,6 +8,7 @@
 #include "ops/reduce.h"
 #include "ops/slice.h"
 #include "ops/view.h"
+#include "ops/wide.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
@@ -15,10 +16,7 @@ namespace weft {
 
 namespace {
 
-constexpr double kWork = 16;  // operations per logit, roughly
-
-DType wide_of(DType t) { return is_half(t) ? DType::Float32 : t; }
-const void* data_or_null(const Tensor& t) { return t.defined() ? t.data() : nullptr; }
+constexpr double kLogitWork = 16;  // operations per logit, roughly
 
 // Rows of a chunk: some 8 million logits, and enough rows for a matrix product at full speed.
 int64_t chunk_rows(int64_t classes) { return std::max<int64_t>(256, (int64_t{1} << 23) / classes / 64 * 64); }
@@ -70,7 +68,7 @@ void run_chunk(const Problem& p, int64_t first, int64_t count, Losses& losses, c
   a.dtype = dtype;
   a.reduction = LossReduction::None;
   const CrossEntropyKernels& k = kernels<CrossEntropyKernels>(device);
-  launch("linear_cross_entropy", device, k.forward, a, kWork * (double)logits.numel());
+  launch("linear_cross_entropy", device, k.forward, a, kLogitWork * (double)logits.numel());
   losses.sums = add(losses.sums, totals);
   if (!g) return;
 
@@ -90,7 +88,7 @@ void run_chunk(const Problem& p, int64_t first, int64_t count, Losses& losses, c
   b.smoothing = a.smoothing;
   b.dtype = dtype;
   b.reduction = dy.dim() ? LossReduction::None : LossReduction::Sum;
-  launch("linear_cross_entropy_backward", device, k.backward, b, kWork * (double)logits.numel());
+  launch("linear_cross_entropy_backward", device, k.backward, b, kLogitWork * (double)logits.numel());
 
   if (g->x.defined())
     product_into("linear_cross_entropy_backward", rows_from(g->x, first, count), logits, false, p.weight, false);

@@ -14,7 +14,7 @@ namespace weft {
 
 namespace {
 
-constexpr double kWork = 16;  // operations per element, roughly
+constexpr double kSoftmaxWork = 16;  // operations per element, roughly
 
 // [rows, cols, inner] around the axis.
 struct Slices {
@@ -28,7 +28,8 @@ Tensor forward(const char* op, const Tensor& x, int axis, bool log) {
   Tensor in = contiguous(x.detach()), out = Tensor::empty_like(in);
   Slices s(in, axis);
   SoftmaxForward a{out.data(), in.data(), s.rows, s.cols, s.inner, in.dtype(), log};
-  if (in.numel()) launch(op, x.device(), kernels<SoftmaxKernels>(x.device()).forward, a, kWork * (double)in.numel());
+  if (in.numel())
+    launch(op, x.device(), kernels<SoftmaxKernels>(x.device()).forward, a, kSoftmaxWork * (double)in.numel());
   return out;
 }
 
@@ -40,7 +41,8 @@ Tensor backward(const char* op, const Tensor& dy, const Tensor& y, int axis, boo
   Tensor from = contiguous(dy), out = contiguous(y), dx = Tensor::empty_like(out);
   Slices s(out, axis);
   SoftmaxBackward a{dx.data(), from.data(), out.data(), s.rows, s.cols, s.inner, dx.dtype(), log};
-  if (dx.numel()) launch(op, dx.device(), kernels<SoftmaxKernels>(dx.device()).backward, a, kWork * (double)dx.numel());
+  if (dx.numel())
+    launch(op, dx.device(), kernels<SoftmaxKernels>(dx.device()).backward, a, kSoftmaxWork * (double)dx.numel());
   return dx;
 }
 
@@ -79,7 +81,7 @@ Tensor logsumexp_off_tape(const Tensor& x, const Dims& axes, const Reduction& r)
   }
   Tensor rows = reduced_rows(x, r), y = Tensor::empty(r.shape, x.dtype(), x.device());
   LogSumExp a{y.data(), rows.data(), y.numel(), r.count, x.dtype()};
-  launch("logsumexp", x.device(), kernel, a, kWork * (double)x.numel());
+  launch("logsumexp", x.device(), kernel, a, kSoftmaxWork * (double)x.numel());
   return y;
 }
 
