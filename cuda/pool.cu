@@ -68,15 +68,15 @@ WEFT_DEVICE void each_position(const PoolShape& s, const Window& w, const Body& 
 template <class T>
 __global__ void __launch_bounds__(kThreads) max_pool(MaxPool a) {
   const PoolShape& s = a.shape;
-  int64_t n = s.volumes * elements_out(s);
+  int64_t n = s.volumes * elements_out(s) * s.inner;
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
-    Place o = output_at(s, i);
+    Place o = output_at(s, i / s.inner);
     Window w = window_of(s, o);
-    const T* x = static_cast<const T*>(a.x) + o.volume * elements_in(s);
+    const T* x = static_cast<const T*>(a.x) + o.volume * elements_in(s) * s.inner + i % s.inner;
     int64_t at = (w.depths.begin * s.rows.n + w.rows.begin) * s.cols.n + w.cols.begin;
-    T best = x[at];
+    T best = x[at * s.inner];
     each_position(s, w, [&](int64_t position) {
-      T v = x[position];
+      T v = x[position * s.inner];
       if (v > best || v != v) {
         best = v;
         at = position;
@@ -89,27 +89,31 @@ __global__ void __launch_bounds__(kThreads) max_pool(MaxPool a) {
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) pool_gather(PoolMove a) {
-  int64_t n = a.volumes * a.out;
-  for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads)
-    static_cast<T*>(a.y)[i] = static_cast<const T*>(a.x)[i / a.out * a.in + a.index[i]];
+  int64_t n = a.volumes * a.out * a.inner;
+  for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
+    int64_t first = i / (a.out * a.inner) * a.in;
+    static_cast<T*>(a.y)[i] = static_cast<const T*>(a.x)[(first + a.index[i]) * a.inner + i % a.inner];
+  }
 }
 
-// A warp per volume takes 32 outputs at a time. Where several of them go to one place, the lowest lane adds them all,
-// in order.
+// A warp per volume and channel takes 32 outputs at a time. Where several of them go to one place, the lowest lane adds
+// them all, in order.
 template <class T>
 __global__ void __launch_bounds__(kThreads) pool_scatter(PoolMove a) {
   int64_t volume = (int64_t)blockIdx.x * (kThreads / 32) + threadIdx.x / 32;
-  if (volume >= a.volumes) return;
+  if (volume >= a.volumes * a.inner) return;
   int lane = threadIdx.x % 32;
-  T* x = static_cast<T*>(a.x) + volume * a.in;
-  const T* y = static_cast<const T*>(a.y) + volume * a.out;
-  const int32_t* index = a.index + volume * a.out;
-  for (int64_t i = lane; i < a.in; i += 32) x[i] = 0;
+  int64_t channel = volume % a.inner, step = a.inner;
+  volume /= a.inner;
+  T* x = static_cast<T*>(a.x) + volume * a.in * step + channel;
+  const T* y = static_cast<const T*>(a.y) + volume * a.out * step + channel;
+  const int32_t* index = a.index + volume * a.out * step + channel;
+  for (int64_t i = lane; i < a.in; i += 32) x[i * step] = 0;
   __syncwarp();
   for (int64_t base = 0; base < a.out; base += 32) {
     bool inside = base + lane < a.out;
-    int32_t to = inside ? index[base + lane] : -1 - lane;
-    T v = inside ? y[base + lane] : (T)0, sum = v;
+    int32_t to = inside ? index[(base + lane) * step] : -1 - lane;
+    T v = inside ? y[(base + lane) * step] : (T)0, sum = v;
     unsigned same = __match_any_sync(kAllLanes, to);
     if (__any_sync(kAllLanes, __popc(same) > 1)) {
       sum = 0;
@@ -118,7 +122,7 @@ __global__ void __launch_bounds__(kThreads) pool_scatter(PoolMove a) {
         if (same >> l & 1) sum += other;
       }
     }
-    if (inside && __ffs((int)same) - 1 == lane) x[to] += sum;
+    if (inside && __ffs((int)same) - 1 == lane) x[to * step] += sum;
     __syncwarp();
   }
 }
@@ -140,13 +144,13 @@ WEFT_DEVICE T divided(T sum, int64_t divisor) {
 template <class T>
 __global__ void __launch_bounds__(kThreads) average_pool(AveragePool a) {
   const PoolShape& s = a.shape;
-  int64_t n = s.volumes * elements_out(s);
+  int64_t n = s.volumes * elements_out(s) * s.inner;
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
-    Place o = output_at(s, i);
+    Place o = output_at(s, i / s.inner);
     Window w = window_of(s, o);
-    const T* x = static_cast<const T*>(a.x) + o.volume * elements_in(s);
+    const T* x = static_cast<const T*>(a.x) + o.volume * elements_in(s) * s.inner + i % s.inner;
     T sum = 0;
-    each_position(s, w, [&](int64_t position) { sum += x[position]; });
+    each_position(s, w, [&](int64_t position) { sum += x[position * s.inner]; });
     static_cast<T*>(a.y)[i] = divided(sum, divisor_of(a, w));
   }
 }
@@ -154,10 +158,10 @@ __global__ void __launch_bounds__(kThreads) average_pool(AveragePool a) {
 template <class T>
 __global__ void __launch_bounds__(kThreads) average_pool_backward(AveragePool a) {
   const PoolShape& s = a.shape;
-  int64_t n = s.volumes * elements_in(s);
+  int64_t n = s.volumes * elements_in(s) * s.inner;
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
-    Place at = place_at(i, s.depths.n, s.rows.n, s.cols.n);
-    const T* dy = static_cast<const T*>(a.y) + at.volume * elements_out(s);
+    Place at = place_at(i / s.inner, s.depths.n, s.rows.n, s.cols.n);
+    const T* dy = static_cast<const T*>(a.y) + at.volume * elements_out(s) * s.inner + i % s.inner;
     int64_t front, back, top, bottom, left, right;
     outputs_of(s.depths, at.depth, s.adaptive, &front, &back);
     outputs_of(s.rows, at.row, s.adaptive, &top, &bottom);
@@ -168,7 +172,7 @@ __global__ void __launch_bounds__(kThreads) average_pool_backward(AveragePool a)
         for (int64_t c = left; c <= right; ++c) {
           Window w = window_of(s, Place{0, z, r, c});
           if (looks_at(w.depths, at.depth) && looks_at(w.rows, at.row) && looks_at(w.cols, at.col))
-            sum += divided(dy[(z * s.rows.outputs + r) * s.cols.outputs + c], divisor_of(a, w));
+            sum += divided(dy[((z * s.rows.outputs + r) * s.cols.outputs + c) * s.inner], divisor_of(a, w));
         }
     static_cast<T*>(a.x)[i] = sum;
   }
@@ -183,7 +187,7 @@ void dispatch_real(DType t, const F& f) {
 }
 
 void max(const MaxPool& a) {
-  int64_t n = a.shape.volumes * elements_out(a.shape);
+  int64_t n = a.shape.volumes * elements_out(a.shape) * a.shape.inner;
   if (n == 0) return;
   auto launch = [&](auto type) {
     using T = typename decltype(type)::type;
@@ -197,21 +201,21 @@ void max(const MaxPool& a) {
   }
 }
 void gather(const PoolMove& a) {
-  if (a.volumes * a.out == 0) return;
+  if (a.volumes * a.out * a.inner == 0) return;
   dispatch_real(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    WEFT_LAUNCH((pool_gather<T>), grid_for(a.volumes * a.out, kThreads), kThreads, 0, a);
+    WEFT_LAUNCH((pool_gather<T>), grid_for(a.volumes * a.out * a.inner, kThreads), kThreads, 0, a);
   });
 }
 void scatter(const PoolMove& a) {
-  if (a.volumes * a.in == 0) return;
+  if (a.volumes * a.in * a.inner == 0) return;
   dispatch_real(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    WEFT_LAUNCH((pool_scatter<T>), (unsigned)divide_up(a.volumes, kThreads / 32), kThreads, 0, a);
+    WEFT_LAUNCH((pool_scatter<T>), (unsigned)divide_up(a.volumes * a.inner, kThreads / 32), kThreads, 0, a);
   });
 }
 void average(const AveragePool& a) {
-  int64_t n = a.shape.volumes * elements_out(a.shape);
+  int64_t n = a.shape.volumes * elements_out(a.shape) * a.shape.inner;
   if (n == 0) return;
   if (a.dtype == DType::Int64) {
     WEFT_LAUNCH((average_pool<int64_t>), grid_for(n, kThreads), kThreads, 0, a);
@@ -223,7 +227,7 @@ void average(const AveragePool& a) {
   });
 }
 void average_backward(const AveragePool& a) {
-  int64_t n = a.shape.volumes * elements_in(a.shape);
+  int64_t n = a.shape.volumes * elements_in(a.shape) * a.shape.inner;
   if (n == 0) return;
   dispatch_real(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;

@@ -1,6 +1,7 @@
-// Two ways through a window. By taps, when lines of output are long: for each position of the window, one loop over a
-// line of outputs, which the compiler vectorises. By windows, when they are wide or differ from output to output: for
-// each output, loops along the lines of its window.
+// Three ways through a window. Where channels are neighbours in memory, or volumes are so small that many are laid side
+// by side: a vector of channels for each output. Else, where lines of output are long: a vector of neighbouring
+// outputs, a tap of the window at a time. Else, where windows are wide or differ: each output by itself, along its
+// lines.
 #include "kernels/pool.h"
 
 #include "kernels/pool/average.h"
@@ -14,25 +15,32 @@ using namespace pool;
 
 template <class T>
 void scatter(const PoolMove& a) {
-  parallel_ranges(a.volumes, 32768 / (a.in + a.out) + 1, [&](int64_t begin, int64_t end) {
+  const int64_t step = a.inner, blocks = (step + kChannelBlock - 1) / kChannelBlock;
+  const int64_t width = step < kChannelBlock ? step : kChannelBlock;
+  parallel_ranges(a.volumes * blocks, 32768 / ((a.in + a.out) * width) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
-      T* dx = (T*)a.x + p * a.in;
-      const T* dy = (const T*)a.y + p * a.out;
-      const int32_t* index = a.index + p * a.out;
-      for (int64_t i = 0; i < a.in; ++i) dx[i] = 0;
-      for (int64_t i = 0; i < a.out; ++i) dx[index[i]] += dy[i];
+      const int64_t from = p % blocks * kChannelBlock, n = step - from < width ? step - from : width;
+      T* dx = (T*)a.x + p / blocks * a.in * step + from;
+      const T* dy = (const T*)a.y + p / blocks * a.out * step + from;
+      const int32_t* index = a.index + p / blocks * a.out * step + from;
+      for (int64_t i = 0; i < a.in; ++i)
+        for (int64_t k = 0; k < n; ++k) dx[i * step + k] = 0;
+      for (int64_t i = 0; i < a.out; ++i)
+        for (int64_t k = 0; k < n; ++k) dx[index[i * step + k] * step + k] += dy[i * step + k];
     }
   });
 }
 
 template <class T>
 void gather(const PoolMove& a) {
-  parallel_ranges(a.volumes, 32768 / a.out + 1, [&](int64_t begin, int64_t end) {
+  const int64_t step = a.inner;
+  parallel_ranges(a.volumes, 32768 / (a.out * step) + 1, [&](int64_t begin, int64_t end) {
     for (int64_t p = begin; p < end; ++p) {
-      const T* x = (const T*)a.x + p * a.in;
-      T* y = (T*)a.y + p * a.out;
-      const int32_t* index = a.index + p * a.out;
-      for (int64_t i = 0; i < a.out; ++i) y[i] = x[index[i]];
+      const T* x = (const T*)a.x + p * a.in * step;
+      T* y = (T*)a.y + p * a.out * step;
+      const int32_t* index = a.index + p * a.out * step;
+      for (int64_t i = 0; i < a.out; ++i)
+        for (int64_t k = 0; k < step; ++k) y[i * step + k] = x[index[i * step + k] * step + k];
     }
   });
 }

@@ -1,6 +1,7 @@
-// Pooling over contiguous volumes: x [volumes, depth, height, width] -> y [volumes, out_depth, out_height, out_width].
-// An image is a volume of one depth, a sequence one of one row: the default axis. Output o looks, along each axis of
-// length n, at the positions inside [0, n) among
+// Pooling over contiguous volumes: x [volumes, depth, height, width, inner] -> y [volumes, out_depth, out_height,
+// out_width, inner]. inner is 1, or the number of channels where they are neighbours in memory; each is pooled by
+// itself. An image is a volume of one depth, a sequence one of one row: the default axis. Output o looks, along each
+// axis of length n, at the positions inside [0, n) among
 //   fixed:     begin + k * dilation, begin = o * stride - pad, 0 <= k < kernel
 //   adaptive:  floor(o * n / outputs) <= i < ceil((o + 1) * n / outputs)
 //
@@ -27,7 +28,7 @@ struct PoolAxis {
 };
 
 struct PoolShape {
-  int64_t volumes;
+  int64_t volumes, inner = 1;
   PoolAxis depths, rows, cols;
   bool adaptive;
 };
@@ -44,8 +45,8 @@ struct PoolMove {  // scatter: x = dx (written), y = dy; gather: y is written
   void* x;
   void* y;
   const int32_t* index;
-  int64_t volumes, in, out;  // in, out: elements of a volume
-  DType dtype;               // float32, float64
+  int64_t volumes, in, out, inner;  // in, out: positions of a volume
+  DType dtype;                      // float32, float64
 };
 
 struct AveragePool {  // backward: x = dx (written), y = dy

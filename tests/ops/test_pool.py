@@ -166,6 +166,41 @@ def test_sequences(isa):
     check_pool("max_pool1d", randn(3, 8), 2)
 
 
+@pytest.mark.parametrize("channels", (1, 3, 16, 17, 70))
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("max_pool2d", {"kernel_size": 3, "stride": 2, "padding": 1}),
+        ("max_pool2d", {"kernel_size": 2, "ceil_mode": True, "dilation": 2}),
+        ("avg_pool2d", {"kernel_size": (2, 3), "stride": 1, "padding": 1, "count_include_pad": False}),
+        ("adaptive_avg_pool2d", {"output_size": (3, 1)}),
+        ("adaptive_max_pool2d", {"output_size": (2, 5)}),
+    ],
+)
+def test_channels_last(isa, channels, name, options):
+    x = randn(2, 7, 9, channels)
+    check(
+        lambda v: getattr(F, name)(v.permute(0, 3, 1, 2), **options),
+        lambda v: getattr(torch.nn.functional, name)(v.permute(0, 3, 1, 2), **options),
+        x,
+    )
+    image = weft.tensor(x).permute(0, 3, 1, 2)
+    y = getattr(F, name)(image, **options)
+    if channels > 1:
+        assert y.permute(0, 2, 3, 1).is_contiguous()
+    if name.startswith(("max", "adaptive_max")):
+        one, two = (getattr(F, name)(v, return_indices=True, **options) for v in (image, image.contiguous()))
+        assert_close(one[0], two[0])
+        assert_close(one[1], two[1])
+
+
+@pytest.mark.parametrize("shape", ((40, 1, 5, 6), (3, 11, 1, 31), (17, 1, 32, 32), (2, 9, 4, 30)), ids=str)
+def test_small_volumes_side_by_side(isa, shape):
+    x = randn(*shape)
+    for name, arguments in (("max_pool2d", (2, 2, 1)), ("avg_pool2d", (3, 2, 1)), ("adaptive_avg_pool2d", ((1, 3),))):
+        check_pool(name, x, *arguments)
+
+
 def test_empty_batch():
     x = weft.zeros(0, 3, 8, 8, requires_grad=True)
     for y in (F.max_pool2d(x, 2), F.avg_pool2d(x, 2), F.adaptive_avg_pool2d(x, 4)):

@@ -21,12 +21,6 @@ WEFT_INLINE T sum(const T* x, int64_t n) {
 }
 
 template <class T, int Stride>
-void add_tap(T* WEFT_RESTRICT y, const T* WEFT_RESTRICT x, int64_t n, int64_t runtime_stride) {
-  const int64_t stride = Stride ? Stride : runtime_stride;
-  for (int64_t i = 0; i < n; ++i) y[i] += x[i * stride];
-}
-
-template <class T, int Stride>
 void spread_tap(T* WEFT_RESTRICT dx, const T* WEFT_RESTRICT dy, int64_t n, int64_t runtime_stride) {
   const int64_t stride = Stride ? Stride : runtime_stride;
   for (int64_t i = 0; i < n; ++i) dx[i * stride] += dy[i];
@@ -40,50 +34,156 @@ WEFT_INLINE int64_t divisor_of(const AveragePool& a, int64_t lines, const Span& 
   return a.divisor ? a.divisor : lines * (a.count_pad ? w.padded : count(w));
 }
 template <class T>
+struct ScalarOrItself {
+  using type = T;
+};
+template <>
+struct ScalarOrItself<f32v> {
+  using type = float;
+};
+template <>
+struct ScalarOrItself<f64v> {
+  using type = double;
+};
+template <>
+struct ScalarOrItself<i64v> {
+  using type = int64_t;
+};
+template <class T>
+using scalar_or_itself = typename ScalarOrItself<T>::type;
+
+template <class T>
 WEFT_INLINE T divided(T sum, int64_t divisor) {
-  if (divisor == 0) return 0;
-  if constexpr (T(0.5) != T(0))
-    return sum * (T(1) / (T)divisor);
+  using S = scalar_or_itself<T>;
+  if (divisor == 0) return T{};
+  if constexpr (S(0.5) != S(0))
+    return sum * (S(1) / (S)divisor);
   else
-    return sum / (T)divisor;
+    return sum / (S)divisor;
+}
+
+// Neighbouring outputs of a line, all of whose windows are inside it.
+template <class T>
+void average_of_neighbours(const AveragePool& a, T* y, const T* x, const Lines& lines, int64_t j, int64_t n) {
+  using V = vec_of<T>;
+  const PoolAxis& cols = a.shape.cols;
+  const int64_t begin = j * cols.stride - cols.pad;
+  V sum{};
+  lines.each([&](int64_t line) {
+    for (int64_t k = 0; k < cols.kernel; ++k)
+      sum += load_steps<V>(x + line + begin + k * cols.dilation, cols.stride, n);
+  });
+  store_first(y + j, divided(sum, divisor_of(a, lines_counted(a, lines), span(cols, j, false))), n);
+}
+
+template <class T>
+void average_of_window(const AveragePool& a, T* y, const T* x, const Lines& lines, int64_t j) {
+  const PoolShape& s = a.shape;
+  const int64_t rows = lines.rows.end - lines.rows.begin;
+  Span w = span(s.cols, j, s.adaptive);
+  T total = 0;
+  if (count(w) == s.cols.n && lines.rows.step == 1 && rows > 0)  // whole rows lie behind one another
+    for (int64_t z = lines.depths.begin; z < lines.depths.end; z += lines.depths.step)
+      total += sum(x + (z * s.rows.n + lines.rows.begin) * s.cols.n, rows * s.cols.n);
+  else if (w.step == 1 && w.end > w.begin)
+    lines.each([&](int64_t at) { total += sum(x + at + w.begin, w.end - w.begin); });
+  else
+    lines.each([&](int64_t at) {
+      for (int64_t c = w.begin; c < w.end; c += w.step) total += x[at + c];
+    });
+  y[j] = divided(total, divisor_of(a, lines_counted(a, lines), w));
 }
 
 template <class T>
 void average_line(const AveragePool& a, T* y, const T* x, int64_t line) {
+  constexpr int64_t L = lanes<vec_of<T>>;
   const PoolShape& s = a.shape;
-  const bool windows = by_windows(s);
   const Lines lines = lines_of(s, line);
-  for (int64_t j = 0; j < s.cols.outputs; ++j) y[j] = 0;
-  if (!windows)
-    lines.each([&](int64_t at) {
-      for (int64_t k = 0; k < s.cols.kernel; ++k) {
-        int64_t first, last;
-        outputs_of_tap(s.cols, k, &first, &last);
-        const T* from = x + at + first * s.cols.stride + k * s.cols.dilation - s.cols.pad;
-        auto tap = s.cols.stride == 1 ? add_tap<T, 1> : s.cols.stride == 2 ? add_tap<T, 2> : add_tap<T, 0>;
-        if (first < last) tap(y + first, from, last - first, s.cols.stride);
-      }
-    });
-  const int64_t rows = lines.rows.end - lines.rows.begin, counted = lines_counted(a, lines);
+  int64_t first = 0, last = 0, j = 0;
+  if (!by_windows(s)) interior(s.cols, &first, &last);
+  for (; j < first; ++j) average_of_window(a, y, x, lines, j);
+  for (; j < last; j += L) average_of_neighbours(a, y, x, lines, j, last - j < L ? last - j : L);
+  for (j = last; j < s.cols.outputs; ++j) average_of_window(a, y, x, lines, j);
+}
+
+// A line of outputs of `inner` neighbouring channels each.
+template <class T>
+void average_channels(const AveragePool& a, int64_t inner, T* y, const T* x, int64_t line) {
+  using V = vec_of<T>;
+  const PoolShape& s = a.shape;
+  const Lines lines = lines_of(s, line);
   for (int64_t j = 0; j < s.cols.outputs; ++j) {
-    Span w = span(s.cols, j, s.adaptive);
-    if (windows && count(w) == s.cols.n && lines.rows.step == 1 && rows > 0)  // whole rows lie behind one another
-      for (int64_t z = lines.depths.begin; z < lines.depths.end; z += lines.depths.step)
-        y[j] += sum(x + (z * s.rows.n + lines.rows.begin) * s.cols.n, rows * s.cols.n);
-    else if (windows)
-      lines.each([&](int64_t at) { y[j] += sum(x + at + w.begin, w.end - w.begin); });
-    y[j] = divided(y[j], divisor_of(a, counted, w));
+    const Span w = span(s.cols, j, s.adaptive);
+    const int64_t divisor = divisor_of(a, lines_counted(a, lines), w);
+    for (int64_t k = 0; k < inner; k += lanes<V>) {
+      const int64_t n = inner - k < lanes<V> ? inner - k : lanes<V>;
+      V sum{};
+      lines.each([&](int64_t at) {
+        for (int64_t c = w.begin; c < w.end; c += w.step) sum += load_steps<V>(x + (at + c) * inner + k, 1, n);
+      });
+      store_first(y + j * inner + k, divided(sum, divisor), n);
+    }
   }
+}
+
+template <class T>
+void average_side_by_side(const AveragePool& a) {
+  constexpr int64_t L = lanes<vec_of<T>>;
+  const PoolShape& s = a.shape;
+  const int64_t in = elements_in(s), out = elements_out(s), groups = (s.volumes + L - 1) / L;
+  parallel_ranges(groups, 16384 / (in * L) + 1, [&](int64_t begin, int64_t end) {
+    alignas(64) T x[kSmall * L], y[kSmall * L];
+    for (int64_t g = begin; g < end; ++g) {
+      const int64_t v = g * L, n = s.volumes - v < L ? s.volumes - v : L;
+      if (n < L) __builtin_memset(x, 0, sizeof(x));
+      lay_side_by_side(x, (const T*)a.x + v * in, n, L, in);
+      for (int64_t line = 0; line < lines_out(s); ++line)
+        average_channels<T>(a, L, y + line * s.cols.outputs * L, x, line);
+      lay_apart((T*)a.y + v * out, y, n, L, out);
+    }
+  });
 }
 
 template <class T>
 void average_forward(const AveragePool& a) {
   const PoolShape& s = a.shape;
-  const int64_t width = s.cols.outputs, lines = lines_out(s), volume = elements_in(s);
+  if (side_by_side<T>(s)) return average_side_by_side<T>(a);
+  const int64_t width = s.cols.outputs * s.inner, lines = lines_out(s), volume = elements_in(s) * s.inner;
   parallel_ranges(s.volumes * lines, grain(s, width), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i)
-      average_line(a, (T*)a.y + i * width, (const T*)a.x + i / lines * volume, i % lines);
+    for (int64_t i = begin; i < end; ++i) {
+      const T* x = (const T*)a.x + i / lines * volume;
+      T* y = (T*)a.y + i * width;
+      if (s.inner > 1)
+        average_channels(a, s.inner, y, x, i % lines);
+      else
+        average_line(a, y, x, i % lines);
+    }
   });
+}
+
+// dy spread over dx, which holds zeros: all outputs of one volume, channels [from, to) of `inner`.
+template <class T>
+void spread_channels(const AveragePool& a, int64_t inner, T* dx, const T* dy, int64_t from, int64_t to) {
+  using V = vec_of<T>;
+  const PoolShape& s = a.shape;
+  for (int64_t line = 0; line < lines_out(s); ++line) {
+    const Lines lines = lines_of(s, line);
+    for (int64_t j = 0; j < s.cols.outputs; ++j) {
+      const Span w = span(s.cols, j, s.adaptive);
+      const int64_t divisor = divisor_of(a, lines_counted(a, lines), w);
+      const T* d = dy + (line * s.cols.outputs + j) * inner;
+      for (int64_t k = from; k < to; k += lanes<V>) {
+        const int64_t n = to - k < lanes<V> ? to - k : lanes<V>;
+        const V share = divided(load_steps<V>(d + k, 1, n), divisor);
+        lines.each([&](int64_t at) {
+          for (int64_t c = w.begin; c < w.end; c += w.step) {
+            T* p = dx + (at + c) * inner + k;
+            store_first(p, load_steps<V>(p, 1, n) + share, n);
+          }
+        });
+      }
+    }
+  }
 }
 
 // Outputs [from, to) of a line. `share` is scratch for dy / divisor.
@@ -117,8 +217,44 @@ void average_line_backward(const AveragePool& a, T* dx, const T* dy, int64_t lin
 }
 
 template <class T>
+void average_backward_side_by_side(const AveragePool& a) {
+  constexpr int64_t L = lanes<vec_of<T>>;
+  const PoolShape& s = a.shape;
+  const int64_t in = elements_in(s), out = elements_out(s), groups = (s.volumes + L - 1) / L;
+  parallel_ranges(groups, 16384 / (in * L) + 1, [&](int64_t begin, int64_t end) {
+    alignas(64) T dx[kSmall * L], dy[kSmall * L];
+    for (int64_t g = begin; g < end; ++g) {
+      const int64_t v = g * L, n = s.volumes - v < L ? s.volumes - v : L;
+      if (n < L) __builtin_memset(dy, 0, sizeof(dy));
+      lay_side_by_side(dy, (const T*)a.y + v * out, n, L, out);
+      __builtin_memset(dx, 0, sizeof(T) * (size_t)(in * L));
+      spread_channels<T>(a, L, dx, dy, 0, L);
+      lay_apart((T*)a.x + v * in, dx, n, L, in);
+    }
+  });
+}
+
+// Channels in blocks, each of which a piece has to itself.
+template <class T>
+void average_backward_channels(const AveragePool& a) {
+  const PoolShape& s = a.shape;
+  const int64_t in = elements_in(s), out = elements_out(s), blocks = (s.inner + kChannelBlock - 1) / kChannelBlock;
+  parallel_ranges(s.volumes * blocks, 16384 / (in * kChannelBlock) + 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t from = i % blocks * kChannelBlock;
+      const int64_t to = from + kChannelBlock < s.inner ? from + kChannelBlock : s.inner;
+      T* dx = (T*)a.x + i / blocks * in * s.inner;
+      for (int64_t p = 0; p < in; ++p) __builtin_memset(dx + p * s.inner + from, 0, sizeof(T) * (size_t)(to - from));
+      spread_channels(a, s.inner, dx, (const T*)a.y + i / blocks * out * s.inner, from, to);
+    }
+  });
+}
+
+template <class T>
 void average_backward(const AveragePool& a) {
   const PoolShape& s = a.shape;
+  if (s.inner > 1) return average_backward_channels<T>(a);
+  if (side_by_side<T>(s)) return average_backward_side_by_side<T>(a);
   const int64_t in = elements_in(s), out = elements_out(s), width = s.cols.outputs;
   parallel_ranges(s.volumes, grain(s, out), [&](int64_t begin, int64_t end) {
     constexpr int64_t kBlock = 512;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/pool.h"
+#include "simd/vec.h"
 
 namespace weft::WEFT_ISA::pool {
 
@@ -42,6 +43,70 @@ WEFT_INLINE bool by_windows(const PoolShape& s) {
 WEFT_INLINE int64_t elements_in(const PoolShape& s) { return s.depths.n * s.rows.n * s.cols.n; }
 WEFT_INLINE int64_t lines_out(const PoolShape& s) { return s.depths.outputs * s.rows.outputs; }
 WEFT_INLINE int64_t elements_out(const PoolShape& s) { return lines_out(s) * s.cols.outputs; }
+
+// The outputs of a line whose whole window is inside it: [first, last).
+WEFT_INLINE void interior(const PoolAxis& a, int64_t* first, int64_t* last) {
+  *first = (a.pad + a.stride - 1) / a.stride;
+  int64_t room = a.n + a.pad - (a.kernel - 1) * a.dilation - 1;
+  *last = room < 0 ? 0 : room / a.stride + 1;
+  if (*last > a.outputs) *last = a.outputs;
+  if (*first > *last) *first = *last;
+}
+
+template <class V>
+WEFT_INLINE V evens(V a, V b) {
+  if constexpr (lanes<V> == 16)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  else if constexpr (lanes<V> == 8)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+  else if constexpr (lanes<V> == 4)
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+  else
+    return __builtin_shufflevector(a, b, 0, 2);
+}
+
+// p[0], p[stride], …: n of them; nothing else is read.
+template <class V>
+WEFT_INLINE V load_steps(const scalar_of<V>* p, int64_t stride, int64_t n) {
+  constexpr int L = lanes<V>;
+  if (stride == 1) return n == L ? load<V>(p) : load_n<V>(p, n);
+  if (stride == 2) {
+    const int64_t count = 2 * n - 1;
+    if (n == L) return evens(load<V>(p), load_n<V>(p + L, L - 1));
+    return evens(load_n<V>(p, count < L ? count : L), load_n<V>(p + L, count < L ? 0 : count - L));
+  }
+  alignas(64) scalar_of<V> step[L] = {};
+  for (int64_t i = 0; i < n; ++i) step[i] = p[i * stride];
+  return load<V>(step);
+}
+template <class V>
+WEFT_INLINE void store_first(scalar_of<V>* p, V v, int64_t n) {
+  if (n == lanes<V>)
+    store(p, v);
+  else
+    store_n(p, v, n);
+}
+
+constexpr int64_t kChannelBlock = 64;  // of neighbouring channels, where outputs may share positions
+
+// Small volumes are pooled side by side, a vector of them at a time: laid out as channels and back.
+constexpr int64_t kSmall = 1024;  // positions
+template <class T>
+WEFT_INLINE bool side_by_side(const PoolShape& s) {
+  return s.inner == 1 && s.volumes >= lanes<vec_of<T>> && s.depths.n * s.rows.n * s.cols.n <= kSmall &&
+         s.depths.outputs * s.rows.outputs * s.cols.outputs <= kSmall && s.cols.outputs < 16 &&
+         s.depths.outputs * s.rows.outputs * s.cols.outputs > 1;
+}
+template <class To, class From>
+WEFT_INLINE void lay_side_by_side(To* to, const From* from, int64_t volumes, int64_t width, int64_t positions) {
+  for (int64_t v = 0; v < volumes; ++v)
+    for (int64_t i = 0; i < positions; ++i) to[i * width + v] = from[v * positions + i];
+}
+template <class To, class From>
+WEFT_INLINE void lay_apart(To* to, const From* from, int64_t volumes, int64_t width, int64_t positions) {
+  for (int64_t v = 0; v < volumes; ++v)
+    for (int64_t i = 0; i < positions; ++i) to[v * positions + i] = from[i * width + v];
+}
 
 // About 32k positions a piece.
 WEFT_INLINE int64_t window_size(const PoolAxis& a, bool adaptive) { return adaptive ? a.n / a.outputs + 1 : a.kernel; }
