@@ -7,11 +7,11 @@
 namespace weft {
 namespace {
 
-const ProbeKernels& probe() { return kernels<ProbeKernels>(Device{}); }
+const ProbeKernels& probe(Device device = {}) { return kernels<ProbeKernels>(device); }
 
-void check_floats(const Tensor& t) {
-  WEFT_CHECK(t.dtype() == DType::Float32 && t.is_contiguous() && t.device().is_cpu(), Value,
-             "[probe] expected contiguous float32 tensors on the CPU");
+void check_floats(const Tensor& t, Device device) {
+  WEFT_CHECK(t.dtype() == DType::Float32 && t.is_contiguous() && t.device() == device, Value,
+             "[probe] expected contiguous float32 tensors on one device");
 }
 
 int64_t probe_fma(int64_t rounds, int64_t pieces) {
@@ -22,19 +22,19 @@ int64_t probe_fma(int64_t rounds, int64_t pieces) {
 }
 
 int64_t probe_stream(const Tensor& y, const Tensor& x, const std::optional<Tensor>& z) {
-  check_floats(y), check_floats(x);
-  if (z) check_floats(*z);
+  check_floats(y, y.device()), check_floats(x, y.device());
+  if (z) check_floats(*z, y.device());
   int64_t n = y.numel();
   WEFT_CHECK(x.numel() == n && (!z || z->numel() == n), Value, "[probe] expected tensors of one size");
-  launch("probe", Device{}, probe().stream,
+  launch("probe", y.device(), probe(y.device()).stream,
          ProbeStream{y.ptr<float>(), x.ptr<float>(), z ? z->ptr<float>() : nullptr, n}, 1e9);
   return n * (z ? 12 : 8);
 }
 
 int64_t probe_read(const Tensor& x) {
-  check_floats(x);
+  check_floats(x, x.device());
   Tensor sink = Tensor::empty({x.numel() / kProbeGrain + 1}, DType::Float32);
-  launch("probe", Device{}, probe().read, ProbeRead{sink.ptr<float>(), x.ptr<float>(), x.numel()}, 1e9);
+  launch("probe", x.device(), probe(x.device()).read, ProbeRead{sink.ptr<float>(), x.ptr<float>(), x.numel()}, 1e9);
   return x.numel() * 4;
 }
 
