@@ -61,11 +61,11 @@ def main() -> int:
                 result = Result(b.names()[index], b.group(), error=f"{type(e).__name__}: {e}")
             results.append(result)
             print(row(result), flush=True)
+            if options.json:  # after each: a run that is cut short keeps what it has
+                report = {"machine": machine(), "limits": limits.to_dict(), "results": [asdict(r) for r in results]}
+                Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
     finally:
         close_all()
-        if options.json:
-            report = {"machine": machine(), "limits": limits.to_dict(), "results": [asdict(r) for r in results]}
-            Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
     print(f"\n{len(results)} cases in {time.monotonic() - started:.0f} s")
     return 1 if any(r.error for r in results) else 0
 
@@ -117,6 +117,8 @@ def row(r: Result) -> str:
     of_limit = f"{100 * r.of_limit:.0f}%" if r.of_limit is not None else ""
     seconds = r.seconds["weft"]
     line = f"{r.name:<52}{duration(seconds):>11}{rate(r.flops, r.bytes, seconds):>14}{of_limit:>7}{others}"
+    if r.disturbed > 0.1:
+        line += f"\n    others took {100 * r.disturbed:.0f}% of the processors meanwhile"
     return "\n".join([line, *(f"    no {name}: {why}" for name, why in r.missing.items())])
 
 

@@ -51,6 +51,8 @@ def page(report: dict[str, Any]) -> str:
     for title, some in (("Whole workloads", models), ("Kernels", kernels)):
         if some:
             parts.append(f"## {title}\n\n{table(some)}")
+    if disturbed := [name(r) for r in results if r.get("disturbed", 0) > 0.1]:
+        parts.append(f"Others took more than a tenth of the processors while these ran: {', '.join(disturbed)}.\n")
     if missing := [(r, lib, why) for r in results for lib, why in r["missing"].items()]:
         lines = "\n".join(f"- {name(r)}: {COLUMNS[lib]}, {' '.join(why.split())}" for r, lib, why in missing)
         parts.append(f"## Opponents that could not run\n\n{lines}\n")

@@ -1,5 +1,8 @@
 """The benchmark's own parts: what it counts, which cases it lists, how it writes."""
 
+import sys
+import time
+
 import numpy as np
 import pytest
 
@@ -11,7 +14,7 @@ from benchmarks.harness import Case, bench, discover, randn, torch
 from benchmarks.models.parts import Work, arrays
 from benchmarks.paired import close_all
 from benchmarks.report import merge, page
-from benchmarks.turns import measure, take_turns
+from benchmarks.turns import Others, measure, take_turns
 
 
 def mlp(m):
@@ -47,6 +50,12 @@ def test_work_of_convolutions():
     build = lambda m: m.nn.Sequential(m.nn.Conv2d(3, 4, 3), m.nn.ConvTranspose2d(4, 2, 2, 2))  # noqa: E731
     work = Work(build, [randn(1, 3, 6, 6)])
     assert work.forward == 2 * (4 * 4 * 4 * 27) + 2 * (4 * 4 * 4 * 2 * 4)
+
+
+def test_work_of_recurrent_layers():
+    work = Work(lambda m: m.nn.GRU(4, 8, num_layers=2, batch_first=True), [randn(2, 5, 4)])
+    first, others = 2 * 10 * 24 * 4, 2 * 10 * 24 * (8 + 8 + 8)
+    assert (work.forward, work.backward) == (first + others, first + 2 * others)
 
 
 def test_weights_depend_on_names_alone():
@@ -142,3 +151,15 @@ def test_page():
 def test_merged_runs_keep_the_last_result():
     runs = [{"machine": {}, "limits": LIMITS, "results": [{"group": "g", "name": "a", "n": n}]} for n in (1, 2)]
     assert merge(runs)["results"] == [{"group": "g", "name": "a", "n": 2}]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_share_of_others_leaves_out_our_own():
+    others = Others([])
+    end = time.perf_counter() + 0.3
+    while time.perf_counter() < end:
+        pass
+    assert 0 <= others.share() <= 1.1
+    own = Others([])
+    own.start = (own.start[0], own.start[1] - 10, own.start[2])  # as if ten seconds were ours
+    assert own.share() == 0
