@@ -50,7 +50,26 @@ def matmul_batched(items, n):
     )  # fmt: skip
 
 
-LAYERS = [(128, 784, 512), (128, 512, 256), (128, 256, 10), (8, 1024, 1024), (32, 1024, 1024), (16, 4, 16), (1, 16, 3)]
+@bench([{"rows": 2048, "features": 384, "out": 1536}, {"rows": 2048, "features": 1536, "out": 384}])
+def matmul_weight_gradient(rows, features, out):
+    return Case(
+        inputs=[randn(rows, out), randn(rows, features)],
+        weft=lambda dy, x: dy.T @ x, numpy=lambda dy, x: dy.T @ x, torch=lambda dy, x: dy.T @ x,
+        flops=2 * rows * features * out, terms=rows,
+    )  # fmt: skip
+
+
+LAYERS = [
+    (128, 784, 512),
+    (128, 512, 256),
+    (128, 256, 10),
+    (8, 1024, 1024),
+    (32, 1024, 1024),
+    (16, 4, 16),
+    (1, 16, 3),
+    (128, 384, 1536),
+    (2048, 384, 1536),
+]
 
 
 @bench([{"rows": r, "features": i, "out": o} for r, i, o in LAYERS])
@@ -61,6 +80,16 @@ def linear(rows, features, out):
         numpy=lambda x, w, b: x @ w.T + b,
         torch=lambda x, w, b: TF.linear(x, w, b),
         flops=2 * rows * features * out, terms=features,
+    )  # fmt: skip
+
+
+@bench(dtype=["bfloat16", "float16"])
+def linear_half(dtype):
+    rows, features, out = 2048, 384, 1536
+    return Case(
+        inputs=[randn(rows, features), randn(out, features), randn(out)],
+        weft=F.linear, torch=lambda x, w, b: TF.linear(x, w, b),
+        flops=2 * rows * features * out, terms=features, dtype=dtype, rtol=2e-2,
     )  # fmt: skip
 
 

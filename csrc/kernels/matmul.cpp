@@ -50,7 +50,7 @@ Gemm<T, S> gemm_of(const MatmulArgs& p, const Offsets& o) {
 constexpr int64_t kItemWork = 1 << 22;
 bool by_item(const MatmulArgs& p, int64_t items) {
   const int64_t work = p.m * p.n * p.k;
-  return items > 1 && (work <= kItemWork || (items >= 64 && work <= 16 * kItemWork));
+  return items > 1 && (work <= kItemWork || (items >= 32 && work <= 16 * kItemWork));
 }
 
 // Scratch this small is on the stack.

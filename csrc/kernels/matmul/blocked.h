@@ -89,7 +89,7 @@ WEFT_INLINE int64_t room_for_a(int64_t tiles, int64_t kc) {
 template <class T, class S>
 WEFT_INLINE Blocking blocking(const Gemm<T, S>& g, int workers) {
   constexpr int terms = Packing<T, S>::terms;
-  constexpr int64_t kMost = terms == 2 ? 1024 : 2560 / (int64_t)sizeof(T);
+  constexpr int64_t kMost = 4096 / (int64_t)sizeof(T);
   const int64_t k = ceil_div(g.k, terms), tiles = ceil_div(g.m, kRows);
   Blocking s;
   s.kc = k > 0 ? ceil_div(k, ceil_div(k, kMost)) : 1;
@@ -143,6 +143,16 @@ WEFT_INLINE void set_a(TileArgs<T>& args, const Gemm<T, S>& g, const T* packed, 
       args.a_row = g.a_row;
       args.a_k = g.a_k;
     }
+}
+
+// Rows of A that stay in place are new to the cache on the first pass: the first lines of some of them, from row i on.
+template <class T, class S>
+WEFT_INLINE void fetch_rows(const Gemm<T, S>& g, int64_t i, int64_t k) {
+  const int64_t rows = smaller(kRows, g.m - i);
+  for (int64_t r = 0; r < rows; ++r) {
+    const S* row = g.a + (i + r) * g.a_row + k;
+    for (int line = 0; line < 8; ++line) __builtin_prefetch(row + line * kPanel<S>);
+  }
 }
 
 template <class T, class S, class Run>
@@ -200,6 +210,7 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
               const int64_t i = (ic + t) * kRows, rows = smaller(kRows, g.m - i), at = s.own ? t - t0 : t;
               const T* packed = ap + at / kTallTiles<T> * kTall<T> * kc + at % kTallTiles<T> * kRows;
               set_a(args, g, pack_a ? packed : nullptr, i, pc);
+              if (!pack_a && p == p0 && t + 1 < t1) fetch_rows(g, i + kRows, pc);
               run_tile<T, Pack::pairs>(np, (int)rows, args, out.at(i, j));
             }
             p += np;

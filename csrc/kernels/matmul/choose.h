@@ -19,7 +19,7 @@ WEFT_INLINE int64_t split_parts(int64_t m, int64_t n, int64_t k) {
 template <class T>
 WEFT_INLINE bool stays_in_place(const Gemm<T>& g) {
   const int64_t bytes = g.k * g.n * (int64_t)sizeof(T);
-  if (g.b_k * (int64_t)sizeof(T) % 4096 == 0) return g.m <= 8 * kRows || bytes <= 16384;
+  if (g.b_k * (int64_t)sizeof(T) % 4096 == 0) return g.m <= 4 * kRows || bytes <= 16384;
   return g.m <= 16 * kRows || (bytes <= 524288 && g.m * g.k * (int64_t)sizeof(T) <= 1048576) || bytes <= 32768;
 }
 
