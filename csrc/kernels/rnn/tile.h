@@ -6,7 +6,7 @@
 namespace weft::WEFT_ISA::rnn {
 
 constexpr int kWide = 4;         // vectors of columns of a block
-constexpr int64_t kDepth = 512;  // terms between two visits to memory: a block of that depth lies in the second cache
+constexpr int64_t kDepth = 128;  // terms between two visits to memory: that much of a block lies in the first cache
 constexpr int kGroup = 64;       // rows that share a pass over the weights
 
 #if WEFT_AVX512
@@ -21,9 +21,9 @@ WEFT_INLINE int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }
 template <class T>
 constexpr int kLanes = lanes<vec_of<T>>;
 
-// R rows (from a[i] + at) times a block of N vectors: c[i][j] = or += sum over k.
+// R rows (from a[i] + at) times N vectors of a block `width` elements wide: c[i][j] = or += sum over k.
 template <class T, int N, int R>
-void tile(T* c, const T* const* a, int64_t at, int64_t k, const T* b, bool add, const T* ahead) {
+void tile(T* c, const T* const* a, int64_t at, int64_t k, const T* b, int64_t width, bool add, const T* ahead) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
   V sum[R][N];
@@ -32,9 +32,9 @@ void tile(T* c, const T* const* a, int64_t at, int64_t k, const T* b, bool add, 
   for (int i = 0; i < R; ++i) {
     row[i] = a[i] + at;
 #pragma GCC unroll 4
-    for (int j = 0; j < N; ++j) sum[i][j] = add ? load<V>(c + (i * N + j) * L) : V{};
+    for (int j = 0; j < N; ++j) sum[i][j] = add ? load<V>(c + i * width + j * L) : V{};
   }
-  for (int64_t x = 0; x < k; ++x, b += N * L, ahead += L) {
+  for (int64_t x = 0; x < k; ++x, b += width, ahead += L) {
     V w[N];
 #pragma GCC unroll 4
     for (int j = 0; j < N; ++j) w[j] = load<V>(b + j * L);
@@ -49,30 +49,38 @@ void tile(T* c, const T* const* a, int64_t at, int64_t k, const T* b, bool add, 
 #pragma GCC unroll 8
   for (int i = 0; i < R; ++i)
 #pragma GCC unroll 4
-    for (int j = 0; j < N; ++j) store<V>(c + (i * N + j) * L, sum[i][j]);
+    for (int j = 0; j < N; ++j) store<V>(c + i * width + j * L, sum[i][j]);
 }
 
 template <class T, int N>
-void run_tile(int rows, T* c, const T* const* a, int64_t at, int64_t k, const T* b, bool add, const T* ahead) {
+void run_tile(int rows, T* c, const T* const* a, int64_t at, int64_t k, const T* b, int64_t width, bool add,
+              const T* ahead) {
 #define ROWS(R) \
   case R:       \
-    if constexpr (R <= rows_for(N)) return tile<T, N, R>(c, a, at, k, b, add, ahead);
+    if constexpr (R <= rows_for(N)) return tile<T, N, R>(c, a, at, k, b, width, add, ahead);
   switch (rows) { ROWS(1) ROWS(2) ROWS(3) ROWS(4) ROWS(5) ROWS(6) ROWS(7) ROWS(8) }
 #undef ROWS
 }
 
 // All rows: c is [rows, N vectors]. The rows of one tile after the other read the block, and fetch their share of the
-// one behind it.
+// part behind it. Rows that fit one tile of half the width go through either half, and what comes from far away is
+// read once.
 template <class T, int N>
 void product(T* c, const T* const* a, int rows, int64_t k, const T* b) {
   constexpr int64_t width = N * kLanes<T>;
   const int tiles = (int)ceil_div(rows, rows_for(N));
   for (int64_t at = 0; at < k; at += kDepth, b += kDepth * width) {
     const int64_t depth = smaller(kDepth, k - at);
+    const T* behind = b + depth * width;
+    if (N == kWide && rows > rows_for(kWide) && rows <= rows_for(kWide / 2)) {
+      for (int half = 0; half < 2; ++half)
+        run_tile<T, kWide / 2>(rows, c + half * width / 2, a, at, depth, b + half * width / 2, width, at > 0,
+                               behind + half * depth * kLanes<T>);
+      continue;
+    }
     for (int t = 0; t < tiles; ++t) {
       const int i = rows * t / tiles, to = rows * (t + 1) / tiles;
-      run_tile<T, N>(to - i, c + i * width, a + i, at, depth, b, at > 0,
-                     b + depth * width + (t % N) * depth * kLanes<T>);
+      run_tile<T, N>(to - i, c + i * width, a + i, at, depth, b, width, at > 0, behind + t % N * depth * kLanes<T>);
     }
   }
 }
