@@ -7,6 +7,7 @@ namespace weft {
   BIND(activation)           \
   BIND(arg_reduce)           \
   BIND(attention)            \
+  BIND(autocast)             \
   BIND(batch_norm)           \
   BIND(cat)                  \
   BIND(clamp)                \

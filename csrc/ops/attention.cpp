@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/attention.h"
+#include "ops/autocast.h"
 #include "ops/cat.h"
 #include "ops/copy.h"
 #include "ops/random.h"
@@ -323,11 +324,12 @@ Tensor self_attention(const Tensor& packed, int64_t heads, const Tensor& mask, d
 void bind_attention(py::module_& m) {
   m.def(
       kOp,
-      [](const Tensor& query, const Tensor& key, const Tensor& value, const std::optional<Tensor>& mask,
-         double dropout_p, bool is_causal, std::optional<double> scale, bool enable_gqa) {
+      autocasting<Autocast::Lower>([](const Tensor& query, const Tensor& key, const Tensor& value,
+                                      const std::optional<Tensor>& mask, double dropout_p, bool is_causal,
+                                      std::optional<double> scale, bool enable_gqa) {
         return scaled_dot_product_attention(query, key, value, mask.value_or(Tensor()),
                                             {dropout_p, is_causal, scale.value_or(0), !scale, enable_gqa});
-      },
+      }),
       py::arg("query"), py::arg("key"), py::arg("value"), py::arg("attn_mask") = py::none(), py::arg("dropout_p") = 0.0,
       py::arg("is_causal") = false, py::arg("scale") = py::none(), py::arg("enable_gqa") = false,
       "softmax(scale * query key^T + attn_mask) value for query [..., L, E], key [..., S, E], value [..., S, Ev], by\n"

@@ -2,6 +2,7 @@
 
 #include <variant>
 
+#include "ops/autocast.h"
 #include "ops/copy.h"
 #include "ops/layout.h"
 #include "ops/spatial.h"
@@ -153,26 +154,26 @@ Tensor conv_transpose(const char* op, int spatial, const Tensor& input, const Te
 }
 
 void bind(py::module_& m, const char* name, int spatial, const char* doc) {
-  m.def(
-      name,
-      [=](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const Dims& stride,
-          const Padding& padding, const Dims& dilation, int64_t groups) {
-        return conv(name, spatial, x, weight, bias.value_or(Tensor()), stride, padding, dilation, groups);
-      },
-      py::arg("input"), py::arg("weight"), py::arg("bias") = py::none(), py::arg("stride") = 1, py::arg("padding") = 0,
-      py::arg("dilation") = 1, py::arg("groups") = 1, doc);
+  m.def(name,
+        autocasting<Autocast::Lower>([=](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
+                                         const Dims& stride, const Padding& padding, const Dims& dilation,
+                                         int64_t groups) {
+          return conv(name, spatial, x, weight, bias.value_or(Tensor()), stride, padding, dilation, groups);
+        }),
+        py::arg("input"), py::arg("weight"), py::arg("bias") = py::none(), py::arg("stride") = 1,
+        py::arg("padding") = 0, py::arg("dilation") = 1, py::arg("groups") = 1, doc);
 }
 
 void bind_transpose(py::module_& m, const char* name, int spatial, const char* doc) {
-  m.def(
-      name,
-      [=](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const Dims& stride,
-          const Dims& padding, const Dims& output_padding, int64_t groups, const Dims& dilation) {
-        return conv_transpose(name, spatial, x, weight, bias.value_or(Tensor()), stride, padding, output_padding,
-                              groups, dilation);
-      },
-      py::arg("input"), py::arg("weight"), py::arg("bias") = py::none(), py::arg("stride") = 1, py::arg("padding") = 0,
-      py::arg("output_padding") = 0, py::arg("groups") = 1, py::arg("dilation") = 1, doc);
+  m.def(name,
+        autocasting<Autocast::Lower>([=](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
+                                         const Dims& stride, const Dims& padding, const Dims& output_padding,
+                                         int64_t groups, const Dims& dilation) {
+          return conv_transpose(name, spatial, x, weight, bias.value_or(Tensor()), stride, padding, output_padding,
+                                groups, dilation);
+        }),
+        py::arg("input"), py::arg("weight"), py::arg("bias") = py::none(), py::arg("stride") = 1,
+        py::arg("padding") = 0, py::arg("output_padding") = 0, py::arg("groups") = 1, py::arg("dilation") = 1, doc);
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "ops/cross_entropy.h"
 
+#include "ops/autocast.h"
 #include "ops/copy.h"
 #include "ops/index.h"
 #include "ops/pointwise.h"
@@ -224,27 +225,28 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions
 void bind_cross_entropy(py::module_& m) {
   using Maybe = std::optional<Tensor>;
   using MaybeBool = std::optional<bool>;
-  m.def(
-      "cross_entropy",
-      [](const Tensor& input, const Tensor& target, const Maybe& weight, MaybeBool size_average, int64_t ignore_index,
-         MaybeBool reduce, const std::string& reduction, double label_smoothing) {
-        LossReduction r = parse_reduction("cross_entropy", named_reduction(reduction, size_average, reduce));
-        return cross_entropy(input, target, {weight.value_or(Tensor()), ignore_index, r, label_smoothing});
-      },
-      py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::arg("size_average") = py::none(),
-      py::arg("ignore_index") = -100, py::arg("reduce") = py::none(), py::arg("reduction") = "mean",
-      py::arg("label_smoothing") = 0.0,
-      "Cross-entropy between logits [C], [N, C] or [N, C, ...] and class labels (the same shape without C) or class\n"
-      "probabilities (the same shape). The mean is weighted by `weight` [C] of the labels; targets equal to "
-      "ignore_index\n"
-      "do not count, and if none counts the mean is 0. IndexError for other labels outside [0, C).");
+  m.def("cross_entropy",
+        autocasting<Autocast::Float32>([](const Tensor& input, const Tensor& target, const Maybe& weight,
+                                          MaybeBool size_average, int64_t ignore_index, MaybeBool reduce,
+                                          const std::string& reduction, double label_smoothing) {
+          LossReduction r = parse_reduction("cross_entropy", named_reduction(reduction, size_average, reduce));
+          return cross_entropy(input, target, {weight.value_or(Tensor()), ignore_index, r, label_smoothing});
+        }),
+        py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::arg("size_average") = py::none(),
+        py::arg("ignore_index") = -100, py::arg("reduce") = py::none(), py::arg("reduction") = "mean",
+        py::arg("label_smoothing") = 0.0,
+        "Cross-entropy between logits [C], [N, C] or [N, C, ...] and class labels (the same shape without C) or class\n"
+        "probabilities (the same shape). The mean is weighted by `weight` [C] of the labels; targets equal to "
+        "ignore_index\n"
+        "do not count, and if none counts the mean is 0. IndexError for other labels outside [0, C).");
   m.def(
       "nll_loss",
-      [](const Tensor& input, const Tensor& target, const Maybe& weight, MaybeBool size_average, int64_t ignore_index,
-         MaybeBool reduce, const std::string& reduction) {
+      autocasting<Autocast::Float32>([](const Tensor& input, const Tensor& target, const Maybe& weight,
+                                        MaybeBool size_average, int64_t ignore_index, MaybeBool reduce,
+                                        const std::string& reduction) {
         LossReduction r = parse_reduction("nll_loss", named_reduction(reduction, size_average, reduce));
         return nll_loss(input, target, {weight.value_or(Tensor()), ignore_index, r, 0});
-      },
+      }),
       py::arg("input"), py::arg("target"), py::arg("weight") = py::none(), py::arg("size_average") = py::none(),
       py::arg("ignore_index") = -100, py::arg("reduce") = py::none(), py::arg("reduction") = "mean",
       "Negative log-likelihood of class labels under log-probabilities [C], [N, C] or [N, C, ...]. See cross_entropy.");

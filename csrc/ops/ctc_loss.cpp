@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "ops/autocast.h"
 #include "ops/copy.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
@@ -105,8 +106,8 @@ Tensor ctc_loss(const Tensor& x, const Tensor& targets, const Tensor& input_leng
 }  // namespace
 
 void bind_ctc_loss(py::module_& m) {
-  m.def("_ctc_loss", ctc_loss, py::arg("log_probs"), py::arg("targets"), py::arg("input_lengths"),
-        py::arg("target_lengths"), py::arg("blank"), py::arg("zero_infinity"),
+  m.def("_ctc_loss", autocasting<Autocast::Float32>(ctc_loss), py::arg("log_probs"), py::arg("targets"),
+        py::arg("input_lengths"), py::arg("target_lengths"), py::arg("blank"), py::arg("zero_infinity"),
         "The loss of each item, inf where no alignment fits; zero_infinity: those have no gradient.");
 }
 

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/autocast.h"
 #include "ops/copy.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
@@ -104,7 +105,7 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, const std::string& co
 }  // namespace
 
 void bind_distance(py::module_& m) {
-  m.def("cdist", cdist, py::arg("x1"), py::arg("x2"), py::arg("p") = 2.0,
+  m.def("cdist", autocasting<Autocast::Float32>(cdist), py::arg("x1"), py::arg("x2"), py::arg("p") = 2.0,
         py::arg("compute_mode") = "use_mm_for_euclid_dist_if_necessary",
         "Distances in the p-norm between all rows of x1 [..., m, k] and of x2 [..., n, k]: [..., m, n].\n"
         "p = 2 is a matrix product where m or n is above 25, unless compute_mode says otherwise.");

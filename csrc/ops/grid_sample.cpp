@@ -1,5 +1,6 @@
 #include "kernels/grid_sample.h"
 
+#include "ops/autocast.h"
 #include "ops/copy.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
@@ -89,8 +90,8 @@ Tensor grid_sample(const Tensor& x, const Tensor& grid, const std::string& mode,
 
 void bind_grid_sample(py::module_& m) {
   m.def(
-      "grid_sample", grid_sample, py::arg("input"), py::arg("grid"), py::arg("mode") = "bilinear",
-      py::arg("padding_mode") = "zeros", py::arg("align_corners") = py::none(),
+      "grid_sample", autocasting<Autocast::Float32>(grid_sample), py::arg("input"), py::arg("grid"),
+      py::arg("mode") = "bilinear", py::arg("padding_mode") = "zeros", py::arg("align_corners") = py::none(),
       "input [N, C, H, W] read at the positions grid [N, H', W', 2] (x, y), or [N, C, D, H, W] at [N, D', H', W', 3]\n"
       "(x, y, z); -1 and 1 are the edges, or with align_corners the centres of the outermost elements. mode: "
       "'bilinear',\n'nearest' or, of images, 'bicubic'. padding_mode, for what lies outside: 'zeros', 'border' or "

@@ -1,4 +1,5 @@
 // y = act(x W^T + b): a matrix product whose bias and activation are applied while the tile is in registers.
+#include "ops/autocast.h"
 #include "ops/copy.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
@@ -103,13 +104,12 @@ void bind_linear(py::module_& m) {
       },
       py::arg("input"), py::arg("weight"), py::arg("bias"), py::arg("act"),
       "act(linear(input, weight, bias)) in one pass: 'none', 'relu', 'gelu', 'gelu_tanh' or 'silu'.");
-  m.def(
-      "linear",
-      [](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
-        return linear(x, weight, bias.value_or(Tensor()));
-      },
-      py::arg("input"), py::arg("weight"), py::arg("bias") = py::none(),
-      "input @ weight.T + bias: [..., in], [out, in] and [out] give [..., out]. RuntimeError where they do not fit.");
+  m.def("linear",
+        autocasting<Autocast::Lower>([](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+          return linear(x, weight, bias.value_or(Tensor()));
+        }),
+        py::arg("input"), py::arg("weight"), py::arg("bias") = py::none(),
+        "input @ weight.T + bias: [..., in], [out, in] and [out] give [..., out]. RuntimeError where they do not fit.");
 }
 
 }  // namespace weft

@@ -1,6 +1,7 @@
 // Losses that are formulas of other operations.
 #include <cmath>
 
+#include "ops/autocast.h"
 #include "ops/cross_entropy.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
@@ -144,30 +145,33 @@ void bind_losses(py::module_& m) {
   py::arg_v reduction("reduction", "mean"), weight("weight", py::none());
   py::arg_v size_average("size_average", py::none()), reduce("reduce", py::none());
   py::arg input("input"), target("target");
-  m.def(
+  auto def = [&](const char* name, auto f, const auto&... extra) {
+    m.def(name, autocasting<Autocast::Float32>(f), extra...);
+  };
+  def(
       "mse_loss",
       [](const Tensor& x, const Tensor& y, MaybeBool average, MaybeBool reduce, const std::string& r, const Maybe& w) {
         return mse_loss(x, y, named_reduction(r, average, reduce), w);
       },
       input, target, size_average, reduce, reduction, weight,
       "(input - target)^2, reduced by 'mean', 'sum' or 'none'; shapes broadcast. The mean is weighted by `weight`.");
-  m.def(
+  def(
       "l1_loss",
       [](const Tensor& x, const Tensor& y, MaybeBool average, MaybeBool reduce, const std::string& r, const Maybe& w) {
         return l1_loss(x, y, named_reduction(r, average, reduce), w);
       },
       input, target, size_average, reduce, reduction, weight,
       "|input - target|, reduced by 'mean', 'sum' or 'none'; shapes broadcast. The mean is weighted by `weight`.");
-  m.def(
+  def(
       "smooth_l1_loss",
       [](const Tensor& x, const Tensor& y, MaybeBool average, MaybeBool reduce, const std::string& r, double beta) {
         return smooth_l1_loss(x, y, named_reduction(r, average, reduce), beta);
       },
       input, target, size_average, reduce, reduction, py::arg("beta") = 1.0,
       "d^2 / (2 beta) where |d| < beta and |d| - beta / 2 elsewhere, d = input - target.");
-  m.def("huber_loss", &huber_loss, input, target, reduction, py::arg("delta") = 1.0, weight,
-        "d^2 / 2 where |d| <= delta and delta (|d| - delta / 2) elsewhere, d = input - target.");
-  m.def(
+  def("huber_loss", &huber_loss, input, target, reduction, py::arg("delta") = 1.0, weight,
+      "d^2 / 2 where |d| <= delta and delta (|d| - delta / 2) elsewhere, d = input - target.");
+  def(
       "binary_cross_entropy",
       [](const Tensor& x, const Tensor& y, const Maybe& w, MaybeBool average, MaybeBool reduce, const std::string& r) {
         return binary_cross_entropy(x, y, w, named_reduction(r, average, reduce));
@@ -175,7 +179,7 @@ void bind_losses(py::module_& m) {
       input, target, weight, size_average, reduce, reduction,
       "-(target log(input) + (1 - target) log(1 - input)); the logarithms stop at -100. RuntimeError for an input\n"
       "outside [0, 1].");
-  m.def(
+  def(
       "binary_cross_entropy_with_logits",
       [](const Tensor& x, const Tensor& y, const Maybe& w, MaybeBool average, MaybeBool reduce, const std::string& r,
          const Maybe& positive) {
@@ -184,7 +188,7 @@ void bind_losses(py::module_& m) {
       input, target, weight, size_average, reduce, reduction, py::arg("pos_weight") = py::none(),
       "binary_cross_entropy(sigmoid(input), target) computed without overflow; pos_weight multiplies the positive "
       "part.");
-  m.def(
+  def(
       "kl_div",
       [](const Tensor& x, const Tensor& y, MaybeBool average, MaybeBool reduce, const std::string& r, bool log_target) {
         return kl_div(x, y, named_reduction(r, average, reduce), log_target);

@@ -1,5 +1,6 @@
 #include "ops/matmul.h"
 
+#include "ops/autocast.h"
 #include "ops/copy.h"
 #include "ops/packed.h"
 #include "ops/pointwise.h"
@@ -222,29 +223,26 @@ Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double bet
 void bind_matmul(py::module_& m) {
   m.def("_packed_bytes", packed_bytes_held, "Bytes of weights packed for products that come again.");
   def_both(
-      m, "matmul", matmul, py::arg("other"),
+      m, "matmul", autocasting<Autocast::Lower>(matmul), py::arg("other"),
       "Matrix product of [..., m, k] and [..., k, n]: [..., m, n], with broadcasting over the leading dimensions.\n"
       "A vector counts as a row on the left and as a column on the right, and its dimension goes again.\n"
       "RuntimeError unless the sum's lengths, the dtypes and the devices agree.");
-  def_method("__matmul__", matmul, py::is_operator());
-  def_both(
-      m, "mm",
-      [](const Tensor& a, const Tensor& b) {
-        check_dims("mm", "input", a, 2);
-        check_dims("mm", "mat2", b, 2);
-        return matmul_matrices("mm", a, b);
-      },
-      py::arg("mat2"), "[m, k] times [k, n]: [m, n]. No broadcasting. See matmul.");
-  def_both(
-      m, "bmm",
-      [](const Tensor& a, const Tensor& b) {
-        check_dims("bmm", "input", a, 3);
-        check_dims("bmm", "mat2", b, 3);
-        WEFT_CHECK(a.shape()[0] == b.shape()[0], Runtime, "[bmm] expected as many matrices in one batch as in the ",
-                   "other, got shapes ", to_string(a.shape()), " and ", to_string(b.shape()));
-        return matmul_matrices("bmm", a, b);
-      },
-      py::arg("mat2"), "[b, m, k] times [b, k, n]: [b, m, n]. No broadcasting. See matmul.");
+  def_method("__matmul__", autocasting<Autocast::Lower>(matmul), py::is_operator());
+  def_both(m, "mm", autocasting<Autocast::Lower>([](const Tensor& a, const Tensor& b) {
+             check_dims("mm", "input", a, 2);
+             check_dims("mm", "mat2", b, 2);
+             return matmul_matrices("mm", a, b);
+           }),
+           py::arg("mat2"), "[m, k] times [k, n]: [m, n]. No broadcasting. See matmul.");
+  def_both(m, "bmm", autocasting<Autocast::Lower>([](const Tensor& a, const Tensor& b) {
+             check_dims("bmm", "input", a, 3);
+             check_dims("bmm", "mat2", b, 3);
+             WEFT_CHECK(a.shape()[0] == b.shape()[0], Runtime,
+                        "[bmm] expected as many matrices in one batch as in the ", "other, got shapes ",
+                        to_string(a.shape()), " and ", to_string(b.shape()));
+             return matmul_matrices("bmm", a, b);
+           }),
+           py::arg("mat2"), "[b, m, k] times [b, k, n]: [b, m, n]. No broadcasting. See matmul.");
   def_both(
       m, "mv",
       [](const Tensor& a, const Tensor& v) {
@@ -269,11 +267,11 @@ void bind_matmul(py::module_& m) {
         return mul(unsqueeze(a, 1), unsqueeze(b, 0));
       },
       py::arg("vec2"), "[m] and [n]: [m, n], each with each.");
-  def_both(m, "addmm", addmm, py::arg("mat1"), py::arg("mat2"), py::kw_only(), py::arg("beta") = 1.0,
-           py::arg("alpha") = 1.0,
+  def_both(m, "addmm", autocasting<Autocast::Lower>(addmm), py::arg("mat1"), py::arg("mat2"), py::kw_only(),
+           py::arg("beta") = 1.0, py::arg("alpha") = 1.0,
            "beta * input + alpha * mat1 @ mat2 for matrices; `input` broadcasts to [m, n]. beta = 0 ignores it.");
-  def_both(m, "baddbmm", baddbmm, py::arg("batch1"), py::arg("batch2"), py::kw_only(), py::arg("beta") = 1.0,
-           py::arg("alpha") = 1.0,
+  def_both(m, "baddbmm", autocasting<Autocast::Lower>(baddbmm), py::arg("batch1"), py::arg("batch2"), py::kw_only(),
+           py::arg("beta") = 1.0, py::arg("alpha") = 1.0,
            "beta * input + alpha * batch1 @ batch2 for batches of matrices; `input` broadcasts to [b, m, n].");
 }
 

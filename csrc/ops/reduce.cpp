@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "ops/autocast.h"
 #include "ops/cat.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
@@ -245,12 +246,13 @@ void bind_reduce(py::module_& m) {
         return mean(cast(x, dtype), axes_or_all(dim), keepdim);
       },
       dim, keepdim, py::kw_only(), dtype, "Mean over `dim` (an axis, several, or None for all). Floating dtypes only.");
-  def_both(
-      m, "prod",
-      [](const Tensor& x, std::optional<int64_t> dim, bool keepdim, std::optional<DType> dtype) {
-        return cast(prod(cast(x, dtype), dim ? Dims{*dim} : Dims(), keepdim), dtype);
-      },
-      dim, keepdim, py::kw_only(), dtype, "Product over one axis, or over all. Integers and bool multiply in int64.");
+  def_both(m, "prod",
+           autocasting<Autocast::Float32>(
+               [](const Tensor& x, std::optional<int64_t> dim, bool keepdim, std::optional<DType> dtype) {
+                 return cast(prod(cast(x, dtype), dim ? Dims{*dim} : Dims(), keepdim), dtype);
+               }),
+           dim, keepdim, py::kw_only(), dtype,
+           "Product over one axis, or over all. Integers and bool multiply in int64.");
   def_both(
       m, "amax", [](const Tensor& x, const Axes& dim, bool keepdim) { return amax(x, axes_or_all(dim), keepdim); }, dim,
       keepdim,

@@ -1,4 +1,5 @@
 // Tensors in Python's expressions.
+#include "ops/autocast.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
 #include "tensor/slots.h"
@@ -55,7 +56,7 @@ PyObject* number_matmul(PyObject* a, PyObject* b) {
   return guarded([&]() -> PyObject* {
     Operand x, y;
     if (!load_operand(a, &x) || !load_operand(b, &y) || x.is_number() || y.is_number()) Py_RETURN_NOTIMPLEMENTED;
-    return wrap(matmul(x.tensor, y.tensor));
+    return wrap(autocasting<Autocast::Lower>(matmul)(x.tensor, y.tensor));
   });
 }
 

@@ -20,6 +20,7 @@ _copying.register()
 _threadpoolctl.register()
 
 _SUBMODULES = (
+    "amp",
     "autograd",
     "backends",
     "cuda",
@@ -34,7 +35,7 @@ _SUBMODULES = (
     "train",
     "utils",
 )
-_LAZY_FUNCTIONS = {"save": "weft.io", "load": "weft.io", "from_cupy": "weft.cuda"}
+_LAZY_FUNCTIONS = {"autocast": "weft.amp", "save": "weft.io", "load": "weft.io", "from_cupy": "weft.cuda"}
 
 
 def __getattr__(name):

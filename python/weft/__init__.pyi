@@ -59,6 +59,8 @@ from weft._core import (
     atan_ as atan_,
     atanh as atanh,
     atanh_ as atanh_,
+    autocast_decrement_nesting as autocast_decrement_nesting,
+    autocast_increment_nesting as autocast_increment_nesting,
     avg_pool1d as avg_pool1d,
     avg_pool2d as avg_pool2d,
     avg_pool3d as avg_pool3d,
@@ -94,6 +96,7 @@ from weft._core import (
     clamp_max_ as clamp_max_,
     clamp_min as clamp_min,
     clamp_min_ as clamp_min_,
+    clear_autocast_cache as clear_autocast_cache,
     clip as clip,
     clip_ as clip_,
     clone as clone,
@@ -181,6 +184,7 @@ from weft._core import (
     gcd_ as gcd_,
     ge as ge,
     gelu as gelu,
+    get_autocast_dtype as get_autocast_dtype,
     get_default_dtype as get_default_dtype,
     get_num_threads as get_num_threads,
     get_rng_state as get_rng_state,
@@ -211,6 +215,8 @@ from weft._core import (
     int32 as int32,
     int64 as int64,
     int8 as int8,
+    is_autocast_cache_enabled as is_autocast_cache_enabled,
+    is_autocast_enabled as is_autocast_enabled,
     is_floating_point as is_floating_point,
     is_grad_enabled as is_grad_enabled,
     is_inference as is_inference,
@@ -348,6 +354,9 @@ from weft._core import (
     select_scatter as select_scatter,
     selu as selu,
     selu_ as selu_,
+    set_autocast_cache_enabled as set_autocast_cache_enabled,
+    set_autocast_dtype as set_autocast_dtype,
+    set_autocast_enabled as set_autocast_enabled,
     set_cache_limit as set_cache_limit,
     set_cpu_isa as set_cpu_isa,
     set_default_dtype as set_default_dtype,
@@ -434,6 +443,9 @@ from weft._repr import (
 )
 from weft._size import (
     Size as Size,
+)
+from weft.amp.autocast_mode import (
+    autocast as autocast,
 )
 from weft.cuda import (
     from_cupy as from_cupy,
@@ -565,6 +577,7 @@ from weft.operations.statistics import (
     quantile as quantile,
 )
 from weft import (
+    amp as amp,
     autograd as autograd,
     backends as backends,
     cuda as cuda,

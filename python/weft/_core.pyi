@@ -169,7 +169,7 @@ class Tensor:
     def acosh_(self) -> Tensor: ...
     def add(self, other: Operand, *, alpha: builtins.float = 1.0) -> Tensor: ...
     def add_(self, other: Operand, *, alpha: builtins.float = 1.0) -> Tensor: ...
-    def addbmm(input, batch1: Tensor, batch2: Tensor, *, beta: builtins.float = ..., alpha: builtins.float = ...) -> Tensor:
+    def addbmm(*args, **kwargs: Any) -> Tensor:
         """beta * input + alpha * the sum of all batch1[i] @ batch2[i].
         
         batch1: (b, n, m), batch2: (b, m, p); `input` broadcasts to (n, p), and beta = 0 ignores it."""
@@ -737,7 +737,7 @@ class Tensor:
     @overload
     def nanmedian(*args: Any, **kwargs: Any) -> Any:
         """The same with NumPy's names axis and keepdims."""
-    def nanquantile(input, q: builtins.float | Tensor, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: str = ...) -> Tensor:
+    def nanquantile(*args, **kwargs: Any) -> Tensor:
         """quantile() of the elements that are not NaN."""
     def nansum(input, dim: builtins.int | Sequence[builtins.int] | None = ..., keepdim: builtins.bool = ..., *, dtype: _dtype | None = ...) -> Tensor:
         """Sum over `dim` (all by default) with NaN counted as 0."""
@@ -791,7 +791,7 @@ class Tensor:
         """input itself, unless it is of bools."""
     def pow(self, other: Operand) -> Tensor: ...
     def pow_(self, other: Operand) -> Tensor: ...
-    def prelu(input, weight: Tensor) -> Tensor:
+    def prelu(*args, **kwargs: Any) -> Tensor:
         """x where positive, else weight * x; one weight, or one per channel (dimension 1)."""
     @overload
     def prod(self, dim: builtins.int | None = None, keepdim: builtins.bool = False, *, dtype: _dtype | None = None) -> Tensor:
@@ -803,7 +803,7 @@ class Tensor:
         """The input with the elements index of its flattened form replaced by, or added to, those of source."""
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = ...) -> Tensor:
         """put() in place."""
-    def quantile(input, q: builtins.float | Tensor, dim: builtins.int | None = ..., keepdim: builtins.bool = ..., *, interpolation: str = ...) -> Tensor:
+    def quantile(*args, **kwargs: Any) -> Tensor:
         """The values below which the fractions q (a number, or several: a new first dimension) of the elements lie, along
         dim or of all. Interpolation between neighbours: linear, lower, higher, nearest or midpoint. NaN if there is one."""
     def rad2deg(input) -> Tensor:
@@ -1007,7 +1007,7 @@ class Tensor:
     @overload
     def topk(*args: Any, **kwargs: Any) -> Any:
         """The same with NumPy's names axis and keepdims."""
-    def trace(input) -> Tensor:
+    def trace(*args, **kwargs: Any) -> Tensor:
         """Sum of the diagonal of a matrix."""
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Swaps two dimensions; a view."""
@@ -1191,6 +1191,10 @@ def atan2(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tenso
 def atan_(input: Tensor) -> Tensor: ...
 def atanh(input: Tensor, inplace: builtins.bool = False, *, out: Tensor | None = None) -> Tensor: ...
 def atanh_(input: Tensor) -> Tensor: ...
+def autocast_decrement_nesting() -> builtins.int:
+    """Leaves a region: how many are left."""
+def autocast_increment_nesting() -> builtins.int:
+    """Enters a region: how many there are now."""
 def avg_pool1d(input: Tensor, kernel_size: Sequence[builtins.int] | builtins.int, stride: Sequence[builtins.int] | builtins.int | None = None, padding: Sequence[builtins.int] | builtins.int = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True) -> Tensor:
     """Mean over windows of [N, C, L] or [C, L]; see avg_pool2d."""
 def avg_pool2d(input: Tensor, kernel_size: Sequence[builtins.int] | builtins.int, stride: Sequence[builtins.int] | builtins.int | None = None, padding: Sequence[builtins.int] | builtins.int = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: builtins.int | None = None) -> Tensor:
@@ -1249,6 +1253,8 @@ def clamp_max(input: Tensor, max: Operand, *, out: Tensor | None = None) -> Tens
 def clamp_max_(input: Tensor, max: Operand) -> Tensor: ...
 def clamp_min(input: Tensor, min: Operand, *, out: Tensor | None = None) -> Tensor: ...
 def clamp_min_(input: Tensor, min: Operand) -> Tensor: ...
+def clear_autocast_cache() -> None:
+    """Forgets the conversions of parameters on this thread."""
 def clip(input: Tensor, min: Operand | None = None, max: Operand | None = None, *, out: Tensor | None = None) -> Tensor:
     """x kept within [min, max], numbers or tensors; NaN stays NaN. The gradient passes at the bounds."""
 def clip_(input: Tensor, min: Operand | None = None, max: Operand | None = None) -> Tensor: ...
@@ -1405,6 +1411,8 @@ def gcd(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor:
 def ge(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor: ...
 def gelu(input: Tensor, approximate: str = 'none') -> Tensor:
     """x P(X <= x) for a standard normal X; 'tanh' approximates it. https://arxiv.org/abs/1606.08415"""
+def get_autocast_dtype(device_type: str) -> _dtype:
+    """The dtype that products take under autocast: bfloat16 on 'cpu' and float16 on 'cuda' unless set."""
 def get_default_dtype() -> _dtype: ...
 def get_num_threads() -> builtins.int:
     """The same as num_threads()."""
@@ -1445,6 +1453,10 @@ def index_select(input: Tensor, dim: builtins.int, index: Tensor) -> Tensor:
     """The slices along dim that an index names."""
 def initial_seed() -> builtins.int:
     """The default generator's seed."""
+def is_autocast_cache_enabled() -> builtins.bool:
+    """Whether conversions of parameters are kept."""
+def is_autocast_enabled(device_type: str = 'cuda') -> builtins.bool:
+    """Whether autocast is on for 'cpu' or 'cuda' on this thread."""
 def is_floating_point(input: Tensor) -> builtins.bool: ...
 def is_grad_enabled() -> builtins.bool:
     """Whether operations of this thread are recorded."""
@@ -1755,6 +1767,12 @@ def select_scatter(input: Tensor, src: Tensor, dim: builtins.int, index: builtin
     """A copy with src in place of one index of a dimension."""
 def selu(input: Tensor, inplace: builtins.bool = False, *, out: Tensor | None = None) -> Tensor: ...
 def selu_(input: Tensor) -> Tensor: ...
+def set_autocast_cache_enabled(enabled: builtins.bool) -> None:
+    """Whether conversions of parameters are kept until the outermost region ends."""
+def set_autocast_dtype(device_type: str, dtype: _dtype) -> None:
+    """Sets the dtype that products take under autocast: float16 or bfloat16."""
+def set_autocast_enabled(device_type: str, enabled: builtins.bool) -> None:
+    """Switches autocast for a device type on this thread. weft.autocast does it for a region."""
 def set_cache_limit(bytes: builtins.int) -> None:
     """Bytes of CPU memory kept for reuse. Default: an eighth of the machine's, at most 1 GiB."""
 def set_cpu_isa(name: str) -> None:

@@ -12,6 +12,8 @@ NOT_OPERATIONS = set(
     promote_types result_type is_tensor is_floating_point is_complex backward register_hook requires_grad retain_grad
     detach data_ptr dim ndimension numel nelement size stride storage_offset element_size is_contiguous get_device
     is_same_size is_signed is_inference is_nonzero tolist numpy apply map register_post_accumulate_grad_hook
+    is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cache_enabled
+    set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting autocast
     set_printoptions cpu_isa cpu_isas set_cpu_isa linear_act rnn_layer im2col col2im
     to type type_as cpu cuda tensor as_tensor asarray from_numpy new_tensor from_dlpack to_dlpack checked""".split()  # noqa: SIM905
 )

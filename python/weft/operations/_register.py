@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import wraps
 
+from weft import _core
 from weft._core import Tensor
 
 FUNCTIONS: dict[str, Callable] = {}
@@ -41,3 +42,24 @@ def method(f: Callable) -> Callable:
 def both(f: Callable) -> Callable:
     """weft.f and Tensor.f."""
     return method(function(f))
+
+
+def _casting(convert: Callable[[Tensor], Tensor]) -> Callable[[Callable], Callable]:
+    def decorate(f: Callable) -> Callable:
+        def cast(value):
+            return convert(value) if isinstance(value, Tensor) else value
+
+        @wraps(f)
+        def call(*args, **kwargs):
+            if _core._autocast_active():
+                args, kwargs = map(cast, args), {name: cast(value) for name, value in kwargs.items()}
+            return f(*args, **kwargs)
+
+        del call.__wrapped__  # `checked` goes by it
+        return call
+
+    return decorate
+
+
+in_float32 = _casting(_core._autocast_float32)  # under autocast, tensors of a lower dtype are converted first
+in_lower_dtype = _casting(_core._autocast_lower)  # as products are

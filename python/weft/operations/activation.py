@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from weft import _core
 from weft._core import Tensor
-from weft.operations._register import both, function
+from weft.operations._register import both, function, in_lower_dtype
 
 
 @both
+@in_lower_dtype
 def prelu(input: Tensor, weight: Tensor) -> Tensor:
     """x where positive, else weight * x; one weight, or one per channel (dimension 1)."""
     n = weight.numel()

@@ -8,7 +8,7 @@ from functools import reduce
 
 from weft import _core
 from weft._core import Tensor
-from weft.operations._register import both, function, method
+from weft.operations._register import both, function, in_lower_dtype, method
 
 
 def _shapes(op: str, expected: str, *tensors: Tensor) -> RuntimeError:
@@ -26,6 +26,7 @@ def addmv(input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: fl
 
 
 @both
+@in_lower_dtype
 def addbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * the sum of all batch1[i] @ batch2[i].
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from weft import _core
 from weft._core import Tensor, dtype
-from weft.operations._register import both, function, method
+from weft.operations._register import both, function, in_float32, method
 
 
 @both
@@ -45,6 +45,7 @@ def aminmax(input: Tensor, *, dim: int | None = None, keepdim: bool = False) -> 
 
 
 @both
+@in_float32
 def trace(input: Tensor) -> Tensor:
     """Sum of the diagonal of a matrix."""
     if input.dim() != 2:

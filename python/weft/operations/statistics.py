@@ -6,7 +6,7 @@ import math
 
 from weft import _core
 from weft._core import Tensor
-from weft.operations._register import both
+from weft.operations._register import both, in_float32
 
 
 @both
@@ -59,6 +59,7 @@ def corrcoef(input: Tensor) -> Tensor:
 
 
 @both
+@in_float32
 def quantile(
     input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:
@@ -68,6 +69,7 @@ def quantile(
 
 
 @both
+@in_float32
 def nanquantile(
     input: Tensor, q: float | Tensor, dim: int | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 from weft import _core
 from weft._core import Tensor
 from weft._grad_mode import enable_grad
+from weft.amp.autocast_mode import as_now
 from weft.autograd.graph import saved_tensors_hooks
 
 __all__ = ["CheckpointError", "checkpoint", "checkpoint_sequential", "noop_context_fn"]
@@ -129,6 +130,7 @@ class _Frame:
         # Saved like any operation's tensors: a checkpoint around this one need not keep them.
         self.arguments = _map((args, kwargs), _Argument)
         self.again = again
+        self.autocast = as_now()
         self.check = check
         self.early_stop = early_stop
         self.random_state = _core.get_rng_state() if preserve_rng_state else None
@@ -175,6 +177,7 @@ class _Frame:
                 _core.set_rng_state(self.random_state)
             stack.enter_context(enable_grad())
             stack.enter_context(saved_tensors_hooks(keep, lambda t: t))
+            stack.enter_context(self.autocast())
             stack.enter_context(self.again)
             try:
                 self.function(*args, **kwargs)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from weft import _core
 from weft._core import Tensor
 from weft._grad_mode import no_grad
+from weft.operations._register import in_float32
 
 
 def named_reduction(reduction: str, size_average: bool | None = None, reduce: bool | None = None) -> str:
@@ -26,6 +27,7 @@ def _reduced(loss: Tensor, reduction: str) -> Tensor:
     return loss if reduction == "none" else loss.sum() if reduction == "sum" else loss.mean()
 
 
+@in_float32
 def linear_cross_entropy(
     input: Tensor,
     linear_weight: Tensor,
@@ -64,6 +66,7 @@ def linear_cross_entropy(
     )
 
 
+@in_float32
 def poisson_nll_loss(
     input: Tensor,
     target: Tensor,
@@ -114,6 +117,7 @@ def gaussian_nll_loss(
     return _reduced(loss + 0.5 * math.log(2 * math.pi) if full else loss, reduction)
 
 
+@in_float32
 def soft_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -139,6 +143,7 @@ def multilabel_soft_margin_loss(
     return _reduced((loss if weight is None else loss * weight).mean(-1), reduction)
 
 
+@in_float32
 def ctc_loss(
     log_probs: Tensor,
     targets: Tensor,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from weft import _core
 from weft._core import Tensor
 from weft.nn.functional.loss import _reduced, named_reduction
+from weft.operations._register import in_float32
 
 
 def margin_ranking_loss(
@@ -24,6 +25,7 @@ def margin_ranking_loss(
     return _reduced((-target * (input1 - input2) + float(margin)).clamp(min=0), reduction)
 
 
+@in_float32
 def hinge_embedding_loss(
     input: Tensor,
     target: Tensor,
@@ -39,6 +41,7 @@ def hinge_embedding_loss(
     return _reduced(apart + _core.where(target != -1, input, zero), reduction)
 
 
+@in_float32
 def cosine_embedding_loss(
     input1: Tensor,
     input2: Tensor,
@@ -66,6 +69,7 @@ def cosine_embedding_loss(
     return _reduced(together + _core.where(target == -1, (cosine - margin).clamp(min=0), zero), reduction)
 
 
+@in_float32
 def multi_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -95,6 +99,7 @@ def multi_margin_loss(
     return _reduced(loss.reshape(target.shape) if input.dim() > 1 else loss.squeeze(0), reduction)
 
 
+@in_float32
 def multilabel_margin_loss(
     input: Tensor,
     target: Tensor,
@@ -134,6 +139,7 @@ def _rows_and_labels(name: str, x: Tensor, target: Tensor, one: bool) -> tuple[T
     return rows, target.reshape(rows.shape[0], width)
 
 
+@in_float32
 def triplet_margin_loss(
     anchor: Tensor,
     positive: Tensor,

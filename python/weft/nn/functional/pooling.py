@@ -11,6 +11,7 @@ from typing import Any
 
 from weft import _core
 from weft._core import Tensor
+from weft.operations._register import in_float32
 
 Size = int | tuple[int, ...]
 
@@ -170,6 +171,7 @@ def _unpooled_size(name, n, input, kernel, stride, padding, output_size):
     return size
 
 
+@in_float32
 def fractional_max_pool2d(
     input: Tensor,
     kernel_size: Size,
