@@ -117,15 +117,15 @@ void few_sums(const T* p, const S* v, int64_t stride, int64_t v_dim, int64_t n, 
 
 // Keys begin to end of a key head: the sums of its rows, with their maxima and totals.
 template <class T, class S>
-void few_part(const AttentionForward& a, const FewRoom<T, S>& room, const FewCut& c, int64_t kv_head, int64_t begin,
+void few_part(const AttentionForward& a, const FewRoom<T, S>& room, const FewCut& c, const KeyHead& head, int64_t begin,
               int64_t end, T* sums) {
   using F = Form<T, S>;
   constexpr int Most = lanes<vec_of<T>> < 4 ? 2 : 4;
   const AttentionShape& s = a.shape;
-  const int64_t b = kv_head / s.kv_heads, kv = kv_head % s.kv_heads, width = F::width(s.dim);
+  const int64_t b = head.b, kv = head.kv, width = F::width(s.dim);
   const int64_t v_row = padded<T>(s.v_dim), step = c.rows >= Most ? Most : c.rows >= 2 ? 2 : 1;
   for (int64_t r = 0; r < kFewRows; ++r) {
-    const Place at = place_of(s, kv_head, smaller(r, c.rows - 1), 0);
+    const Place at = place_of(s, head, smaller(r, c.rows - 1), 0);
     F::copy_rows(room.queries + r * width, (const S*)a.q + offset(s.q, b, at.h, at.i), 0, r < c.rows, 1, s.dim);
     T* to = sums + r * c.row;
     for (int64_t e = 0; e < v_row; ++e) to[e] = 0;
@@ -153,7 +153,7 @@ void few_part(const AttentionForward& a, const FewRoom<T, S>& room, const FewCut
         for (int64_t j = 0; j < n; ++j) row[j] = 0;
         continue;
       }
-      const Place at = place_of(s, kv_head, r, j0);
+      const Place at = place_of(s, head, r, j0);
       int64_t count = n;
       if (s.causal) count = at.i + 1 < j0 ? 0 : smaller(at.i + 1 - j0, n);
       if (a.mask) mask_row(s, a.mask, at, row, count);
@@ -178,7 +178,7 @@ void few_part(const AttentionForward& a, const FewRoom<T, S>& room, const FewCut
 
 // Puts the parts of a row together, in the first.
 template <class T, class S>
-void few_result(const AttentionForward& a, const FewCut& c, int64_t kv_head, int64_t r, T* first) {
+void few_result(const AttentionForward& a, const FewCut& c, const KeyHead& head, int64_t r, T* first) {
   using V = vec_of<T>;
   const AttentionShape& s = a.shape;
   const int64_t v_row = padded<T>(s.v_dim), part_size = kFewRows * c.row;
@@ -194,7 +194,7 @@ void few_result(const AttentionForward& a, const FewCut& c, int64_t kv_head, int
     total += weight * part[v_row + 1];
     for (int64_t e = 0; e < s.v_dim; ++e) first[e] = weight * part[e] + (i == 0 ? T(0) : first[e]);
   }
-  const Place at = place_of(s, kv_head, r, 0);
+  const Place at = place_of(s, head, r, 0);
   const T inverse = total == 0 ? T(0) : T(1) / total;
   S* to = (S*)a.out + offset(s.out, at.b, at.h, at.i);
   each_vector<V>(s.v_dim, [=](int64_t e, auto io)
@@ -216,14 +216,14 @@ void forward_few(const AttentionForward& a) {
         const FewRoom<T, S> room(s, rooms + worker * bytes);
         for (int64_t i = piece * c.items_per_piece; i < smaller(items, (piece + 1) * c.items_per_piece); ++i) {
           const int64_t begin = i % c.parts * c.part;
-          few_part(a, room, c, i / c.parts, begin, smaller(c.end, begin + c.part), sums + i * part_size);
+          few_part(a, room, c, key_head(s, i / c.parts), begin, smaller(c.end, begin + c.part), sums + i * part_size);
         }
       },
       a.workers);
   parallel_ranges(heads, 16384 / (c.parts * c.rows * s.v_dim) + 1, [&](int64_t first, int64_t last) {
     for (int64_t head = first; head < last; ++head)
       for (int64_t r = 0; r < c.rows; ++r)
-        few_result<T, S>(a, c, head, r, sums + head * c.parts * part_size + r * c.row);
+        few_result<T, S>(a, c, key_head(s, head), r, sums + head * c.parts * part_size + r * c.row);
   });
 }
 

@@ -44,14 +44,24 @@ struct ForwardRoom {
   }
 };
 
-// Row r of a key head.
-WEFT_INLINE Place place_of(const AttentionShape& s, int64_t kv_head, int64_t r, int64_t j0) {
-  const int64_t group = s.heads / s.kv_heads;
-  return {kv_head / s.kv_heads, kv_head % s.kv_heads * group + r / s.queries, r % s.queries, j0};
+// A key head of a batch item, and the first of the query heads that share it.
+struct KeyHead {
+  int64_t b, kv, first;
+};
+WEFT_INLINE KeyHead key_head(const AttentionShape& s, int64_t head) {
+  const int64_t kv = head % s.kv_heads;
+  return {head / s.kv_heads, kv, kv * (s.heads / s.kv_heads)};
+}
+// Row r of a key head. Asked for each row, so that it should not divide.
+WEFT_INLINE Place place_of(const AttentionShape& s, const KeyHead& head, int64_t r, int64_t j0) {
+  if (r < s.queries) return {head.b, head.first, r, j0};
+  return {head.b, head.first + r / s.queries, r % s.queries, j0};
 }
 // How many keys the rows before `end` and not before `begin` may see, each or together.
 WEFT_INLINE int64_t visible(const AttentionShape& s, int64_t begin, int64_t end) {
-  if (!s.causal || begin / s.queries != (end - 1) / s.queries) return s.keys;
+  if (!s.causal) return s.keys;
+  if (end <= s.queries) return smaller(end, s.keys);
+  if (begin / s.queries != (end - 1) / s.queries) return s.keys;
   return smaller((end - 1) % s.queries + 1, s.keys);
 }
 WEFT_INLINE int64_t offset(const AttentionStrides& s, int64_t batch, int64_t head, int64_t row) {
@@ -60,8 +70,8 @@ WEFT_INLINE int64_t offset(const AttentionStrides& s, int64_t batch, int64_t hea
 
 // The block of keys j0 to j0 + n, for the rows r0 to r0 + m of a piece.
 template <class T, class S>
-void forward_block(const AttentionForward& a, const ForwardRoom<T, S>& room, const Panels<T>& values, int64_t kv_head,
-                   int64_t row0, int64_t r0, int64_t m, int64_t j0, int64_t n) {
+void forward_block(const AttentionForward& a, const ForwardRoom<T, S>& room, const Panels<T>& values,
+                   const KeyHead& head, int64_t row0, int64_t r0, int64_t m, int64_t j0, int64_t n) {
   using F = Form<T, S>;
   constexpr int P = kPanel<T>;
   const AttentionShape& s = a.shape;
@@ -76,7 +86,7 @@ void forward_block(const AttentionForward& a, const ForwardRoom<T, S>& room, con
   multiply<F::pairs>(m, panels, p, [&](int64_t i) { return Span{0, depth, ceil_div(seen(i), P)}; });
 
   for (int64_t r = 0; r < m; ++r) {
-    const Place at = place_of(s, kv_head, row0 + r0 + r, j0);
+    const Place at = place_of(s, head, row0 + r0 + r, j0);
     const int64_t of_tile = seen(r / kRows * kRows);
     int64_t count = of_tile;
     if (s.causal) count = at.i + 1 < j0 ? 0 : smaller(at.i + 1 - j0, count);
@@ -99,17 +109,17 @@ void forward_block(const AttentionForward& a, const ForwardRoom<T, S>& room, con
 }
 
 template <class T, class S>
-void forward_piece(const AttentionForward& a, const ForwardRoom<T, S>& room, const ForwardCut& c, int64_t kv_head,
+void forward_piece(const AttentionForward& a, const ForwardRoom<T, S>& room, const ForwardCut& c, const KeyHead& head,
                    int64_t row0, int64_t rows) {
   using F = Form<T, S>;
   using V = vec_of<T>;
   const AttentionShape& s = a.shape;
-  const int64_t b = kv_head / s.kv_heads, kv = kv_head % s.kv_heads, end = visible(s, row0, row0 + rows);
+  const int64_t b = head.b, end = visible(s, row0, row0 + rows);
   const int64_t width = F::width(s.dim), v_width = padded<T>(s.v_dim);
-  const S* k = (const S*)a.k + offset(s.k, b, kv, 0);
-  const S* v = (const S*)a.v + offset(s.v, b, kv, 0);
+  const S* k = (const S*)a.k + offset(s.k, b, head.kv, 0);
+  const S* v = (const S*)a.v + offset(s.v, b, head.kv, 0);
   for (int64_t r = 0; r < rounded(rows, kRows); ++r) {
-    const Place at = place_of(s, kv_head, row0 + r, 0);
+    const Place at = place_of(s, head, row0 + r, 0);
     F::copy_rows(room.queries + r * width, (const S*)a.q + offset(s.q, b, at.h, at.i), 0, r < rows, 1, s.dim);
     room.top[r] = -kInfinity<T>;
     room.total[r] = 0;
@@ -121,11 +131,11 @@ void forward_piece(const AttentionForward& a, const ForwardRoom<T, S>& room, con
     const Panels<T> values = right_rows<T, S>(room.values, v + j0 * s.v.row, s.v.row, n, s.v_dim);
     for (int64_t r0 = 0; r0 < rows; r0 += kQueries) {
       const int64_t m = smaller(kQueries, rows - r0);
-      if (j0 < visible(s, row0 + r0, row0 + r0 + m)) forward_block(a, room, values, kv_head, row0, r0, m, j0, n);
+      if (j0 < visible(s, row0 + r0, row0 + r0 + m)) forward_block(a, room, values, head, row0, r0, m, j0, n);
     }
   }
   for (int64_t r = 0; r < rows; ++r) {
-    const Place at = place_of(s, kv_head, row0 + r, 0);
+    const Place at = place_of(s, head, row0 + r, 0);
     const T total = room.total[r], inverse = total == 0 ? T(0) : T(1) / total;
     const T* from = room.sums + r * v_width;
     S* to = (S*)a.out + offset(s.out, b, at.h, at.i);
@@ -149,7 +159,7 @@ void forward(const AttentionForward& a) {
         for (int64_t i = piece * c.items_per_piece; i < smaller(items, (piece + 1) * c.items_per_piece); ++i) {
           // Long rows of a causal mask first, so that no thread waits for the last of them.
           const int64_t row0 = (c.row_pieces - 1 - i % c.row_pieces) * c.rows;
-          forward_piece(a, room, c, i / c.row_pieces, row0, smaller(c.rows, all - row0));
+          forward_piece(a, room, c, key_head(s, i / c.row_pieces), row0, smaller(c.rows, all - row0));
         }
       },
       a.workers);

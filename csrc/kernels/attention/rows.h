@@ -29,6 +29,10 @@ WEFT_INLINE f32v larger(f32v a, f32v b) {
 #endif
 }
 WEFT_INLINE f64v larger(f64v a, f64v b) { return a > b ? a : b; }
+template <class V>
+WEFT_INLINE scalar_of<V> largest(V v) {
+  return fold<scalar_of<V>, WEFT_VEC_BYTES>(v, [](auto a, auto b) { return a > b ? a : b; });
+}
 
 // A row of a block: query i of head h and batch item b, and its keys from j0 on.
 struct Place {
@@ -89,7 +93,7 @@ WEFT_INLINE T softmax_row(T* row, int64_t n, T* top, T* total) {
     m0 = larger(load<V>(row + j), m0);
     m1 = larger(load<V>(row + j + L), m1);
   }
-  const T before = *top, here = hmax(larger(m0, m1)), now = here > before ? here : before;
+  const T before = *top, here = largest(larger(m0, m1)), now = here > before ? here : before;
   const T shift = now == -kInfinity<T> ? T(0) : now;  // nothing allowed so far
   V s0{}, s1{};
   for (int64_t j = 0; j < width; j += 2 * L) {
@@ -99,7 +103,8 @@ WEFT_INLINE T softmax_row(T* row, int64_t n, T* top, T* total) {
     s0 += p0;
     s1 += p1;
   }
-  const T correction = now == before ? T(1) : exp2_below(splat<V>(before - shift))[0];
+  T correction = now == before ? T(1) : T(0);
+  if (now != before && before != -kInfinity<T>) correction = exp2_below(splat<V>(before - shift))[0];
   *top = now;
   *total = *total * correction + hsum(s0 + s1);
   return correction;
