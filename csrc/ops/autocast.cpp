@@ -7,7 +7,7 @@
 namespace weft {
 namespace {
 
-struct Kept {  // the conversion of a parameter
+struct LowerCopy {  // the conversion of a parameter
   Ref<TensorImpl> of;
   uint32_t version;
   Tensor cast;
@@ -18,7 +18,7 @@ struct State {
   DType dtype[2] = {DType::BFloat16, DType::Float16};
   bool cache = true;
   int depth = 0;
-  std::unordered_map<TensorImpl*, Kept> kept;
+  std::unordered_map<TensorImpl*, LowerCopy> kept;
 };
 thread_local State state;
 
@@ -30,7 +30,7 @@ int index_of(const char* op, const std::string& device_type) {
 }
 
 // The kept conversion, if it is that of the value now, and can still be differentiated if it has to be.
-bool usable(const Kept& kept, const Tensor& t, DType to) {
+bool usable(const LowerCopy& kept, const Tensor& t, DType to) {
   if (kept.version != t.version() || kept.cast.dtype() != to || kept.cast.requires_grad() != grad_enabled())
     return false;
   Ref<Node> node = grad_fn_of(kept.cast);
@@ -50,7 +50,7 @@ Tensor autocast(Autocast policy, const Tensor& t) {
   if (!parameter || !state.cache || state.depth == 0) return to(t, target);
   auto found = state.kept.find(t.get());
   if (found != state.kept.end() && usable(found->second, t, target)) return found->second.cast;
-  Kept kept{t.ref(), t.version(), to(t, target)};
+  LowerCopy kept{t.ref(), t.version(), to(t, target)};
   Tensor cast = kept.cast;
   state.kept.insert_or_assign(t.get(), std::move(kept));
   return cast;

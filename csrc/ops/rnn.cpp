@@ -51,13 +51,13 @@ void run(void (*kernel)(const Args&), Args& args, Device device, int64_t rows) {
 }
 
 // What the forward pass leaves for the backward one, for each direction.
-struct Kept {
+struct LayerKept {
   Tensor gates, kept, raw;
 };
 
 struct Fused {
   TensorList results;  // y, h and, of Lstm, c
-  Kept kept[2];
+  LayerKept kept[2];
 };
 
 Fused fused_forward(RnnMode mode, int directions, const RnnLayout& layout, const RnnInputs& in, bool keep) {
@@ -79,7 +79,7 @@ Fused fused_forward(RnnMode mode, int directions, const RnnLayout& layout, const
   for (int i = 0; i < directions; ++i) {
     const RnnWeights& w = in.w[i];
     RnnForward::Direction& d = f.d[i];
-    Kept& kept = result.kept[i];
+    LayerKept& kept = result.kept[i];
     kept.gates = Tensor::empty({rows, G}, dtype, device);
     Epilogue e;
     e.bias = first_bias(mode, w);
@@ -127,7 +127,7 @@ RnnInputs from_list(const TensorList& list, int directions) {
 }
 
 TensorList fused_backward(Backward& b, RnnMode mode, int directions, const RnnLayout& layout, const RnnInputs& in,
-                          const Tensor& y, const Kept* kept) {
+                          const Tensor& y, const LayerKept* kept) {
   const Device device = in.x.device();
   const DType dtype = in.x.dtype();
   RnnBackward f{};
@@ -235,7 +235,7 @@ TensorList layer(RnnMode mode, int directions, const RnnLayout& layout, const Rn
            TensorList inputs;
            for (const Saved& s : saved) inputs.push_back(get(s));
            if (grad_enabled()) return backward_by_steps(b, mode, directions, layout, std::move(inputs));
-           Kept k[2];
+           LayerKept k[2];
            for (int i = 0; i < directions; ++i) k[i] = {get(kept[i].gates), get(kept[i].kept), get(kept[i].raw)};
            return fused_backward(b, mode, directions, layout, from_list(inputs, directions), y.get(b), k);
          });

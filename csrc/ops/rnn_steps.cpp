@@ -8,11 +8,11 @@
 namespace weft {
 namespace {
 
-struct State {
+struct CellState {
   Tensor h, c;
 };
 
-State cell(RnnMode mode, const Tensor& p, const State& before, const RnnWeights& w) {
+CellState cell(RnnMode mode, const Tensor& p, const CellState& before, const RnnWeights& w) {
   const int64_t n = before.c.defined() ? before.c.shape()[1] : w.hh.shape()[0] / rnn_gates(mode);
   auto gate = [n](const Tensor& t, int64_t g) { return narrow(t, 1, g * n, n); };
   Tensor q = linear(before.h, w.hh, w.bias_hh);
@@ -46,12 +46,12 @@ TensorList rnn_by_steps(RnnMode mode, int directions, const RnnLayout& layout, c
   for (int d = 0; d < directions; ++d) {
     const RnnWeights& w = in.w[d];
     Tensor p = linear(in.x, w.ih, w.bias_ih);
-    State state{select(in.h0, 0, d), in.c0.defined() ? select(in.c0, 0, d) : Tensor()};
+    CellState state{select(in.h0, 0, d), in.c0.defined() ? select(in.c0, 0, d) : Tensor()};
     TensorList out(layout.steps);
     for (int64_t i = 0; i < layout.steps; ++i) {
       const int64_t t = d ? layout.steps - 1 - i : i, n = active[t];
-      State before{narrow(state.h, 0, 0, n), state.c.defined() ? narrow(state.c, 0, 0, n) : Tensor()};
-      State now = cell(mode, slice(p, 0, first[t], first[t] + (n - 1) * step + 1, step), before, w);
+      CellState before{narrow(state.h, 0, 0, n), state.c.defined() ? narrow(state.c, 0, 0, n) : Tensor()};
+      CellState now = cell(mode, slice(p, 0, first[t], first[t] + (n - 1) * step + 1, step), before, w);
       out[t] = step == 1 ? now.h : unsqueeze(now.h, 1);
       state.h = replaced(state.h, now.h);
       if (state.c.defined()) state.c = replaced(state.c, now.c);
