@@ -1,10 +1,10 @@
-"""Small networks of linear layers, and the smallest of operations: where overhead shows."""
+"""Small networks of linear layers."""
 
 from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.harness import Case, bench, randn
+from benchmarks.harness import bench, randn
 from benchmarks.models import in_jax
 from benchmarks.models.parts import inference_case, training_case
 
@@ -40,15 +40,3 @@ def mlp_predict(layers, batch):
         jax=in_jax.predict(lambda m: network(m, layers), in_jax.mlp),
         rtol=1e-4,
     )
-
-
-@bench()
-def add_16_with_gradients():
-    add = lambda a, b: a + b  # noqa: E731
-    return Case(inputs=[randn(16), randn(16, seed=1)], weft=add, torch=add, grad=[0, 1], threads=1)
-
-
-@bench()
-def add_16_without():
-    add = lambda a, b: a + b  # noqa: E731
-    return Case(inputs=[randn(16), randn(16, seed=1)], weft=add, torch=add, numpy=add, jax=add, threads=1)
