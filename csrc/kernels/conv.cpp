@@ -7,6 +7,7 @@
 #include "kernels/conv/direct.h"
 #include "kernels/conv/weight.h"
 #include "kernels/conv/winograd.h"
+#include "kernels/conv/winograd_weight.h"
 
 namespace weft::WEFT_ISA {
 
@@ -52,6 +53,11 @@ int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool sour
 template <class T>
 bool by_channels(const Pass& p, const ConvArgs& a) {
   return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || (p.channels >= 16 && p.axes.taps() > 1));
+}
+
+template <class T>
+bool weight_by_channels(const Pass& p, const ConvArgs& a) {
+  return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || p.axes.taps() > 1);
 }
 
 WEFT_INLINE Pass pass_of(const ConvArgs& a) {
@@ -138,7 +144,12 @@ void backward_input(const ConvArgs& a) {
 
 template <class T>
 void backward_weight(const ConvArgs& a) {
-  if (by_channels<T>(forward_pass(a.shape), a)) {
+  const Pass p = forward_pass(a.shape);
+  if (weight_by_channels<T>(p, a)) {
+    if constexpr (sizeof(T) == 4)
+      if (a.winograd && winograd_weight_wins<T>(p))
+        return winograd_weights(cut_winograd_weight<T>(a.shape, a.x_last, a.y_last), (T*)a.weight, a.weight_last,
+                                (const T*)a.x, a.x_last, (const T*)a.y, a.y_last, (char*)a.workspace, a.workers);
     const ChannelWeightCut c = cut_channel_weight<T>(a.shape, a.x_last);
     T* sums = (T*)a.workspace;
     sum_channel_weights(c, sums, (const T*)a.x, a.x_last, (const T*)a.y, a.y_last,
@@ -166,7 +177,10 @@ int64_t backward_input_room(const ConvArgs& a) {
 }
 template <class T>
 int64_t backward_weight_room(const ConvArgs& a) {
-  if (by_channels<T>(forward_pass(a.shape), a)) {
+  const Pass p = forward_pass(a.shape);
+  if (weight_by_channels<T>(p, a)) {
+    if (a.winograd && winograd_weight_wins<T>(p))
+      return winograd_weight_room<T>(cut_winograd_weight<T>(a.shape, a.x_last, a.y_last), a.workers);
     const ChannelWeightCut c = cut_channel_weight<T>(a.shape, a.x_last);
     return divide_up(c.splits * c.sum_room, 64) * 64 * (int64_t)sizeof(T) + a.workers * c.worker_room;
   }

@@ -1,4 +1,4 @@
-// The register tiles whose lanes run along output channels.
+// The register tile whose lanes run along output channels.
 #pragma once
 
 #include "simd/vec.h"
@@ -6,15 +6,14 @@
 namespace weft::WEFT_ISA::conv {
 
 // Vectors of a panel of filters, and the outputs that a tile has: a pointer each. Wider panels would have to come from
-// the second-level cache faster than it delivers. The rows of a tile of a weight's gradient are neighbours and need no
-// pointers.
+// the second-level cache faster than it delivers.
 constexpr int kPanelVecs = 2;
 #if WEFT_AVX512
-constexpr int kTileRows = 8, kSumRows = 12;
+constexpr int kTileRows = 8;
 #elif WEFT_AVX2
-constexpr int kTileRows = 6, kSumRows = 6;
+constexpr int kTileRows = 6;
 #else
-constexpr int kTileRows = 4, kSumRows = 4;
+constexpr int kTileRows = 4;
 #endif
 
 // out[i][j] = (add ? out[i][j] : bias[j]) + the sum over runs r < runs and c < length of
@@ -88,59 +87,6 @@ void channel_tile(const ChannelTile<T>& t) {
 template <class T>
 WEFT_INLINE void run_channel_tile(int vecs, const ChannelTile<T>& t) {
   vecs == 1 ? channel_tile<T, 1>(t) : channel_tile<T, 2>(t);
-}
-
-// sums[i][j] += the sum over k < count of a[k][i] * b[k * NV vectors + j], for i < MR and j < NV vectors.
-template <class T>
-struct SumTile {
-  const T* const* a;
-  int64_t from;  // a[k] + from is element 0
-  const T* b;
-  int64_t count;
-  T* sums;
-  int64_t row;
-};
-
-template <class T, int MR, int NV>
-void sum_tile(const SumTile<T>& t) {
-  using V = vec_of<T>;
-  constexpr int L = lanes<V>;
-  V acc[MR][NV];
-#pragma GCC unroll 12
-  for (int i = 0; i < MR; ++i)
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) acc[i][j] = load<V>(t.sums + i * t.row + j * L);
-  const T* b = t.b;
-  for (int64_t k = 0; k < t.count; ++k, b += NV * L) {
-    const T* a = t.a[k] + t.from;
-    V row[NV];
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) row[j] = load<V>(b + j * L);
-#pragma GCC unroll 12
-    for (int i = 0; i < MR; ++i) {
-      const V x = splat<V>(a[i]);
-#pragma GCC unroll 4
-      for (int j = 0; j < NV; ++j) acc[i][j] += x * row[j];
-    }
-  }
-#pragma GCC unroll 12
-  for (int i = 0; i < MR; ++i)
-#pragma GCC unroll 4
-    for (int j = 0; j < NV; ++j) store<V>(t.sums + i * t.row + j * L, acc[i][j]);
-}
-
-template <class T, int NV>
-WEFT_INLINE int sum_rows(int64_t left, const SumTile<T>& t) {
-  if (left >= kSumRows) return sum_tile<T, kSumRows, NV>(t), kSumRows;
-  if (kSumRows > 8 && left >= 8) return sum_tile<T, 8, NV>(t), 8;
-  if (left >= 4) return sum_tile<T, 4, NV>(t), 4;
-  if (left >= 2) return sum_tile<T, 2, NV>(t), 2;
-  return sum_tile<T, 1, NV>(t), 1;
-}
-// Does as many of the rows that are left as a tile has, and says how many.
-template <class T>
-WEFT_INLINE int run_sum_tile(int vecs, int64_t left, const SumTile<T>& t) {
-  return vecs == 1 ? sum_rows<T, 1>(left, t) : sum_rows<T, 2>(left, t);
 }
 
 }  // namespace weft::WEFT_ISA::conv

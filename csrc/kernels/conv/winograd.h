@@ -1,14 +1,10 @@
-// 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3): 36 multiplications for 16 outputs instead of 144 (Lavin,
-// Gray, Fast algorithms for convolutional neural networks, 2016; points 0, 1, -1, 2, -2 and infinity). Tiles of 6x6
-// inputs and all filters are transformed, 36 products over the channels follow, and their results are transformed back.
-// Relative errors are some 1e-6, ten times those of the direct way: float alone.
+// Forward and backward by input, by Winograd: see conv/winograd_transforms.h.
 #pragma once
 
 #include "kernels/conv/channel_pass.h"
+#include "kernels/conv/winograd_transforms.h"
 
 namespace weft::WEFT_ISA::conv {
-
-constexpr int kPoints = 36;
 
 struct WinogradCut {
   Boxes boxes;                                                             // of tiles
@@ -16,24 +12,11 @@ struct WinogradCut {
   int64_t source_room, values_room, products_room, out_room, worker_room;  // elements; bytes
 };
 
-// Elements from one point to the next: not a multiple of a page, for all points of a tile are written together and
-// would meet in one set of the cache.
-WEFT_INLINE int64_t point_size(int64_t rows, int64_t width) { return rows * width + 16; }
-
-WEFT_INLINE int64_t tile_rows_of(const Pass& p) { return divide_up(p.axes.rows.grid, 4); }
-WEFT_INLINE int64_t tile_cols_of(const Pass& p) { return divide_up(p.axes.cols.grid, 4); }
-
-// Whether it can be done, and wins: in multiply-adds for each pair of channels, with what the transformations cost.
+// Whether it wins: in multiply-adds for each pair of channels, with what the transformations cost.
 template <class T>
 bool winograd_wins(const Pass& p) {
-  auto fits = [](const ConvAxis& a) { return a.kernel == 3 && a.stride == 1 && a.dilation == 1; };
-  const ConvAxis& depths = p.axes.depths.a;
-  if (sizeof(T) != 4 || p.groups != 1 || p.channels < 32 || p.m < 32) return false;
-  if (depths.kernel != 1 || depths.stride != 1 || depths.pad != 0) return false;
-  if (!fits(p.axes.rows.a) || !fits(p.axes.cols.a) || p.m * p.channels > 65536 * 2) return false;
-  const double volumes = (double)p.images * p.axes.depths.grid;
-  const double tiles = volumes * tile_rows_of(p) * tile_cols_of(p);
-  const double direct = 9 * volumes * p.axes.rows.grid * p.axes.cols.grid;
+  if (!winograd_fits<T>(p) || p.m * p.channels > 65536 * 2) return false;
+  const double tiles = winograd_tiles(p), direct = 9. * p.images * p.axes.grid();
   return tiles * (40 + 340. / p.m + 300. / p.channels) + 600 < 0.8 * direct;
 }
 
@@ -67,38 +50,6 @@ WEFT_INLINE int64_t winograd_panel(const Pass& p, const Panels& panels, int64_t 
 template <class T>
 WEFT_INLINE int64_t winograd_filters_size(const Pass& p) {
   return kPoints * (panels_of<T>(p).vecs * kLane<T> * p.channels + panels_of<T>(p).count * 16);
-}
-
-// Along one axis: elements are `step` apart.
-template <class V>
-WEFT_INLINE void transform_input(V* t, const V* d, int step) {
-  const V a = d[4 * step] - 4 * d[2 * step], b = d[3 * step] - 4 * d[step];
-  const V e = d[4 * step] - d[2 * step], f = 2 * (d[3 * step] - d[step]);
-  t[0] = 4 * (d[0] - d[2 * step]) + e;
-  t[step] = a + b;
-  t[2 * step] = a - b;
-  t[3 * step] = e + f;
-  t[4 * step] = e - f;
-  t[5 * step] = 4 * (d[step] - d[3 * step]) + (d[5 * step] - d[3 * step]);
-}
-template <class V>
-WEFT_INLINE void transform_filter(V* t, const V* g, int step) {
-  const V outer = g[0] + g[2 * step], wide = g[0] * (1 / 24.f) + g[2 * step] * (1 / 6.f);
-  t[0] = g[0] * 0.25f;
-  t[step] = (outer + g[step]) * (-1 / 6.f);
-  t[2 * step] = (outer - g[step]) * (-1 / 6.f);
-  t[3 * step] = wide + g[step] * (1 / 12.f);
-  t[4 * step] = wide - g[step] * (1 / 12.f);
-  t[5 * step] = g[2 * step];
-}
-template <class V>
-WEFT_INLINE void transform_output(V* y, const V* m, int step, int y_step) {
-  const V s = m[step] + m[2 * step], d = m[step] - m[2 * step];
-  const V s2 = m[3 * step] + m[4 * step], d2 = m[3 * step] - m[4 * step];
-  y[0] = m[0] + s + s2;
-  y[y_step] = d + 2 * d2;
-  y[2 * y_step] = s + 4 * s2;
-  y[3 * y_step] = d + 8 * d2 + m[5 * step];
 }
 
 // The filters of a vector of outputs and one channel, [3, 3], to `to` and from there `point` apart.
@@ -147,51 +98,6 @@ void transform_filters(const Pass& p, T* to, const T* weight, bool last) {
       for (int64_t c = 0; c < channels; ++c) transform_filters_of(at + c * width, point, (const V*)g[c]);
     }
   });
-}
-
-// What the tiles of a box read, transformed: [36 points, tiles, channels].
-template <class T>
-void transform_inputs(const Pass& p, T* to, const Box& box, const Source<T>& source, const T* zeros) {
-  using V = vec_of<T>;
-  constexpr int L = kLane<T>;
-  const Axis &rows = p.axes.rows, &cols = p.axes.cols;
-  const int64_t first_tap = rows.backward ? 2 : 0;
-  const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
-  const int64_t point = point_size(tiles, p.channels);
-  for (int64_t n = box.images.begin; n < box.images.end; ++n)
-    for (int64_t z = box.depths.begin; z < box.depths.end; ++z)
-      for (int64_t i = box.rows.begin; i < box.rows.end; ++i)
-        for (int64_t j = box.cols.begin; j < box.cols.end; ++j, to += p.channels) {
-          const T* from[kPoints];
-          const int64_t r0 = rows.at(i * 4, first_tap), c0 = cols.at(j * 4, first_tap);
-          for (int k = 0; k < kPoints; ++k) {
-            const int64_t r = r0 + k / 6, c = c0 + k % 6;
-            const bool in = (uint64_t)r < (uint64_t)rows.source() && (uint64_t)c < (uint64_t)cols.source();
-            from[k] = in ? source.at(n, z, r, c) : zeros;
-          }
-          for (int64_t c = 0; c < p.channels; c += L) {
-            const int64_t left = smaller(L, p.channels - c);
-            V half[kPoints];
-#pragma GCC unroll 6
-            for (int k = 0; k < 6; ++k) {
-              V d[6];
-#pragma GCC unroll 6
-              for (int l = 0; l < 6; ++l)
-                d[l] = left == L ? load<V>(from[k * 6 + l] + c) : load_n<V>(from[k * 6 + l] + c, left);
-              transform_input(half + k * 6, d, 1);
-            }
-#pragma GCC unroll 6
-            for (int l = 0; l < 6; ++l) {
-              V t[kPoints];
-              transform_input(t + l, half + l, 6);
-#pragma GCC unroll 6
-              for (int k = 0; k < 6; ++k) {
-                T* at = to + (k * 6 + l) * point + c;
-                left == L ? store<V>(at, t[k * 6 + l]) : store_n<V>(at, t[k * 6 + l], left);
-              }
-            }
-          }
-        }
 }
 
 // The products of a panel, [36 points, tiles, width], back to outputs: of tile (n, z, i, j) and pixel (y, x) in it to
@@ -255,8 +161,9 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
                          {box.cols.begin * 4, smaller(cols, box.cols.end * 4)}};
         for (int64_t i = 0; i < p.channels; ++i) zeros[i] = 0;
         const Source<T> source = take_source(p, pixels, a.source, a.source_last, 0, room);
-        transform_inputs(p, values, box, source, (const T*)zeros);
         const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
+        transform_inputs(p, values, p.channels, PointStrides{point_size(tiles, p.channels), L, p.channels % L == 0},
+                         box, source, (const T*)zeros);
         for (int64_t i = 0; i < tiles; ++i) table[i] = values + i * p.channels;
         const Range mine = share(index % c.panel_parts, c.panel_parts, panels.count);
         for (int64_t i = mine.begin; i < mine.end; ++i) {
