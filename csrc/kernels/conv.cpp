@@ -6,8 +6,8 @@
 #include "kernels/conv/channel_weight.h"
 #include "kernels/conv/direct.h"
 #include "kernels/conv/weight.h"
-#include "kernels/conv/winograd.h"
 #include "kernels/conv/winograd_weight.h"
+#include "kernels/conv/winograd_wide.h"
 
 namespace weft::WEFT_ISA {
 
@@ -26,8 +26,18 @@ void pack_to(const Pass& p, const ConvArgs& a, T* to) {
   a.winograd&& winograd_wins<T>(p) ? transform_filters(p, to, (const T*)a.weight, a.weight_last)
                                    : pack_filters(p, to, (const T*)a.weight, a.weight_last);
 }
+// Not with packed filters, which winograd_pass takes, unless there are too many to pack them.
+template <class T>
+bool by_wide(const Pass& p, const ConvArgs& a) {
+  const bool few = p.m * p.channels <= kTooWideToPack;
+  return a.winograd && (few ? !a.packed && p.m * p.channels >= kWide && winograd_wins<T>(p) : wide_wins<T>(p));
+}
 template <class T>
 void run_channels(const Pass& p, const ConvArgs& a, const ChannelArgs<T>& to) {
+  if constexpr (sizeof(T) == 4)
+    if (by_wide<T>(p, a))
+      return wide_pass(p, cut_wide<T>(p, to.out_last, to.source_last), to, (const T*)a.weight, a.weight_last,
+                       (char*)a.workspace, a.workers);
   const bool winograd = a.winograd && winograd_wins<T>(p);
   const T* packed = (const T*)a.packed;
   char* scratch = (char*)a.workspace;
@@ -43,6 +53,10 @@ void run_channels(const Pass& p, const ConvArgs& a, const ChannelArgs<T>& to) {
 }
 template <class T>
 int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool source_last) {
+  if (by_wide<T>(p, a)) {
+    const WideCut c = cut_wide<T>(p, out_last, source_last);
+    return c.all_room * (int64_t)sizeof(T) + a.workers * c.worker_room;
+  }
   const bool winograd = a.winograd && winograd_wins<T>(p);
   const int64_t worker = winograd ? cut_winograd<T>(p, out_last, source_last).worker_room
                                   : cut_channels<T>(p, out_last, source_last).worker_room;
@@ -67,6 +81,7 @@ template <class T>
 int64_t packed_bytes(const ConvArgs& a) {
   const Pass p = pass_of(a);
   if (a.pass == ConvPass::BackwardWeight || !by_channels<T>(p, a)) return 0;
+  if (a.winograd && wide_wins<T>(p)) return 0;
   return packed_room<T>(p, a.winograd && winograd_wins<T>(p)) * (int64_t)sizeof(T);
 }
 template <class T>

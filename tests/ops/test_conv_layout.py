@@ -108,6 +108,17 @@ def test_winograd(isa, size, padding, channels):
     check((4, channels[0], *size), channels[1], (3, 3), padding=padding, tolerance=3e-5)
 
 
+@pytest.mark.parametrize(("shape", "outputs"), [((17, 520, 4, 4), 390), ((2, 384, 13, 9), 512), ((40, 256, 5, 7), 200)])
+def test_winograd_with_many_channels(isa, shape, outputs):
+    check(shape, outputs, (3, 3), padding=1, tolerance=5e-5)
+
+
+@pytest.mark.parametrize("shape", [(9, 64, 32, 30), (300, 48, 6, 5), (1, 32, 129, 140)])
+def test_winograd_in_turns(isa, shape):
+    """So many tiles that the gradient of the filters takes several turns, or few channels for many threads."""
+    check(shape, 48, (3, 3), padding=1, tolerance=5e-5)
+
+
 def test_winograd_can_be_turned_off():
     x = rng.standard_normal((4, 64, 16, 16)).astype(np.float32)
     w = rng.standard_normal((64, 64, 3, 3)).astype(np.float32)
@@ -140,7 +151,14 @@ def test_winograd_has_nan_only_where_it_is_met():
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize(
     ("shape", "outputs", "stride"),
-    [((16, 64, 16, 16), 64, 1), ((4, 96, 9, 9), 80, 2), ((1, 300, 4, 4), 200, 1), ((5, 3, 30, 30), 64, 1)],
+    [
+        ((16, 64, 16, 16), 64, 1),
+        ((4, 96, 9, 9), 80, 2),
+        ((1, 300, 4, 4), 200, 1),
+        ((5, 3, 30, 30), 64, 1),
+        ((16, 512, 4, 4), 512, 1),
+        ((16, 64, 40, 40), 64, 1),
+    ],
 )
 def test_same_bits_on_any_number_of_threads(shape, outputs, stride, last):
     x = rng.standard_normal(shape).astype(np.float32)
@@ -203,3 +221,11 @@ def test_a_weight_is_packed_once_and_again_when_it_changes(isa, options, transpo
         assert (conv(x, w, **options) == 2 * expected).all()
     small = conv(x[:, :, :5, :5], w, **options)  # other ways for other sizes
     assert_close(small, conv(x[:, :, :5, :5], w.clone(), **options))
+
+
+@pytest.mark.parametrize("channels", [(256, 144), (530, 260)])
+def test_packed_or_not_the_bits_are_the_same_with_many_channels(isa, channels):
+    x, w = weft.randn(12, channels[0], 8, 7), weft.randn(channels[1], channels[0], 3, 3)
+    expected = F.conv2d(x, w.clone(), padding=1)
+    for _ in range(3):
+        assert (F.conv2d(x, w, padding=1) == expected).all()

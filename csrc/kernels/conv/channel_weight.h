@@ -1,6 +1,6 @@
 // Backward by weight with the lanes along output channels: for each box of outputs, the product of what their taps read
-// with dy. Pieces own a range of panels; only where these are too few are the boxes divided as well, into partial sums
-// that are added up in order.
+// with dy. Pieces own a range of panels and one of input channels; only where these are too few are the boxes divided
+// as well, into partial sums that are added up in order.
 #pragma once
 
 #include "kernels/conv/box.h"
@@ -15,7 +15,7 @@ struct ChannelWeightCut {
   bool columns;               // few channels: all terms of an output are copied to one row
   int64_t runs, terms, vecs;  // vectors of `terms` neighbouring terms that each run has
   Boxes boxes;
-  int64_t panel_parts, splits;
+  int64_t panel_parts, vec_parts, splits;
   int64_t rows, width, sum_room;       // of the sums of a group; of a row; elements of all sums of a split
   int64_t outputs, pixels;             // of the largest box; of a vector of its source, the padding's included
   int64_t source_room, vecs_room;      // elements
@@ -42,8 +42,10 @@ ChannelWeightCut cut_channel_weight(const ConvShape& s, bool x_last) {
   // Pieces of about a million multiply-adds, up to 16; parts of a sum, which must be added up, only up to 8 of them.
   const double wanted = (double)s.images * s.groups * a.grid() * c.p.m * c.p.channels * a.taps() / (1 << 20);
   const int64_t pieces = wanted < 1 ? 1 : wanted > 16 ? 16 : (int64_t)wanted, few = smaller(pieces, 8);
-  c.panel_parts = smaller(panels.count, divide_up(pieces, s.groups));
-  c.splits = smaller(c.boxes.count(), divide_up(few, c.panel_parts * s.groups));
+  // Each part of one operand copies its part of the other anew: as many of both.
+  c.panel_parts = smaller(panels.count, smaller(4, divide_up(pieces, s.groups)));
+  c.vec_parts = c.columns ? 1 : smaller(c.vecs, divide_up(pieces, c.panel_parts * s.groups));
+  c.splits = smaller(c.boxes.count(), divide_up(few, c.panel_parts * c.vec_parts * s.groups));
   c.splits = larger(1, smaller(c.splits, (64 << 20) / (int64_t)sizeof(T) / c.sum_room));
 
   const Boxes& b = c.boxes;
@@ -53,7 +55,7 @@ ChannelWeightCut cut_channel_weight(const ConvShape& s, bool x_last) {
                  : 1 + b.images * most_held(a.depths, b.depths) * most_held(a.rows, b.rows) * most_held(a.cols, b.cols);
   c.source_room = c.columns ? source_room(c.p, b, x_last) + L : 0;
   c.zeros = c.columns ? runs.length + c.vecs * L : 0;
-  c.vecs_room = c.pixels * c.vecs * L;
+  c.vecs_room = c.pixels * divide_up(c.vecs, c.vec_parts) * L;
   c.dy_room = c.outputs * kPanelVecs * L;
   c.table_room = c.outputs * (runs.count + 1);
   c.worker_room = divide_up((c.source_room + c.zeros + c.vecs_room + c.dy_room) * (int64_t)sizeof(T), 64) * 64 +
@@ -79,9 +81,10 @@ void take_dy(T* to, int64_t vecs, const T* dy, const Strides& s, const int64_t* 
   }
 }
 
-// What a box reads, as [vectors of channels, 1 + pixels]: the first is the padding's.
+// What a box reads of some vectors of channels, as [vectors, 1 + pixels]: the first is the padding's.
 template <class T>
-Source<T> take_vectors(const ChannelWeightCut& c, const Box& b, const T* from, bool last, int64_t group, T* room) {
+Source<T> take_vectors(const ChannelWeightCut& c, Range vecs, const Box& b, const T* from, bool last, int64_t group,
+                       T* room) {
   constexpr int L = kLane<T>;
   const Pass& p = c.p;
   const Axes& a = p.axes;
@@ -91,15 +94,16 @@ Source<T> take_vectors(const ChannelWeightCut& c, const Box& b, const T* from, b
   const Strides t = {depths.size() * rows.size() * cols.size() * L, rows.size() * cols.size() * L, cols.size() * L, L,
                      c.pixels * L};
   const Source<T> source{room + L, t, b.images.begin, depths.begin, rows.begin, cols.begin};
-  from += group * p.channels * s.channel + cols.begin * s.col;
-  for (int64_t v = 0; v < c.vecs; ++v) zero_run(room + v * t.channel, L);
+  from += (group * p.channels + vecs.begin * L) * s.channel + cols.begin * s.col;
+  const int64_t channels = p.channels - vecs.begin * L;
+  for (int64_t v = 0; v < vecs.size(); ++v) zero_run(room + v * t.channel, L);
   for (int64_t n = b.images.begin; n < b.images.end; ++n)
     for (int64_t d = depths.begin; d < depths.end; ++d)
       for (int64_t r = rows.begin; r < rows.end && cols.size(); ++r)
-        for (int64_t v = 0; v < c.vecs; ++v)
+        for (int64_t v = 0; v < vecs.size(); ++v)
           mm::pack_panel((T*)source.at(n, d, r, cols.begin) + v * t.channel, L,
                          from + n * s.image + d * s.depth + r * s.row + v * L * s.channel, s.col, s.channel,
-                         cols.size(), (int)smaller(L, p.channels - v * L));
+                         cols.size(), (int)smaller(L, channels - v * L));
   return source;
 }
 
@@ -127,7 +131,7 @@ void sum_channel_weights(const ChannelWeightCut& c, T* sums, const T* x, bool x_
   const Panels panels = panels_of<T>(p);
   const Runs runs = runs_of(p, Phase{0, 0, 0});
   parallel(
-      p.groups * c.panel_parts * c.splits,
+      p.groups * c.panel_parts * c.vec_parts * c.splits,
       [&](int64_t index, int worker) {
         const T** table = (const T**)(scratch + worker * c.worker_room);
         int64_t* at = (int64_t*)(table + c.outputs * runs.count);
@@ -135,15 +139,17 @@ void sum_channel_weights(const ChannelWeightCut& c, T* sums, const T* x, bool x_
         T* packed = vectors + c.vecs_room;
         T* zeros = packed + c.dy_room;
         T* room = zeros + c.zeros;
-        const int64_t split = index % c.splits, group = index / c.splits % p.groups;
-        const Range mine = share(index / c.splits / p.groups, c.panel_parts, panels.count);
+        const int64_t split = index % c.splits, part = index / c.splits % c.vec_parts;
+        const int64_t rest = index / c.splits / c.vec_parts, group = rest % p.groups;
+        const Range mine = share(rest / p.groups, c.panel_parts, panels.count);
+        const Range vecs = share(part, c.vec_parts, c.vecs);
         const Range boxes = share(split, c.splits, c.boxes.count());
         T* to = sums + split * c.sum_room + group * c.rows * c.width;
         for (int64_t b = boxes.begin; b < boxes.end; ++b) {
           const Box box = box_at(p, c.boxes, b);
           zero_run(zeros, c.columns ? runs.length : 0);
-          const Source<T> source =
-              c.columns ? take_source(p, box, x, x_last, group, room) : take_vectors(c, box, x, x_last, group, vectors);
+          const Source<T> source = c.columns ? take_source(p, box, x, x_last, group, room)
+                                             : take_vectors(c, vecs, box, x, x_last, group, vectors);
           const int64_t outputs = make_table(table, 1, c.outputs, at, p, box, Phase{0, 0, 0}, source,
                                              (const T*)(c.columns ? zeros : vectors), out);
           if (c.columns) take_columns(c, table, runs.count, runs.length, outputs, zeros + runs.length, vectors);
@@ -152,11 +158,12 @@ void sum_channel_weights(const ChannelWeightCut& c, T* sums, const T* x, bool x_
             const int64_t width = panel.size() * L, m = panel.begin * L;
             take_dy(packed, panel.size(), dy + (group * p.m + m) * out.channel, out, at, outputs,
                     smaller(width, p.m - m));
-            for (int64_t v = 0; v < c.vecs; ++v)
+            for (int64_t v = vecs.begin; v < vecs.end; ++v)
               for (int64_t r = 0; r < c.runs; ++r)
-                run_sum_tiles((int)panel.size(), smaller(L, c.terms - v * L),
-                              SumTile<T>{table + r * c.outputs, v * c.pixels * L, packed, outputs * L, outputs,
-                                         to + m * c.rows + (r * c.vecs + v) * L * width, width, b > boxes.begin});
+                run_sum_tiles(
+                    (int)panel.size(), smaller(L, c.terms - v * L),
+                    SumTile<T>{table + r * c.outputs, (v - vecs.begin) * c.pixels * L, packed, outputs * L, outputs,
+                               to + m * c.rows + (r * c.vecs + v) * L * width, width, b > boxes.begin});
           }
         }
       },

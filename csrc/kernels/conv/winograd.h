@@ -31,10 +31,7 @@ WinogradCut cut_winograd(const Pass& p, bool out_last, bool source_last) {
   c.panel_parts = there >= 8 ? 1 : smaller(panels_of<T>(p).count, divide_up(8, there));
   c.tiles = c.boxes.images * c.boxes.depths * c.boxes.rows * c.boxes.cols;
   c.outputs = c.tiles * 16;
-  Boxes pixels = c.boxes;
-  pixels.rows *= 4;
-  pixels.cols *= 4;
-  c.source_room = source_room(p, pixels, source_last);
+  c.source_room = source_room(p, pixels_of(c.boxes), source_last);
   c.values_room = kPoints * point_size(c.tiles, p.channels);
   c.products_room = kPoints * point_size(c.tiles, kPanelVecs * L);
   c.out_room = out_last ? 0 : c.outputs * kPanelVecs * L;
@@ -64,38 +61,47 @@ WEFT_INLINE void transform_filters_of(T* to, int64_t point, const vec_of<T>* g) 
   for (int i = 0; i < kPoints; ++i) store<V>(to + i * point, all[i]);
 }
 
-// weight: as for pack_filters; to panels of [36 points, channels, width].
+// The filters of a vector of outputs and of up to a vector of channels from `first` on; `point` and `next` are what
+// lies between points and between channels. weight: as for pack_filters.
 template <class T>
-void transform_filters(const Pass& p, T* to, const T* weight, bool last) {
+void transform_filter_square(const Pass& p, T* to, int64_t point, int64_t next, const T* weight, bool last, int64_t vec,
+                             int64_t first) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
-  const Panels panels = panels_of<T>(p);
   const bool backward = p.axes.cols.backward;
+  const int64_t channels = smaller(L, p.channels - first), count = smaller(L, p.m - vec * L);
+  V g[L][9];
+  if (!backward && last) {
+    for (int tap = 0; tap < 9; ++tap)
+      turn(weight + vec * L * p.channels * 9 + tap * p.channels + first, p.channels * 9, count, channels,
+           [&](int64_t c, V v) { g[c][tap] = v; });
+  } else if (!backward) {
+    turn(weight + (vec * L * p.channels + first) * 9, p.channels * 9, count, channels * 9,
+         [&](int64_t i, V v) { g[0][i] = v; });
+  } else if (last) {
+    for (int64_t c = 0; c < channels; ++c)
+      for (int tap = 0; tap < 9; ++tap)
+        g[c][8 - tap] = load_n<V>(weight + ((first + c) * 9 + tap) * p.m + vec * L, count);
+  } else {
+    for (int64_t c = 0; c < channels; ++c)
+      turn(weight + (vec * L + (first + c) * p.m) * 9, 9, count, 9, [&](int64_t tap, V v) { g[c][8 - tap] = v; });
+  }
+  for (int64_t c = 0; c < channels; ++c) transform_filters_of(to + c * next, point, (const V*)g[c]);
+}
+
+// To panels of [36 points, channels, width].
+template <class T>
+void transform_filters(const Pass& p, T* to, const T* weight, bool last) {
+  constexpr int L = kLane<T>;
+  const Panels panels = panels_of<T>(p);
   const int64_t chunks = divide_up(p.channels, L);
   parallel_ranges(panels.vecs * chunks, 16, [&](int64_t begin, int64_t end) {
     for (int64_t item = begin; item < end; ++item) {
-      const int64_t vec = item / chunks, first = item % chunks * L, channels = smaller(L, p.channels - first);
-      const int64_t count = smaller(L, p.m - vec * L), which = panels.of(vec);
+      const int64_t vec = item / chunks, first = item % chunks * L, which = panels.of(vec);
       const Range panel = panels.at(which);
-      const int64_t width = panel.size() * L, point = point_size(p.channels, width);
-      T* at = to + winograd_panel<T>(p, panels, which) + first * width + (vec - panel.begin) * L;
-      V g[L][9];
-      auto tap_of = [=](int64_t tap) { return backward ? 8 - tap : tap; };
-      if (!backward && last) {
-        for (int tap = 0; tap < 9; ++tap)
-          turn(weight + vec * L * p.channels * 9 + tap * p.channels + first, p.channels * 9, count, channels,
-               [&](int64_t c, V v) { g[c][tap] = v; });
-      } else if (last) {
-        for (int64_t c = 0; c < channels; ++c)
-          for (int tap = 0; tap < 9; ++tap)
-            g[c][8 - tap] = load_n<V>(weight + ((first + c) * 9 + tap) * p.m + vec * L, count);
-      } else {
-        const int64_t lane = backward ? 9 : p.channels * 9, next = backward ? p.m * 9 : 9;
-        for (int64_t c = 0; c < channels; ++c)
-          turn(weight + vec * L * lane + (first + c) * next, lane, count, 9,
-               [&](int64_t tap, V v) { g[c][tap_of(tap)] = v; });
-      }
-      for (int64_t c = 0; c < channels; ++c) transform_filters_of(at + c * width, point, (const V*)g[c]);
+      const int64_t width = panel.size() * L;
+      transform_filter_square(p, to + winograd_panel<T>(p, panels, which) + first * width + (vec - panel.begin) * L,
+                              point_size(p.channels, width), width, weight, last, vec, first);
     }
   });
 }
@@ -136,13 +142,38 @@ void transform_outputs(const Pass& p, const T* from, const Box& box, int64_t wid
         }
 }
 
+// The products of the panel of outputs m … of all tiles of a box to where they belong; `buffer` and `at` have room for
+// the box if channels are not last.
+template <class T>
+void put_panel(const Pass& p, const ChannelArgs<T>& a, const T* products, const Box& box, int64_t m, int64_t width,
+               T* buffer, int64_t* at) {
+  const Strides out = output_strides(p, a.out_last);
+  const T* bias = a.bias ? a.bias + m : nullptr;
+  const int64_t channels = smaller(width, p.m - m);
+  if (a.out_last)
+    return transform_outputs(p, products, box, width, channels, bias, [&](int64_t n, int64_t z, int64_t y, int64_t x) {
+      return a.out + n * out.image + z * out.depth + y * out.row + x * out.col + m;
+    });
+  const Box pixels = pixels_of(p, box);
+  const int64_t height = pixels.rows.size(), line = pixels.cols.size();
+  transform_outputs(p, products, box, width, channels, bias, [&](int64_t n, int64_t z, int64_t y, int64_t x) {
+    const int64_t volume = (n - box.images.begin) * box.depths.size() + z - box.depths.begin;
+    return buffer + ((volume * height + y - pixels.rows.begin) * line + x - pixels.cols.begin) * width;
+  });
+  int64_t outputs = 0;
+  for (int64_t n = box.images.begin; n < box.images.end; ++n)
+    for (int64_t z = box.depths.begin; z < box.depths.end; ++z)
+      for (int64_t y = pixels.rows.begin; y < pixels.rows.end; ++y)
+        for (int64_t x = pixels.cols.begin; x < pixels.cols.end; ++x)
+          at[outputs++] = n * out.image + z * out.depth + y * out.row + x;
+  put_outputs(a.out + m * out.channel, out.channel, at, (const T*)buffer, width, outputs, channels);
+}
+
 template <class T>
 void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a, const T* filters, char* scratch,
                    int workers) {
   constexpr int L = kLane<T>;
-  const Strides out = output_strides(p, a.out_last);
   const Panels panels = panels_of<T>(p);
-  const int64_t rows = p.axes.rows.grid, cols = p.axes.cols.grid;
   parallel(
       c.boxes.count() * c.panel_parts,
       [&](int64_t index, int worker) {
@@ -155,12 +186,8 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
         T* buffer = products + c.products_room;
         const Box box =
             box_at(c.boxes, p.images, p.axes.depths.grid, tile_rows_of(p), tile_cols_of(p), index / c.panel_parts);
-        const Box pixels{box.images,
-                         box.depths,
-                         {box.rows.begin * 4, smaller(rows, box.rows.end * 4)},
-                         {box.cols.begin * 4, smaller(cols, box.cols.end * 4)}};
         for (int64_t i = 0; i < p.channels; ++i) zeros[i] = 0;
-        const Source<T> source = take_source(p, pixels, a.source, a.source_last, 0, room);
+        const Source<T> source = take_source(p, pixels_of(p, box), a.source, a.source_last, 0, room);
         const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
         transform_inputs(p, values, p.channels, PointStrides{point_size(tiles, p.channels), L, p.channels % L == 0},
                          box, source, (const T*)zeros);
@@ -168,7 +195,7 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
         const Range mine = share(index % c.panel_parts, c.panel_parts, panels.count);
         for (int64_t i = mine.begin; i < mine.end; ++i) {
           const Range panel = panels.at(i);
-          const int64_t m = panel.begin * L, width = panel.size() * L, channels = smaller(width, p.m - m);
+          const int64_t m = panel.begin * L, width = panel.size() * L;
           ChannelTile<T> t{};
           t.pixel = t.runs = 1;
           t.length = p.channels;
@@ -183,27 +210,7 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
               run_channel_tile((int)panel.size(), t);
             }
           }
-          const T* bias = a.bias ? a.bias + m : nullptr;
-          if (a.out_last) {
-            transform_outputs(p, (const T*)products, box, width, channels, bias,
-                              [&](int64_t n, int64_t z, int64_t y, int64_t x) {
-                                return a.out + n * out.image + z * out.depth + y * out.row + x * out.col + m;
-                              });
-            continue;
-          }
-          const int64_t height = pixels.rows.size(), line = pixels.cols.size();
-          transform_outputs(
-              p, (const T*)products, box, width, channels, bias, [&](int64_t n, int64_t z, int64_t y, int64_t x) {
-                const int64_t volume = (n - box.images.begin) * box.depths.size() + z - box.depths.begin;
-                return buffer + ((volume * height + y - pixels.rows.begin) * line + x - pixels.cols.begin) * width;
-              });
-          int64_t outputs = 0;
-          for (int64_t n = box.images.begin; n < box.images.end; ++n)
-            for (int64_t z = box.depths.begin; z < box.depths.end; ++z)
-              for (int64_t y = pixels.rows.begin; y < pixels.rows.end; ++y)
-                for (int64_t x = pixels.cols.begin; x < pixels.cols.end; ++x)
-                  at[outputs++] = n * out.image + z * out.depth + y * out.row + x;
-          put_outputs(a.out + m * out.channel, out.channel, at, buffer, width, outputs, channels);
+          put_panel(p, a, (const T*)products, box, m, width, buffer, at);
         }
       },
       workers);

@@ -23,6 +23,19 @@ WEFT_INLINE double winograd_tiles(const Pass& p) {
   return (double)p.images * p.axes.depths.grid * tile_rows_of(p) * tile_cols_of(p);
 }
 
+// The outputs of a box of tiles.
+WEFT_INLINE Box pixels_of(const Pass& p, const Box& b) {
+  return {b.images,
+          b.depths,
+          {b.rows.begin * 4, smaller(p.axes.rows.grid, b.rows.end * 4)},
+          {b.cols.begin * 4, smaller(p.axes.cols.grid, b.cols.end * 4)}};
+}
+WEFT_INLINE Boxes pixels_of(Boxes b) {
+  b.rows *= 4;
+  b.cols *= 4;
+  return b;
+}
+
 template <class T>
 bool winograd_fits(const Pass& p) {
   auto fits = [](const ConvAxis& a) { return a.kernel == 3 && a.stride == 1 && a.dilation == 1; };

@@ -59,9 +59,7 @@ WinogradWeightCut cut_winograd_weight(const ConvShape& s, bool x_last, bool dy_l
   c.x_point = point_size(c.tiles, c.vecs * L);
   c.dy_point = point_size(c.tiles, panels.vecs * L);
 
-  Boxes pixels = c.boxes;
-  pixels.rows *= 4;
-  pixels.cols *= 4;
+  const Boxes pixels = pixels_of(c.boxes);
   c.x_room = source_room(c.p, pixels, x_last);
   c.dy_room = source_room(c.dy, pixels, dy_last);
   const int64_t transforming = (c.x_room + c.dy_room + larger(c.p.channels, c.p.m) + L) * (int64_t)sizeof(T);
@@ -130,8 +128,7 @@ void transform_box(const WinogradWeightCut& c, int64_t i, int64_t first_tile, T*
   constexpr int64_t L = kLane<T>;
   const Pass& p = c.p;
   const Box box = box_at(c.boxes, p.images, p.axes.depths.grid, c.tile_rows, c.tile_cols, i);
-  const Box pixels{
-      box.images, box.depths, {box.rows.begin * 4, smaller(p.axes.rows.grid, box.rows.end * 4)}, {0, p.axes.cols.grid}};
+  const Box pixels = pixels_of(p, box);
   T* zeros = room + c.x_room + c.dy_room;
   zero_run(zeros, larger(p.channels, p.m) + L);
   const int64_t tile =
