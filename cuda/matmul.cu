@@ -124,8 +124,30 @@ void matmul_float(const MatmulArgs& g) {
     matmul_small_tiles<float>(g);
 }
 
+// One thread computes an element.
+template <class A>
+__global__ void __launch_bounds__(256) matmul_bytes(MatmulArgs g) {
+  for (int64_t i = blockIdx.x * 256ll + threadIdx.x; i < g.m * g.n; i += gridDim.x * 256ll) {
+    int64_t m = i / g.n, n = i % g.n;
+    const A* a = static_cast<const A*>(g.a) + m * g.a_row;
+    const int8_t* b = static_cast<const int8_t*>(g.b) + n * g.b_col;
+    int32_t sum = 0;
+    for (int64_t k = 0; k < g.k; ++k) sum += (int32_t)a[k * g.a_col] * b[k * g.b_row];
+    static_cast<int32_t*>(g.c)[m * g.c_row + n * g.c_col] = sum;
+  }
+}
+
 void matmul_forward(const MatmulArgs& g) {
   if (g.m == 0 || g.n == 0 || batch_count(g) == 0) return;
+  const int64_t blocks = divide_up(g.m * g.n, 256), grid = blocks < 65535 ? blocks : 65535;
+  if (g.bytes == ByteProduct::Signed) {
+    WEFT_LAUNCH(matmul_bytes<int8_t>, dim3((unsigned)grid), 256, 0, g);
+    return;
+  }
+  if (g.bytes == ByteProduct::Unsigned) {
+    WEFT_LAUNCH(matmul_bytes<uint8_t>, dim3((unsigned)grid), 256, 0, g);
+    return;
+  }
   switch (g.dtype) {
     case DType::Float16:
     case DType::BFloat16: return matmul_half(g);

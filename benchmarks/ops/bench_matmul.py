@@ -1,9 +1,12 @@
+import numpy as np
+
 from benchmarks.harness import Case, bench, randn, torch
 
 if torch is not None:
     import torch.nn.functional as TF
 
 import weft.nn.functional as F
+from weft import _core
 
 SQUARE = [{"m": n, "n": n, "k": n} for n in (64, 128, 256, 512, 1024, 2048)]
 FEW_ROWS = [{"m": m, "n": 1024, "k": 1024} for m in (1, 2, 4, 8, 16, 32)]
@@ -28,6 +31,21 @@ def matmul_dtypes(n, dtype):
         inputs=[randn(n, n), randn(n, n)],
         weft=product, numpy=product if dtype == "float64" else None, torch=product,
         flops=2 * n**3, terms=n, dtype=dtype,
+    )  # fmt: skip
+
+
+@bench(n=[512, 1024], left=["int8", "uint8"])
+def matmul_bytes(n, left):
+    """Exact products of quantised activations and weights; a weight comes by columns."""
+
+    def random(dtype, seed):
+        info = np.iinfo(dtype)
+        return np.random.default_rng(seed).integers(info.min, info.max + 1, (n, n)).astype(dtype)
+
+    return Case(
+        inputs=[random(left, 0), random("int8", 1)],
+        weft=lambda a, b: _core._int_mm(a, b.T), torch=lambda a, b: torch._int_mm(a, b.T),
+        flops=2 * n**3, dtype="int8",
     )  # fmt: skip
 
 

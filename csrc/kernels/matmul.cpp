@@ -107,6 +107,54 @@ void matmul_integers(const MatmulArgs& p) {
   });
 }
 
+// Bytes. B is always packed, its columns' corrections behind it: beforehand, or at the beginning of the workspace.
+int64_t panels_of_bytes(const MatmulArgs& p) { return whole_lines<int32_t>(p.n) * ceil_div(p.k, kByteTerms); }
+int64_t packed_bytes_of_bytes(const MatmulArgs& p) {
+  return (panels_of_bytes(p) + whole_lines<int32_t>(p.n)) * (int64_t)sizeof(int32_t);
+}
+
+void pack_bytes_of(const MatmulArgs& p, int32_t* to) {
+  constexpr int P = kPanel<int32_t>;
+  static const int32_t ones = kByteOnes;
+  const int64_t depth = ceil_div(p.k, kByteTerms);
+  int32_t* const corrections = to + panels_of_bytes(p);
+  Threaded{p.workers}(ceil_div(p.n, P), [&](int64_t panel, int) {
+    const int64_t j = panel * P, columns = smaller(P, p.n - j);
+    int32_t* const here = to + j * depth;
+    pack_bytes<false>(here, P, (const int8_t*)p.b + j * p.b_col, p.b_row, p.b_col, p.k, columns);
+    Out<int32_t> sums{corrections + j, P, 1};
+    sums.alpha = -128;
+    run_tile<int32_t, true>(1, 1, {depth, &ones, 0, 0, here, P, P, (int)columns, here}, sums);
+  });
+}
+
+template <class S>
+Gemm<int32_t, S> gemm_of_bytes(const MatmulArgs& p, const int32_t* b) {
+  Gemm<int32_t, S> g{p.m, p.n, p.k, (const S*)p.a, p.a_row, p.a_col, nullptr, 0, 0, {}};
+  g.out = Out<int32_t>{p.c, p.c_row, p.c_col};
+  g.b_packed = b;
+  if (p.bytes == ByteProduct::Signed) g.out.bias_n = b + panels_of_bytes(p);
+  return g;
+}
+
+int64_t workspace_of_bytes(const MatmulArgs& p) {
+  const int64_t own = blocking(gemm_of_bytes<int8_t>(p, &kByteOnes), p.workers).scratch() * (int64_t)sizeof(int32_t);
+  return own + (p.b_packed ? 0 : packed_bytes_of_bytes(p));
+}
+
+void matmul_bytes(const MatmulArgs& p) {
+  int32_t *room = (int32_t*)p.workspace, *b = room;
+  if (!p.b_packed) {
+    pack_bytes_of(p, b);
+    room += packed_bytes_of_bytes(p) / (int64_t)sizeof(int32_t);
+  }
+  const int32_t* packed = p.b_packed ? (const int32_t*)p.b_packed : b;
+  if (p.bytes == ByteProduct::Signed)
+    gemm_blocked(gemm_of_bytes<int8_t>(p, packed), room, Threaded{p.workers});
+  else
+    gemm_blocked(gemm_of_bytes<uint8_t>(p, packed), room, Threaded{p.workers});
+}
+
 // f<float, bfloat16>, where float is the type of the arithmetic.
 #define BY_DTYPE(f, p, otherwise)                       \
   switch (p.dtype) {                                    \
@@ -119,6 +167,7 @@ void matmul_integers(const MatmulArgs& p) {
 
 void forward(const MatmulArgs& p) {
   if (items_of(p) == 0 || p.m == 0 || p.n == 0) return;
+  if (p.bytes != ByteProduct::None) return matmul_bytes(p);
   switch (p.dtype) {
     case DType::Int64: return matmul_integers<uint64_t>(p);
     case DType::Int32: return matmul_integers<uint32_t>(p);
@@ -131,15 +180,20 @@ void forward(const MatmulArgs& p) {
 
 int64_t workspace(const MatmulArgs& p) {
   if (items_of(p) == 0 || p.m == 0 || p.n == 0) return 0;
+  if (p.bytes != ByteProduct::None) return workspace_of_bytes(p);
   BY_DTYPE(workspace_of, p, return 0)
 }
 
 int64_t packed_bytes(const MatmulArgs& p) {
   if (p.batch_dims > 0 || p.m == 0 || p.n == 0) return 0;
+  if (p.bytes != ByteProduct::None) return packed_bytes_of_bytes(p);
   BY_DTYPE(packed_bytes_of, p, return 0)
 }
 
-void pack(const MatmulArgs& p) { BY_DTYPE(pack_of, p, return) }
+void pack(const MatmulArgs& p) {
+  if (p.bytes != ByteProduct::None) return pack_bytes_of(p, (int32_t*)p.workspace);
+  BY_DTYPE(pack_of, p, return)
+}
 #undef BY_DTYPE
 
 }  // namespace

@@ -82,6 +82,19 @@ void check_dims(const char* op, const char* name, const Tensor& t, int dims) {
              ", got shape ", to_string(t.shape()));
 }
 
+Tensor int_mm(const Tensor& a, const Tensor& b) {
+  check_dims("_int_mm", "input", a, 2);
+  check_dims("_int_mm", "mat2", b, 2);
+  WEFT_CHECK((a.dtype() == DType::Int8 || a.dtype() == DType::UInt8) && b.dtype() == DType::Int8, Runtime,
+             "[_int_mm] expected int8 or uint8 times int8, got ", name_of(a.dtype()), " and ", name_of(b.dtype()));
+  WEFT_CHECK(a.device() == b.device(), Runtime, "[_int_mm] expected tensors on one device, got ", to_string(a.device()),
+             " and ", to_string(b.device()), "; move one with .to()");
+  check_inner("_int_mm", a, b);
+  Tensor c = Tensor::empty({a.shape()[0], b.shape()[1]}, DType::Int32, a.device());
+  product_into("_int_mm", c, a, false, b, false);
+  return c;
+}
+
 Tensor grad_a(const Tensor& dy, const Tensor& b, const Dims& shape) { return sum_to(times(dy, false, b, true), shape); }
 
 Tensor grad_b(const Tensor& dy, const Tensor& a, const Dims& shape) {
@@ -160,6 +173,8 @@ void product_into(const char* op, const Tensor& c, const Tensor& a, bool a_trans
   if (nc > 2) set_batch(p, c, a, b);
   p.c = c.data(), p.a = a.data(), p.b = b.data();
   p.dtype = c.dtype();
+  if (p.dtype == DType::Int32 && a.dtype() != DType::Int32)
+    p.bytes = a.dtype() == DType::Int8 ? ByteProduct::Signed : ByteProduct::Unsigned;
   p.alpha = e.alpha, p.beta = e.beta;
   p.bias = e.bias.defined() ? e.bias.data() : nullptr;
   p.pre = e.pre.defined() ? e.pre.data() : nullptr;
@@ -222,6 +237,8 @@ Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double bet
 
 void bind_matmul(py::module_& m) {
   m.def("_packed_bytes", packed_bytes_held, "Bytes of weights packed for products that come again.");
+  m.def("_int_mm", int_mm, py::arg("input"), py::arg("mat2"),
+        "Exact product of bytes: int8 or uint8 [m, k] times int8 [k, n] gives int32 [m, n], which wraps.");
   def_both(
       m, "matmul", autocasting<Autocast::Lower>(matmul), py::arg("other"),
       "Matrix product of [..., m, k] and [..., k, n]: [..., m, n], with broadcasting over the leading dimensions.\n"

@@ -272,6 +272,16 @@ def test_matmul_of_integers(device):
     assert_close(weft.tensor(a).to(device) @ weft.tensor(b).to(device), weft.tensor(a @ b))
 
 
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_product_of_bytes(device, dtype):
+    a, b = (
+        rng.integers(0, 128, (5, 20)).astype(dtype) * (-1 if dtype == "int8" else 2),
+        rng.integers(-128, 128, (20, 6)),
+    )
+    y = weft._core._int_mm(weft.tensor(a).to(device), weft.tensor(b.astype("int8")).to(device))
+    assert_close(y, weft.tensor((a.astype("int64") @ b).astype("int32")))
+
+
 @pytest.mark.parametrize("bias", [True, False])
 def test_linear(check, bias):
     arrays = (normal(6, 20), normal(9, 20), *([normal(9)] if bias else []))

@@ -113,7 +113,7 @@ struct Cut {
 };
 template <class T>
 WEFT_INLINE Cut cut_block(int64_t tiles, int64_t panels, int64_t kc) {
-  Cut c{smaller(tiles, 12), smaller(panels, 12)};
+  Cut c{smaller(tiles, 12), smaller(panels, 24)};
   const int64_t tile_work = kRows * kPanel<T> * kc;
   while (ceil_div(tiles, c.mb) * ceil_div(panels, c.nb) < 24 && c.mb * c.nb * tile_work > (1 << 20)) {
     if (c.nb * kPanel<T> > 3 * c.mb * kRows && c.nb > kWide)
@@ -201,6 +201,7 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
           args.k = kc;
           args.b_k = P;
           args.b_panel = b_panel;
+          const int64_t parts = t1 - t0 >= 4 ? 4 : t1 - t0 >= 2 ? 2 : 1;
           for (int64_t p = p0; p < p1;) {
             const int np = group(p1 - p);
             const int64_t j = (jc + p) * P;
@@ -211,6 +212,10 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
               const T* packed = ap + at / kTallTiles<T> * kTall<T> * kc + at % kTallTiles<T> * kRows;
               set_a(args, g, pack_a ? packed : nullptr, i, pc);
               if (!pack_a && p == p0 && t + 1 < t1) fetch_rows(g, i + kRows, pc);
+              // The next panels come while these are used, a part of their lines with each of the first tiles.
+              const bool fetches = t - t0 < parts && p + np < p1;
+              args.fetch = fetches ? args.b + np * b_panel + (t - t0) * (kc / parts) * P : args.b;
+              args.fetch_k = fetches ? P / parts : 0;
               run_tile<T, Pack::pairs>(np, (int)rows, args, out.at(i, j));
             }
             p += np;

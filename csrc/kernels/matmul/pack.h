@@ -5,6 +5,9 @@
 
 namespace weft::WEFT_ISA::mm {
 
+template <class T>
+constexpr bool kReal = (T)0.5 != 0;
+
 template <class T, class S>
 WEFT_INLINE vec_of<T> load_as(const S* p, int64_t n) {  // the first n lanes, the rest 0
   if constexpr (sizeof(S) == 2)
@@ -13,6 +16,7 @@ WEFT_INLINE vec_of<T> load_as(const S* p, int64_t n) {  // the first n lanes, th
     return n < lanes<vec_of<T>> ? load_n<vec_of<T>>(p, n) : load<vec_of<T>>(p);
 }
 WEFT_INLINE double element(double x) { return x; }
+WEFT_INLINE int32_t element(int32_t x) { return x; }
 template <class S>
 WEFT_INLINE float element(S x) {
   return to_float(x);

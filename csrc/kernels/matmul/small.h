@@ -8,6 +8,7 @@ namespace weft::WEFT_ISA::mm {
 // Few rows, or a small B whose rows are contiguous: B is read in place, and so is A. Only a partial last panel is
 // copied, so that whole vectors can be read.
 constexpr int64_t kDirectDepth = 2048;  // terms added in one chain
+constexpr int64_t kDirectAhead = 16;    // rows of B that are fetched before they are read for the first time
 
 template <class T>
 WEFT_INLINE int64_t direct_scratch(int64_t n, int64_t k) {
@@ -36,18 +37,20 @@ void gemm_direct(const Gemm<T>& g, T* scratch, const Run& run) {
       args.a_k = g.a_k;
       const Out<T> out = g.out.block(pc == 0, pc + args.k >= g.k);
       for (int64_t p = p0; p < p1;) {
-        int np = wide;
-        while (np > 1 && p + np > smaller(p1, whole)) np = narrower(np);
+        const int64_t left = smaller(p1, whole) - p;
+        int np = wide == kWide && left > kWide ? group(left) : wide;
+        while (np > 1 && np > left) np = narrower(np);
         const bool packed = p >= whole;
         args.b = packed ? scratch + pc * P : g.b + pc * g.b_k + p * P;
         args.b_k = packed ? P : g.b_k;
         args.b_panel = P;
-        // Read once, and rows of B may be pages apart, which no hardware prefetcher follows.
-        args.ahead = tiles == 1 ? 8 * args.b_k : 0;
+        args.fetch_k = args.b_k;
         args.cols = (int)smaller(np * P, g.n - p * P);
         for (int64_t t = t0; t < t1; ++t) {
           const int64_t i = part(g.m, tiles, t), rows = part(g.m, tiles, t + 1) - i;
           args.a = g.a + i * g.a_row + pc * g.a_k;
+          // Rows of B may be pages apart, which no hardware prefetcher follows.
+          args.fetch = args.b + (t == t0 ? kDirectAhead * args.b_k : 0);
           run_tile<T>(np, (int)rows, args, out.at(i, p * P));
         }
         p += np;

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "kernels/matmul/activation.h"
-#include "kernels/matmul/pairs.h"
+#include "kernels/matmul/bytes.h"
 
 namespace weft::WEFT_ISA::mm {
 
@@ -90,44 +90,45 @@ WEFT_INLINE void set_element(C* p, T x) {
 }
 
 // What in_registers() and whole vectors do not cover, from a tile in L1 whose rows are `stride` apart.
-template <class C, class T>
-__attribute__((noinline)) void finish_as(const T* tile, int64_t stride, int64_t rows, int64_t cols, const Out<T>& o) {
+template <class C, class T, class F>
+WEFT_INLINE void finish_with(const T* tile, int64_t stride, int64_t rows, int64_t cols, const Out<T>& o, F act) {
   using V = vec_of<T>;
-  constexpr int L = lanes<V>, kRow = kMaxPanels * kPanel<T>;
+  constexpr int L = lanes<V>;
+  const int64_t step = o.c_col;
+  auto get = [=](const C* p, int64_t n) __attribute__((always_inline)) {
+    if (step == 1) return load_as<T>(p, n);
+    T part[L] = {};
+    for (int l = 0; l < L && l < n; ++l) part[l] = element(p[l * step]);
+    return load<V>(part);
+  };
+  auto put = [=](C* p, V v, int64_t n) __attribute__((always_inline)) {
+    if (step == 1) return store_as(p, v, n);
+    T part[L];
+    store<V>(part, v);
+    for (int l = 0; l < L && l < n; ++l) set_element(p + l * step, part[l]);
+  };
   const C *bias_n = (const C*)o.bias_n, *bias_m = (const C*)o.bias_m;
-  alignas(64) T row[kRow];
   for (int64_t i = 0; i < rows; ++i, tile += stride) {
-    C* c = (C*)o.c + i * o.c_row;
+    C *c = (C*)o.c + i * o.c_row, *pre = o.pre ? (C*)o.pre + i * o.c_row : nullptr;
     const V shift = splat<V>(bias_m ? element(bias_m[i]) : 0);
-    for (int64_t j0 = 0; j0 < cols; j0 += kRow) {
-      const int n = (int)(cols - j0 < kRow ? cols - j0 : kRow);
-      for (int j = 0; j < n; j += L) {
-        const int64_t left = n - j < L ? n - j : L;
-        V v = o.alpha * load_n<V>(tile + j0 + j, left) + shift;
-        if (bias_n) v += load_as<T>(bias_n + j0 + j, left);
-        if (o.beta != 0 && o.c_col == 1) v += o.beta * load_as<T>(c + j0 + j, left);
-        store<V>(row + j, v);
-      }
-      if (o.beta != 0 && o.c_col != 1)
-        for (int j = 0; j < n; ++j) row[j] += o.beta * element(c[(j0 + j) * o.c_col]);
-      if (o.pre) {
-        C* pre = (C*)o.pre + i * o.c_row + j0 * o.c_col;
-        if (o.c_col == 1)
-          for (int j = 0; j < n; j += L) store_as(pre + j, load<V>(row + j), n - j);
-        else
-          for (int j = 0; j < n; ++j) set_element(pre + j * o.c_col, row[j]);
-      }
-      activate<V>(row, n, o.act);
-      if (o.c_col == 1)
-        for (int j = 0; j < n; j += L) store_as(c + j0 + j, load<V>(row + j), n - j);
-      else
-        for (int j = 0; j < n; ++j) set_element(c + (j0 + j) * o.c_col, row[j]);
+    for (int64_t j = 0; j < cols; j += L) {
+      const int64_t n = cols - j;
+      V v = o.alpha * load_as<T>(tile + j, n) + shift;
+      if (bias_n) v += load_as<T>(bias_n + j, n);
+      if (o.beta != 0) v += o.beta * get(c + j * step, n);
+      if (pre) put(pre + j * step, v, n);
+      put(c + j * step, act(v), n);
     }
   }
 }
+template <class C, class T>
+__attribute__((noinline)) void finish_as(const T* tile, int64_t stride, int64_t rows, int64_t cols, const Out<T>& o) {
+  with_activation<vec_of<T>>(
+      o.act, [&](auto act) __attribute__((always_inline)) { finish_with<C>(tile, stride, rows, cols, o, act); });
+}
 template <class T>
 void finish(const T* tile, int64_t stride, int64_t rows, int64_t cols, const Out<T>& o) {
-  if constexpr (sizeof(T) == 4) {
+  if constexpr (sizeof(T) == 4 && kReal<T>) {
     if (o.dtype == DType::BFloat16) return finish_as<bfloat16>(tile, stride, rows, cols, o);
     if (o.dtype == DType::Float16) return finish_as<float16>(tile, stride, rows, cols, o);
   }
@@ -142,14 +143,18 @@ struct TileArgs {
   const T* b;
   int64_t b_k, b_panel;  // packed: kPanel and k * kPanel; in place: the row stride and kPanel
   int cols;              // valid columns: a partial last panel must be packed, so that all of it can be read
-  int64_t ahead = 0;     // how far ahead in B to fetch
+  // What of B comes later, fetched while this is multiplied: a line for each panel and step.
+  const T* fetch;
+  int64_t fetch_k = 0;
 };
 
-// Multiply-add; with Pairs, elements are pairs of bfloat16 whose two products are added.
+// Multiply-add; with Pairs, elements are pairs of bfloat16 whose two products are added, or bytes.
 template <bool Pairs, class V>
 WEFT_INLINE V multiply_add(V sum, V x, V y) {
+  if constexpr (Pairs && !kReal<scalar_of<V>>) return add_bytes(sum, x, y);
 #if WEFT_BF16_DOTS
-  if constexpr (Pairs) return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)y);
+  else if constexpr (Pairs)
+    return (V)_mm512_dpbf16_ps((__m512)sum, (__m512bh)x, (__m512bh)y);
 #endif
   return sum + x * y;
 }
@@ -164,14 +169,14 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
 #pragma GCC unroll 32
     for (int j = 0; j < NV; ++j) sum[i][j] = V{};
 
-  const T *a = t.a, *b = t.b;
-  const int64_t a_row = t.a_row, a_k = t.a_k, b_k = t.b_k, b_panel = t.b_panel, ahead = t.ahead;
+  const T *a = t.a, *b = t.b, *fetch = t.fetch;
+  const int64_t a_row = t.a_row, a_k = t.a_k, b_k = t.b_k, b_panel = t.b_panel, fetch_k = t.fetch_k;
   for (int64_t k = t.k; k > 0; --k) {
     V row[NV];
 #pragma GCC unroll 32
     for (int j = 0; j < NV; ++j) row[j] = load<V>(b + (j / W) * b_panel + (j % W) * L);
 #pragma GCC unroll 8
-    for (int p = 0; p < NP; ++p) __builtin_prefetch(b + p * b_panel + ahead);
+    for (int p = 0; p < NP; ++p) __builtin_prefetch(fetch + p * b_panel);
 #pragma GCC unroll 32
     for (int i = 0; i < MR; ++i) {
       V x = splat<V>(a[i * a_row]);
@@ -180,6 +185,7 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
     }
     a += a_k;
     b += b_k;
+    fetch += fetch_k;
   }
 
   if (o.in_registers() && t.cols == NP * kPanel<T> && (Pairs || !o.narrow())) {
@@ -197,7 +203,7 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
         }
       }
     };
-    if constexpr (Pairs)
+    if constexpr (Pairs && kReal<T>)
       if (o.narrow()) return emit((bfloat16*)o.c, (const bfloat16*)o.bias_n);
     return emit((T*)o.c, (const T*)o.bias_n);
   }
