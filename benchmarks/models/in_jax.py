@@ -108,7 +108,7 @@ def _attention(w: Weights, name: str, x, heads: int, causal: bool):
 def _feed_forward(w: Weights, name: str, x):
     import jax
 
-    return _linear(w, f"{name}.fc2", jax.nn.gelu(_linear(w, f"{name}.fc1", x), approximate=False))
+    return _linear(w, f"{name}.feed_forward.2", jax.nn.gelu(_linear(w, f"{name}.feed_forward.0", x), approximate=False))
 
 
 def gpt(w: Weights, tokens, layers: int, heads: int):

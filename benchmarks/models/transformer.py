@@ -29,10 +29,9 @@ def block(m, width, heads, causal=False, norm_first=True):
             super().__init__()
             self.norm1, self.norm2 = m.nn.LayerNorm(width), m.nn.LayerNorm(width)
             self.attention = attention(m, width, heads, causal)
-            self.fc1, self.fc2 = m.nn.Linear(width, 4 * width), m.nn.Linear(4 * width, width)
-
-        def feed_forward(self, x):
-            return self.fc2(m.nn.functional.gelu(self.fc1(x)))
+            self.feed_forward = m.nn.Sequential(
+                m.nn.Linear(width, 4 * width), m.nn.GELU(), m.nn.Linear(4 * width, width)
+            )
 
         def forward(self, x):
             if norm_first:

@@ -33,16 +33,18 @@ Tensor bias_grad(const Tensor& dy) {
   return axes.empty() ? dy : sum(dy, axes);
 }
 
+PointwiseOp pointwise_of(Activation act) {
+  switch (act) {
+    case Activation::Gelu: return PointwiseOp::Gelu;
+    case Activation::GeluTanh: return PointwiseOp::GeluTanh;
+    case Activation::Silu: return PointwiseOp::Silu;
+    default: return PointwiseOp::Relu;
+  }
+}
+
 // The gradient of the activation, from what its forward kept.
 Tensor before_act(const Tensor& dy, const Tensor& kept, Activation act) {
-  switch (act) {
-    case Activation::None: return dy;
-    case Activation::Relu: return unary_grad(PointwiseOp::Relu, dy, kept);
-    case Activation::Gelu: return unary_grad(PointwiseOp::Gelu, dy, kept);
-    case Activation::GeluTanh: return unary_grad(PointwiseOp::GeluTanh, dy, kept);
-    case Activation::Silu: return unary_grad(PointwiseOp::Silu, dy, kept);
-  }
-  return dy;
+  return unary_grad(pointwise_of(act), dy, kept);
 }
 
 }  // namespace
@@ -50,6 +52,8 @@ Tensor before_act(const Tensor& dy, const Tensor& kept, Activation act) {
 Tensor linear_act(const Tensor& x, const Tensor& weight, const Tensor& bias, Activation act) {
   check_linear(x, weight, bias);
   if (x.dim() == 1) return squeeze(linear_act(unsqueeze(x, 0), weight, bias, act), 0);
+  if (act != Activation::None && !is_floating(x.dtype()))
+    return unary_maybe_inplace(pointwise_of(act), linear(x, weight, bias), false);
   Dims shape = x.shape();
   shape[shape.n - 1] = weight.shape()[0];
   Tensor y = Tensor::empty(shape, x.dtype(), x.device());
@@ -97,13 +101,13 @@ static Activation activation_from(const std::string& name) {
 }
 
 void bind_linear(py::module_& m) {
-  m.def(
-      "linear_act",
-      [](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const std::string& act) {
-        return linear_act(x, weight, bias.value_or(Tensor()), activation_from(act));
-      },
-      py::arg("input"), py::arg("weight"), py::arg("bias"), py::arg("act"),
-      "act(linear(input, weight, bias)) in one pass: 'none', 'relu', 'gelu', 'gelu_tanh' or 'silu'.");
+  m.def("linear_act",
+        autocasting<Autocast::Lower>(
+            [](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias, const std::string& act) {
+              return linear_act(x, weight, bias.value_or(Tensor()), activation_from(act));
+            }),
+        py::arg("input"), py::arg("weight"), py::arg("bias"), py::arg("act"),
+        "act(linear(input, weight, bias)) in one pass: 'none', 'relu', 'gelu', 'gelu_tanh' or 'silu'.");
   m.def("linear",
         autocasting<Autocast::Lower>([](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
           return linear(x, weight, bias.value_or(Tensor()));

@@ -419,3 +419,42 @@ def test_self_attention_projects_once():
         dy = weft.ones(3, 5, 16) if x is straight else weft.ones(3, 5, 16).transpose(0, 1)
         stems = weft._core._trace_kernels(lambda y=y, dy=dy: y.backward(dy))
         assert "copy" not in stems and stems.count("attention") == 1
+
+
+@pytest.mark.parametrize("name", ["ReLU()", "ReLU(inplace=True)", "GELU()", 'GELU("tanh")', "SiLU()"])
+def test_linear_and_activation_are_one(name):
+    def make(nn):
+        return nn.Sequential(nn.Linear(5, 24), eval(f"nn.{name}"), nn.Linear(24, 3))
+
+    both(make, normal(2, 7, 5))
+    net, x = make(nn), weft.tensor(normal(9, 5))
+    fused = [kernel for kernel, *_ in weft._core._time_kernels(lambda: net(x))]
+    assert fused == ["linear", "linear"]
+    y, seen = net(x), []
+    handle = net[1].register_forward_hook(lambda module, args, out: seen.append(out))
+    assert (net(x) == y).all() and len(seen) == 1  # the same bits
+    handle.remove()
+    net[0].register_forward_hook(lambda module, args, out: -out)
+    assert not (net(x) == y).all()
+
+
+def test_activation_after_a_linear_of_its_own_kind():
+    class Doubled(nn.Linear):
+        def forward(self, input):
+            return 2 * super().forward(input)
+
+    net = nn.Sequential(Doubled(3, 4), nn.ReLU())
+    x = weft.tensor(normal(2, 3))
+    assert (net(x) == weft.relu(2 * nn.functional.linear(x, net[0].weight, net[0].bias))).all()
+    with pytest.raises(RuntimeError, match=r"module 0\)"):
+        net(weft.ones(2, 5))
+
+
+def test_activation_in_transformer_layers_is_fused_unless_watched():
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, activation="gelu")
+    x = weft.tensor(normal(3, 2, 8))
+    y = layer(x)
+    assert "gelu" not in [kernel for kernel, *_ in weft._core._time_kernels(lambda: layer(x))]
+    seen = []
+    layer.linear1.register_forward_hook(lambda module, args, out: seen.append(out))
+    assert (layer(x) == y).all() and len(seen) == 1

@@ -64,6 +64,12 @@ def test_fused_activation_keeps_nan(isa):
     assert np.isnan(y[0]).all() and (y[1] == 2).all()
 
 
+def test_fused_activation_of_integers():
+    x, w = weft.tensor([[1, -2, 3]]), weft.tensor([[1, 2, 1], [1, 1, -1]])
+    assert _core.linear_act(x, w, None, "relu").tolist() == [[0, 0]]
+    assert _core.linear_act(x, -w, weft.tensor([1, 2]), "relu").tolist() == [[1, 6]]
+
+
 @pytest.mark.parametrize("act", ACTIVATIONS)
 def test_second_derivatives(act):
     def of_gradient(x, w, b):

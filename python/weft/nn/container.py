@@ -78,12 +78,12 @@ class _List(Module):
         return item
 
 
-def _fused(module: Module, following: Module) -> Callable[[Any], Any] | None:
+def fused(module: Module, following: Callable[[Any], Any]) -> Callable[[Any], Any] | None:
     """One function for the calls of both; None where there is none, or hooks could tell it from the two."""
     fused_with = getattr(type(module), "_fused_with", None)
-    if fused_with is None or module._hooks or following._hooks or EVERYWHERE:
+    if fused_with is None or module._hooks or getattr(following, "_hooks", None) or EVERYWHERE:
         return None
-    if "forward" in module.__dict__ or "forward" in following.__dict__:
+    if "forward" in module.__dict__ or "forward" in getattr(following, "__dict__", ()):
         return None
     function = fused_with(module, following)
 
@@ -122,9 +122,9 @@ class Sequential(_List):
         at = 0
         while at < len(modules):
             module = modules[at]
-            fused = _fused(module, modules[at + 1]) if at + 1 < len(modules) else None
-            input = module(input) if fused is None else fused(input)
-            at += 1 if fused is None else 2
+            both = fused(module, modules[at + 1]) if at + 1 < len(modules) else None
+            input = module(input) if both is None else both(input)
+            at += 1 if both is None else 2
         return input
 
 

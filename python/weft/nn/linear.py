@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
+from weft import _core
 from weft._core import Tensor, empty
 from weft.nn import functional as F
 from weft.nn import init
+from weft.nn.activation import GELU, ReLU, SiLU
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
 
@@ -47,8 +50,28 @@ class Linear(Module):
     def forward(self, input: Tensor) -> Tensor:
         return F.linear(input, self.weight, self.bias)
 
+    def _fused_with(self, following: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor] | None:
+        act = _epilogue(following)
+        if act is None or type(self).forward is not Linear.forward:
+            return None
+        return lambda input: _core.linear_act(input, self.weight, self.bias, act)
+
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+_FUNCTIONS = ((F.relu, "relu"), (_core.relu, "relu"), (F.gelu, "gelu"), (F.silu, "silu"))
+
+
+def _epilogue(act: Callable[[Tensor], Tensor]) -> str | None:
+    """An activation, a module or a function, as linear_act calls it; None if it does not know it."""
+    if type(act) is ReLU:
+        return "relu"
+    if type(act) is GELU:
+        return {"none": "gelu", "tanh": "gelu_tanh"}.get(act.approximate)
+    if type(act) is SiLU:
+        return "silu"
+    return next((name for function, name in _FUNCTIONS if act is function), None)
 
 
 class Bilinear(Module):

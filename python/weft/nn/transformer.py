@@ -11,7 +11,7 @@ from weft._core import Tensor
 from weft.nn import functional as F
 from weft.nn import init
 from weft.nn.attention import MultiheadAttention
-from weft.nn.container import ModuleList
+from weft.nn.container import ModuleList, fused
 from weft.nn.dropout import Dropout
 from weft.nn.linear import Linear
 from weft.nn.module import Module
@@ -53,7 +53,9 @@ class _Layer(Module):
         return self.dropout1(x)
 
     def _feed_forward(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+        both = fused(self.linear1, self.activation)
+        hidden = self.activation(self.linear1(x)) if both is None else both(x)
+        return self.linear2(self.dropout(hidden))
 
 
 class TransformerEncoderLayer(_Layer):
