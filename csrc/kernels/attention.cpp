@@ -2,6 +2,7 @@
 
 #include "kernels/attention/backward.h"
 #include "kernels/attention/few.h"
+#include "kernels/attention/short.h"
 
 namespace weft::WEFT_ISA {
 
@@ -35,15 +36,21 @@ void factors(const AttentionFactors& a) {
   }
 WEFT_BY_DTYPE(void, forward, AttentionForward)
 WEFT_BY_DTYPE(void, forward_few, AttentionForward)
+WEFT_BY_DTYPE(void, forward_short, AttentionForward)
 WEFT_BY_DTYPE(void, backward, AttentionBackward)
 WEFT_BY_DTYPE(int64_t, forward_room, AttentionForward)
 WEFT_BY_DTYPE(int64_t, few_room, AttentionForward)
+WEFT_BY_DTYPE(int64_t, short_room, AttentionForward)
 WEFT_BY_DTYPE(int64_t, backward_room, AttentionBackward)
 #undef WEFT_BY_DTYPE
 
-void forward_by_rows(const AttentionForward& a) { return has_few_rows(a.shape) ? forward_few_any(a) : forward_any(a); }
-int64_t room_by_rows(const AttentionForward& a) {
-  return has_few_rows(a.shape) ? few_room_any(a) : forward_room_any(a);
+void forward_by_shape(const AttentionForward& a) {
+  if (has_few_rows(a.shape)) return forward_few_any(a);
+  return has_short_keys(a.shape, a.mask) ? forward_short_any(a) : forward_any(a);
+}
+int64_t room_by_shape(const AttentionForward& a) {
+  if (has_few_rows(a.shape)) return few_room_any(a);
+  return has_short_keys(a.shape, a.mask) ? short_room_any(a) : forward_room_any(a);
 }
 
 void factors_any(const AttentionFactors& a) {
@@ -53,10 +60,10 @@ void factors_any(const AttentionFactors& a) {
 }  // namespace
 
 void fill(AttentionKernels& k) {
-  k.forward = forward_by_rows;
+  k.forward = forward_by_shape;
   k.backward = backward_any;
   k.factors = factors_any;
-  k.forward_workspace = room_by_rows;
+  k.forward_workspace = room_by_shape;
   k.backward_workspace = backward_room_any;
   k.half = true;
 }

@@ -66,7 +66,7 @@ struct AttentionKernels {
   void (*forward)(const AttentionForward&) = nullptr;
   void (*backward)(const AttentionBackward&) = nullptr;
   void (*factors)(const AttentionFactors&) = nullptr;
-  int64_t (*forward_workspace)(const AttentionForward&) = nullptr;  // pointers are not looked at
+  int64_t (*forward_workspace)(const AttentionForward&) = nullptr;  // of pointers, only whether there is a mask counts
   int64_t (*backward_workspace)(const AttentionBackward&) = nullptr;
   bool half = false;  // float16 and bfloat16 too
 };

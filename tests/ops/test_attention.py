@@ -53,6 +53,8 @@ SHAPES = [
     ((1, 1), 300, 600, 17, 33),
     ((2, 2), 1, 500, 32, 32),
     ((1, 2), 130, 3, 130, 7),
+    ((2, 2), 49, 100, 33, 17),
+    ((1, 2), 100, 100, 16, 16),
 ]
 
 
@@ -74,6 +76,8 @@ def test_masks(isa, shape):
     for mask in (allowed, randn(*lead, queries, keys), randn(queries, keys), randn(1, keys), randn(queries, 1)):
         check_attention(q, k, v, mask)
     check_attention(q, k, v, np.where(allowed, randn(*allowed.shape), -np.inf))
+    check_attention(q, k, v, allowed[..., :1, :])
+    check_attention(q, k, v, np.where(allowed[..., :1, :], randn(keys), -np.inf))
     if len(lead) > 1:
         check_attention(q, k, v, allowed[:, :1, :1])
 

@@ -146,23 +146,31 @@ void forward_piece(const AttentionForward& a, const ForwardRoom<T, S>& room, con
   }
 }
 
-template <class T, class S>
-void forward(const AttentionForward& a) {
+// piece(room, cut, key head, first row, rows) for all of them, where Room is a thread's scratch.
+template <class Room, class Piece>
+WEFT_INLINE void over_pieces(const AttentionForward& a, const Piece& piece) {
   const AttentionShape& s = a.shape;
   const ForwardCut c = cut_forward(s);
-  const int64_t bytes = ForwardRoom<T, S>(s, c, nullptr).arena.used, items = s.batch * s.kv_heads * c.row_pieces;
+  const int64_t bytes = Room(s, c, nullptr).arena.used, items = s.batch * s.kv_heads * c.row_pieces;
   const int64_t all = s.heads / s.kv_heads * s.queries;
   parallel(
       c.pieces,
-      [&](int64_t piece, int worker) {
-        const ForwardRoom<T, S> room(s, c, (char*)a.workspace + worker * bytes);
-        for (int64_t i = piece * c.items_per_piece; i < smaller(items, (piece + 1) * c.items_per_piece); ++i) {
+      [&](int64_t index, int worker) {
+        const Room room(s, c, (char*)a.workspace + worker * bytes);
+        for (int64_t i = index * c.items_per_piece; i < smaller(items, (index + 1) * c.items_per_piece); ++i) {
           // Long rows of a causal mask first, so that no thread waits for the last of them.
           const int64_t row0 = (c.row_pieces - 1 - i % c.row_pieces) * c.rows;
-          forward_piece(a, room, c, key_head(s, i / c.row_pieces), row0, smaller(c.rows, all - row0));
+          piece(room, c, key_head(s, i / c.row_pieces), row0, smaller(c.rows, all - row0));
         }
       },
       a.workers);
+}
+
+template <class T, class S>
+void forward(const AttentionForward& a) {
+  over_pieces<ForwardRoom<T, S>>(
+      a, [&](const ForwardRoom<T, S>& room, const ForwardCut& c, const KeyHead& head, int64_t row0, int64_t rows)
+             __attribute__((always_inline)) { forward_piece(a, room, c, head, row0, rows); });
 }
 
 template <class T, class S>
