@@ -1,9 +1,12 @@
-// Two ways: lanes along output channels (conv/channel_pass.h, conv/channel_weight.h), in either memory format, and for
-// few channels per group lanes along pixels (conv/direct.h, conv/weight.h). See conv/axis.h for the geometry.
+// Three ways: lanes along output channels (conv/channel_pass.h, conv/channel_weight.h) or, depthwise, along the groups
+// (conv/depth_pass.h, conv/depth_weight.h), in either memory format; and for few channels per group lanes along pixels
+// (conv/direct.h, conv/weight.h). See conv/axis.h for the geometry.
 #include "kernels/conv.h"
 
 #include "kernels/conv/channel_pass.h"
 #include "kernels/conv/channel_weight.h"
+#include "kernels/conv/depth_pass.h"
+#include "kernels/conv/depth_weight.h"
 #include "kernels/conv/direct.h"
 #include "kernels/conv/weight.h"
 #include "kernels/conv/winograd_weight.h"
@@ -91,7 +94,32 @@ void pack(const ConvArgs& a) {
 
 template <class T>
 bool takes_last(const ConvArgs& a, ConvPass pass) {
-  return fills_lanes<T>(pass == ConvPass::BackwardInput ? backward_pass(a.shape) : forward_pass(a.shape));
+  return is_depthwise<T>(a.shape) ||
+         fills_lanes<T>(pass == ConvPass::BackwardInput ? backward_pass(a.shape) : forward_pass(a.shape));
+}
+
+// ---- lanes along groups ----
+
+template <class T>
+void run_depth(const ConvArgs& a, bool back, const ChannelArgs<T>& to) {
+  T* filters = (T*)a.workspace;
+  pack_depth_filters(a.shape, filters, (const T*)a.weight, flips<T>(a.shape.cols, back));
+  depth_pass(cut_depth<T>(a.shape, back, to.source_last, to.out_last), to, (const T*)filters,
+             (char*)(filters + depth_filters_size<T>(a.shape)), a.workers);
+}
+template <class T>
+int64_t depth_room(const ConvArgs& a, bool back, bool out_last, bool source_last) {
+  return depth_filters_size<T>(a.shape) * (int64_t)sizeof(T) +
+         a.workers * cut_depth<T>(a.shape, back, source_last, out_last).worker_room;
+}
+
+template <class T>
+DepthCut depth_weight_cut(const ConvArgs& a) {
+  return cut_depth_weight<T>(a.shape, a.x_last, a.y_last);
+}
+template <class T>
+WEFT_INLINE int64_t depth_sums_size(const ConvArgs& a) {
+  return depth_splits(depth_weight_cut<T>(a)) * depth_filters_size<T>(a.shape);
 }
 
 // ---- lanes along pixels ----
@@ -99,8 +127,9 @@ bool takes_last(const ConvArgs& a, ConvPass pass) {
 template <class T>
 void forward(const ConvArgs& a) {
   const Pass p = forward_pass(a.shape);
-  if (by_channels<T>(p, a))
-    return run_channels(p, a, ChannelArgs<T>{(T*)a.y, (const T*)a.x, (const T*)a.bias, a.y_last, a.x_last});
+  const ChannelArgs<T> to{(T*)a.y, (const T*)a.x, (const T*)a.bias, a.y_last, a.x_last};
+  if (is_depthwise<T>(a.shape)) return run_depth(a, false, to);
+  if (by_channels<T>(p, a)) return run_channels(p, a, to);
   const Cut c = cut_pass<T>(p);
   const T* weight = (const T*)a.weight;
   run_pass(p, c, PassArgs<T>{(T*)a.y, (const T*)a.x, (const T*)a.bias}, (char*)a.workspace, a.workers,
@@ -143,8 +172,9 @@ WEFT_INLINE int64_t weight_size(const ConvShape& s) {
 template <class T>
 void backward_input(const ConvArgs& a) {
   const Pass p = backward_pass(a.shape);
-  if (by_channels<T>(p, a))
-    return run_channels(p, a, ChannelArgs<T>{(T*)a.x, (const T*)a.y, (const T*)a.bias, a.x_last, a.y_last});
+  const ChannelArgs<T> to{(T*)a.x, (const T*)a.y, (const T*)a.bias, a.x_last, a.y_last};
+  if (is_depthwise<T>(a.shape)) return run_depth(a, true, to);
+  if (by_channels<T>(p, a)) return run_channels(p, a, to);
   const Cut c = cut_pass<T>(p);
   T* weight = (T*)a.workspace;
   const int64_t size = weight_size(a.shape), group_size = size / p.groups;
@@ -159,6 +189,13 @@ void backward_input(const ConvArgs& a) {
 
 template <class T>
 void backward_weight(const ConvArgs& a) {
+  if (is_depthwise<T>(a.shape)) {
+    const DepthCut c = depth_weight_cut<T>(a);
+    T* sums = (T*)a.workspace;
+    sum_depth_weights(c, sums, (const T*)a.x, a.x_last, (const T*)a.y, a.y_last, (char*)(sums + depth_sums_size<T>(a)),
+                      a.workers);
+    return combine_depth_weights(c, (T*)a.weight, (const T*)sums);
+  }
   const Pass p = forward_pass(a.shape);
   if (weight_by_channels<T>(p, a)) {
     if constexpr (sizeof(T) == 4)
@@ -181,17 +218,21 @@ void backward_weight(const ConvArgs& a) {
 template <class T>
 int64_t forward_room(const ConvArgs& a) {
   const Pass p = forward_pass(a.shape);
+  if (is_depthwise<T>(a.shape)) return depth_room<T>(a, false, a.y_last, a.x_last);
   if (by_channels<T>(p, a)) return channels_room<T>(p, a, a.y_last, a.x_last);
   return a.workers * scratch_bytes<T>(cut_pass<T>(p));
 }
 template <class T>
 int64_t backward_input_room(const ConvArgs& a) {
   const Pass p = backward_pass(a.shape);
+  if (is_depthwise<T>(a.shape)) return depth_room<T>(a, true, a.x_last, a.y_last);
   if (by_channels<T>(p, a)) return channels_room<T>(p, a, a.x_last, a.y_last);
   return divide_up(weight_size(a.shape), 64) * 64 * (int64_t)sizeof(T) + a.workers * scratch_bytes<T>(cut_pass<T>(p));
 }
 template <class T>
 int64_t backward_weight_room(const ConvArgs& a) {
+  if (is_depthwise<T>(a.shape))
+    return depth_sums_size<T>(a) * (int64_t)sizeof(T) + a.workers * depth_weight_cut<T>(a).worker_room;
   const Pass p = forward_pass(a.shape);
   if (weight_by_channels<T>(p, a)) {
     if (a.winograd && winograd_weight_wins<T>(p))

@@ -23,6 +23,8 @@ struct ChannelCut {
   int64_t source_room, out_room, table_room, worker_room;  // elements, table entries, bytes
 };
 
+constexpr int64_t kFewOutputs = 128;
+
 // Whether lanes along output channels are well filled.
 template <class T>
 WEFT_INLINE bool fills_lanes(const Pass& p) {
@@ -78,11 +80,14 @@ void put_outputs(T* out, int64_t stride, const int64_t* at, const T* from, int64
   }
 }
 
-// One panel of one phase: the sums in blocks whose filters stay in the second-level cache.
+// One panel of one phase: the sums in blocks whose filters stay in a cache. With few outputs the filters' way from
+// memory takes longest: blocks of the first-level cache, and while all outputs meet one the next is fetched.
 template <class T>
 void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, const T* const* table, const int64_t* at,
                int64_t outputs) {
-  const int64_t width = vecs * kLane<T>, budget = 384 * 1024 / (int64_t)sizeof(T) / width;
+  const bool few = outputs <= kFewOutputs;
+  const int64_t width = vecs * kLane<T>, budget = (few ? 16 : 384) * 1024 / (int64_t)sizeof(T) / width;
+  const int64_t tiles = larger(1, divide_up(outputs, kTileRows));
   const int64_t runs_of_block = larger(1, budget / runs.length),
                 length = runs_of_block > 1 || runs.length <= budget ? runs.length : budget;
   t.pixel = runs.count;
@@ -93,8 +98,11 @@ void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, con
       t.length = smaller(length, runs.length - from);
       t.weight = panel + (r * runs.length + from) * width;
       t.add = r > 0 || from > 0;
+      t.ahead_step = few ? width / tiles : 0;
+      const int64_t size = t.runs * t.length * width;
       T* out = t.out;
       for (int64_t i = 0; i < outputs; i += kTileRows) {
+        if (few) t.ahead = t.weight + size + i / kTileRows * (size / tiles);
         t.in = table + i * runs.count + r;
         t.rows = (int)smaller(kTileRows, outputs - i);
         t.at = at ? at + i : nullptr;

@@ -24,6 +24,8 @@ struct ChannelTile {
   const T* const* in;
   int64_t pixel, runs, from, length;
   const T* weight;
+  const T* ahead;  // what to fetch into the cache meanwhile, `ahead_step` further for each row of weights; or null
+  int64_t ahead_step;
   const T* bias;  // or null
   bool add;
   T* out;
@@ -55,12 +57,14 @@ void channel_tile(const ChannelTile<T>& t) {
     }
   }
   const T* w = t.weight;
-  const int64_t length = t.length, from = t.from;
+  const T* ahead = t.ahead ? t.ahead : w;
+  const int64_t length = t.length, from = t.from, ahead_step = t.ahead_step;
   for (int64_t r = 0; r < t.runs; ++r) {
     const T* a[MR];
 #pragma GCC unroll 8
     for (int i = 0; i < MR; ++i) a[i] = t.in[(i < t.rows ? i : 0) * t.pixel + r] + from;
-    for (int64_t c = 0; c < length; ++c, w += NV * L) {
+    for (int64_t c = 0; c < length; ++c, w += NV * L, ahead += ahead_step) {
+      __builtin_prefetch(ahead);
       V row[NV];
 #pragma GCC unroll 4
       for (int j = 0; j < NV; ++j) row[j] = load<V>(w + j * L);
