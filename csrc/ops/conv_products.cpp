@@ -1,4 +1,7 @@
 #include "ops/conv.h"
+
+#include <algorithm>
+
 #include "ops/copy.h"
 #include "ops/layout.h"
 #include "ops/matmul.h"
@@ -23,12 +26,14 @@ Dims shape_of(int64_t first, int64_t second, const ConvGeometry& g, int64_t Conv
 using Kernel = void (*)(const ConvArgs&);
 using Room = int64_t (*)(const ConvArgs&);
 
-// With a kernel of one pixel everywhere, channels-last tensors are matrices.
+// With a kernel of one pixel everywhere, channels-last tensors are matrices. Small images of many channels are worth
+// the copies that make them so.
 bool is_pointwise(const ConvGeometry& g) {
   auto one = [](const ConvAxis& a) { return a.kernel == 1 && a.stride == 1 && a.pad == 0 && a.in == a.out; };
   const ConvShape& s = g.shape;
-  const bool single = s.depths.in * s.rows.in * s.cols.in == 1;
-  return s.groups == 1 && one(s.depths) && one(s.rows) && one(s.cols) && (g.last || single);
+  const int64_t pixels = s.depths.in * s.rows.in * s.cols.in;
+  const bool pays = pixels == 1 || (pixels <= 256 && std::min(s.in_channels, s.out_channels) >= 64);
+  return s.groups == 1 && one(s.depths) && one(s.rows) && one(s.cols) && (g.last || pays);
 }
 Tensor as_matrix(const Tensor& t) {
   const int64_t channels = t.shape()[1];
@@ -44,13 +49,12 @@ Tensor run_pointwise(const char* op, ConvPass pass, const Tensor& y, const Tenso
     return dw;
   }
   const Dims shape = pass == ConvPass::Forward ? g.output() : g.input();
-  Tensor out = g.last ? empty_channels_last(shape, like.dtype(), like.device())
-                      : Tensor::empty(shape, like.dtype(), like.device());
+  Tensor out = empty_channels_last(shape, like.dtype(), like.device());
   Epilogue e;
   if (bias.defined()) e.bias = contiguous(bias.detach());
   const bool forward = pass == ConvPass::Forward;
   product_into(op, as_matrix(out), matrix(forward ? x : y), false, as_matrix(contiguous(weight)), forward, e);
-  return out;
+  return g.last ? out : contiguous(out);
 }
 
 // The weight packed for a pass, where it serves call after call.

@@ -245,3 +245,10 @@ def test_bad_dtypes():
 def test_too_much_memory_is_an_error():
     with pytest.raises((MemoryError, OverflowError, RuntimeError)):
         F.conv2d(weft.zeros(1, 1, 1, 1), weft.zeros(1, 1, 1, 1), padding=2**29)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (7, 7), (14, 14), (17, 16)])
+def test_pointwise_of_many_channels(size):
+    check_conv(randn(2, 64, *size), randn(65, 64, 1, 1), randn(65), dtypes=("float32",))
+    x, w = weft.tensor(randn(2, 70, *size)), weft.tensor(randn(64, 70, 1, 1))
+    assert F.conv2d(x, w).is_contiguous()
