@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedules."""
 
-from weft.optim import lr_scheduler
+from weft.optim import lr_scheduler, swa_utils
 from weft.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from weft.optim.adaptive import Adadelta, Adagrad, RMSprop
 from weft.optim.matrix import Adafactor, Muon
@@ -25,4 +25,5 @@ __all__ = [
     "RMSprop",
     "Rprop",
     "lr_scheduler",
+    "swa_utils",
 ]
