@@ -9,24 +9,35 @@
 namespace weft::WEFT_ISA {
 namespace {
 
+int64_t elements_of(const OptimizerList& list) {
+  int64_t total = 0;
+  for (int i = 0; i < list.count; ++i) total += list.t[i].n;
+  return total;
+}
+
+// Pieces for what each element does by itself: some for each thread, and long ones, because whoever fetches memory
+// ahead of use has to begin anew in each of a piece's arrays.
+int64_t long_grain(const OptimizerList& list) {
+  const int64_t grain = elements_of(list) / (8 * num_threads()) / kOptimizerGrain * kOptimizerGrain;
+  return grain < kOptimizerGrain ? kOptimizerGrain : grain < 16 * kOptimizerGrain ? grain : 16 * kOptimizerGrain;
+}
+
 // body(tensor, begin, end, piece) for each piece of each tensor.
 template <class F>
-WEFT_INLINE void over_pieces(const OptimizerList& list, const F& body) {
-  int64_t total = 0, pieces = 0;
-  for (int i = 0; i < list.count; ++i) total += list.t[i].n;
-  auto end_of = [&](int i, int64_t begin) {
-    return begin + kOptimizerGrain < list.t[i].n ? begin + kOptimizerGrain : list.t[i].n;
-  };
-  if (total < 2 * kOptimizerGrain) {
+WEFT_INLINE void over_pieces(const OptimizerList& list, int64_t grain, const F& body) {
+  int64_t pieces = 0;
+  auto end_of = [&](int i, int64_t begin) { return begin + grain < list.t[i].n ? begin + grain : list.t[i].n; };
+  if (elements_of(list) < 2 * kOptimizerGrain) {
     for (int i = 0; i < list.count; ++i)
-      for (int64_t begin = 0; begin < list.t[i].n; begin += kOptimizerGrain) body(i, begin, end_of(i, begin), pieces++);
+      for (int64_t begin = 0; begin < list.t[i].n; begin += grain) body(i, begin, end_of(i, begin), pieces++);
     return;
   }
-  parallel(optimizer_pieces(list), [&](int64_t piece, int) {
+  for (int i = 0; i < list.count; ++i) pieces += (list.t[i].n + grain - 1) / grain;
+  parallel(pieces, [&](int64_t piece, int) {
     int64_t within = piece;
     for (int i = 0; i < list.count; ++i) {
-      int64_t count = (list.t[i].n + kOptimizerGrain - 1) / kOptimizerGrain;
-      if (within < count) return body(i, within * kOptimizerGrain, end_of(i, within * kOptimizerGrain), piece);
+      int64_t count = (list.t[i].n + grain - 1) / grain;
+      if (within < count) return body(i, within * grain, end_of(i, within * grain), piece);
       within -= count;
     }
   });
@@ -52,7 +63,7 @@ void step_list(const OptimizerStep& a) {
       rules[k] = Rule<S>({a.numbers, lr, step, (bool)(a.list.fresh >> k & 1), t});
     before = step;
   }
-  over_pieces(a.list, [&](int k, int64_t begin, int64_t end, int64_t) {
+  over_pieces(a.list, long_grain(a.list), [&](int k, int64_t begin, int64_t end, int64_t) {
     const OptimizerTensor t = a.list.t[k];
     const Rule<S> rule = rules[k];
     over_vectors<T>(begin, end, [&](auto get, auto put) {
@@ -92,7 +103,7 @@ template <class T>
 void scale_list(const ScaleList& a) {
   using S = scalar_of<typename Lanes<T>::V>;
   S scale = (S)(a.scale_at ? *a.scale_at : a.scale);
-  over_pieces(a.list, [&](int k, int64_t begin, int64_t end, int64_t) {
+  over_pieces(a.list, long_grain(a.list), [&](int k, int64_t begin, int64_t end, int64_t) {
     void* p = a.list.t[k].p;
     over_vectors<T>(begin, end, [&](auto get, auto put) { put(p, get(p) * scale); });
   });
@@ -106,7 +117,7 @@ WEFT_INLINE f64v add_square(f64v sum, f32v x) {
 
 template <class T>
 void norm_list(const NormOfList& a) {
-  over_pieces(a.list, [&](int k, int64_t begin, int64_t end, int64_t piece) {
+  over_pieces(a.list, kOptimizerGrain, [&](int k, int64_t begin, int64_t end, int64_t piece) {
     const void* p = a.list.t[k].p;
     f64v sum{}, other{};  // taken in turns: two chains of additions
     over_vectors<T>(begin, end, [&](auto get, auto) {
