@@ -201,7 +201,7 @@ void backward(const RnnBackward& p) {
                       step);
         WEFT_LAUNCH((backward_step<T>), (unsigned)divide_up(step.rows * p.s.hidden, kThreads), kThreads, 0, p, step);
       }
-      for (int64_t i = 0; i < p.s.steps; ++i) {
+      for (int64_t i = 0; p.first && i < p.s.steps; ++i) {
         const Step step = step_of(p.s, d, i);
         const int64_t begun = step.going_on, all = step.rows;
         if (all > begun)

@@ -1,6 +1,7 @@
 #include "base/threads.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -263,6 +264,11 @@ void parallel_for(int64_t pieces, void (*body)(void*, int64_t, int), void* conte
     pool().run(job);
   else
     work_on(job);
+}
+
+void wait_for(const int64_t* count, int64_t least) {
+  auto there = [&] { return __atomic_load_n(count, __ATOMIC_ACQUIRE) >= least; };
+  while (!there() && !spin_until(there)) sched_yield();
 }
 
 bool interrupted() { return cut_short; }

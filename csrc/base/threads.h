@@ -29,6 +29,10 @@ bool interrupted();
 // The same, and forgets it: launch() turns it into the exception.
 bool take_interrupted();
 
+// For pieces that meet: returns once others of the same job have raised *count to `least`. Soon it gives the processor
+// to whoever wants it. NOTE: pieces may run one after the other, so wait for nothing but what has been begun.
+void wait_for(const int64_t* count, int64_t least);
+
 template <class F>
 WEFT_INLINE void parallel(int64_t pieces, const F& body, int max_workers = 0) {
   if (pieces <= 0) return;

@@ -1,7 +1,7 @@
 #include "kernels/rnn.h"
 
 #include "kernels/rnn/rnn.h"
-#include "kernels/rnn/tile.h"
+#include "kernels/rnn/schedule.h"
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -23,7 +23,7 @@ int64_t elements(const RnnShape& s) {
 }
 
 int64_t workspace(const RnnShape& s) {
-  return s.dtype == DType::Float64 ? elements<double>(s) * 8 : elements<float>(s) * 4;
+  return rnn::kCounterBytes + (s.dtype == DType::Float64 ? elements<double>(s) * 8 : elements<float>(s) * 4);
 }
 
 }  // namespace
@@ -32,6 +32,8 @@ void fill(RnnKernels& k) {
   k.forward = rnn_forward;
   k.backward = rnn_backward;
   k.workspace = workspace;
+  k.packed_bytes = rnn_packed_bytes;
+  k.pack = rnn_pack;
 }
 
 }  // namespace weft::WEFT_ISA

@@ -40,6 +40,7 @@ struct RnnForward {
     void* kept;              // [rows, hidden] or null; Lstm: c', Gru: q + b_hn of the third gate
     void* raw;               // [rows, hidden]: h' before the projection
     const void* weight;      // W_hh [gates * hidden, out]
+    const void* packed;      // what pack() made of it, or null; weight is then not read
     const void* bias;        // b_hn [hidden], or null
     const void* projection;  // W_hr [out, hidden]
     const void* h0;          // [batch, out]
@@ -63,13 +64,24 @@ struct RnnBackward {
   } d[2];
   const void *y, *dy;  // rows of y_row elements; dy may be null
   int64_t y_row;
+  bool first;  // whether the gradients of the first h are wanted; otherwise dh is scratch
   void* workspace;
+};
+
+struct RnnPack {
+  RnnShape s;
+  const void* weight;
+  void* to;
 };
 
 struct RnnKernels {
   void (*forward)(const RnnForward&) = nullptr;
   void (*backward)(const RnnBackward&) = nullptr;
   int64_t (*workspace)(const RnnShape&) = nullptr;  // bytes, for either
+  // Weights that serve many forward passes are worth packing once: bytes of the packed copy, and making it. It depends
+  // on the numbers, mode, dtype, hidden and out alone.
+  int64_t (*packed_bytes)(const RnnShape&) = nullptr;
+  void (*pack)(const RnnPack&) = nullptr;
 };
 
 }  // namespace weft

@@ -41,11 +41,17 @@ bool usable(const LowerCopy& kept, const Tensor& t, DType to) {
 
 bool autocast_active() { return state.enabled[0] || state.enabled[1]; }
 
-Tensor autocast(Autocast policy, const Tensor& t) {
-  if (!t.defined() || !is_floating(t.dtype()) || t.dtype() == DType::Float64) return t;
+std::optional<DType> autocast_dtype(Autocast policy, const Tensor& t) {
+  if (!t.defined() || !is_floating(t.dtype()) || t.dtype() == DType::Float64) return {};
   const int device = index_of(t.device());
-  const DType target = policy == Autocast::Float32 ? DType::Float32 : state.dtype[device];
-  if (!state.enabled[device] || t.dtype() == target) return t;
+  if (!state.enabled[device]) return {};
+  return policy == Autocast::Float32 ? DType::Float32 : state.dtype[device];
+}
+
+Tensor autocast(Autocast policy, const Tensor& t) {
+  const std::optional<DType> wanted = autocast_dtype(policy, t);
+  if (!wanted || t.dtype() == *wanted) return t;
+  const DType target = *wanted;
   const bool parameter = t.dtype() == DType::Float32 && t.requires_grad() && t.is_leaf() && !is_view(t);
   if (!parameter || !state.cache || state.depth == 0) return to(t, target);
   auto found = state.kept.find(t.get());

@@ -15,7 +15,8 @@ namespace weft {
 
 enum class Autocast { Lower, Float32 };
 
-bool autocast_active();  // on this thread, for any device
+bool autocast_active();                                             // on this thread, for any device
+std::optional<DType> autocast_dtype(Autocast to, const Tensor& t);  // nothing where t is left as it is
 Tensor autocast(Autocast to, const Tensor& t);
 
 inline std::optional<Tensor> autocast(Autocast to, const std::optional<Tensor>& t) {

@@ -6,6 +6,8 @@
 
 namespace weft {
 
+constexpr const char* kRnnLayer = "rnn_layer";
+
 struct RnnWeights {  // of one direction; biases together or not at all
   Tensor ih, hh, bias_ih, bias_hh, projection;
 };
@@ -22,7 +24,17 @@ struct RnnInputs {
   RnnWeights w[2];
 };
 
-// y [rows, directions * out], the last h and, of Lstm, the last c: by other operations, step by step, on the tape.
+// All inputs in one list, as the tape has them: x, h0, c0, then five weights for each direction.
+struct RnnSlots {
+  static constexpr int h0 = 1, c0 = 2;
+  static int weights(int direction) { return 3 + 5 * direction; }
+};
+TensorList list_of(const RnnInputs& in, int directions);
+RnnInputs rnn_inputs(const TensorList& list, int directions);
+
+// y [rows, directions * out], the last h and, of Lstm, the last c, recorded: by the fused kernels, or by other
+// operations, step by step.
+TensorList rnn_by_kernel(RnnMode mode, int directions, const RnnLayout& layout, const RnnInputs& in);
 TensorList rnn_by_steps(RnnMode mode, int directions, const RnnLayout& layout, const RnnInputs& in);
 
 }  // namespace weft

@@ -338,3 +338,60 @@ def test_lengths_beyond_the_padding():
     """PyTorch reads past the end."""
     with pytest.raises(RuntimeError, match="at most 3"):
         R.pack_padded_sequence(weft.zeros(3, 2), [4, 2])
+
+
+AUTOCAST = [
+    ("LSTM", {}),
+    ("LSTM", {"num_layers": 2, "bidirectional": True, "batch_first": True}),
+    ("LSTM", {"proj_size": 3}),
+    ("GRU", {"num_layers": 2}),
+    ("RNN", {"bidirectional": True, "bias": False}),
+]
+
+
+def name_of(dtype):
+    return str(dtype).split(".")[-1]
+
+
+@pytest.mark.parametrize("given", ["float32", "bfloat16"])
+@pytest.mark.parametrize("kind", ["whole", "packed"])
+@pytest.mark.parametrize(("layer", "options"), AUTOCAST, ids=str)
+def test_autocast(layer, options, kind, given):
+    """PyTorch's dtypes, values as good as bfloat16 allows, gradients in the parameters' dtype."""
+    ours, theirs = (getattr(m.nn, layer)(5, 6, **options) for m in (weft, torch))
+    theirs.load_state_dict({k: torch.from_numpy(v.numpy()) for k, v in ours.state_dict().items()})
+    x = rng.standard_normal((4, 4, 5)).astype(np.float32)
+    results = []
+    for m, net, r in ((weft, ours, R), (torch, theirs, T)):
+        t = m.tensor(x).to(getattr(m, given))
+        with m.autocast("cpu", dtype=m.bfloat16):
+            if kind == "packed":
+                t = r.pack_padded_sequence(t, [4, 4, 2, 1], batch_first=options.get("batch_first", False))
+            y, state = net(t)
+        results.append(flat([y.data if kind == "packed" else y, state]))
+        sum(t.float().sum() for t in results[-1]).backward()
+    for a, b in zip(*results, strict=True):
+        assert name_of(a.dtype) == name_of(b.dtype)
+        assert_close(a.detach().float(), b.detach().float().numpy(), rtol=5e-2, atol=5e-2)
+    for p, q in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert p.grad.dtype == weft.float32
+        scale = float(q.grad.abs().max()) or 1.0
+        assert_close(p.grad / scale, q.grad.numpy() / scale, rtol=0.1, atol=0.1)
+
+
+@pytest.mark.parametrize("given", ["float32", "bfloat16"])
+@pytest.mark.parametrize("cell", ["LSTMCell", "GRUCell", "RNNCell"])
+def test_cells_under_autocast(cell, given):
+    ours, theirs = getattr(nn, cell)(5, 6), getattr(torch.nn, cell)(5, 6)
+    with weft.autocast("cpu", dtype=weft.bfloat16):
+        a = flat(ours(weft.zeros(2, 5).to(getattr(weft, given))))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        b = flat(theirs(torch.zeros(2, 5).to(getattr(torch, given))))
+    assert [name_of(t.dtype) for t in a] == [name_of(t.dtype) for t in b]
+    with pytest.raises(RuntimeError, match="dtype"):
+        ours(weft.zeros(2, 5).double())
+
+
+def test_mixed_dtypes_without_autocast():
+    with pytest.raises(ValueError, match="does not match weight dtype"):
+        nn.GRU(3, 4)(weft.zeros(2, 1, 3).bfloat16())

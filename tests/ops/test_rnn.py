@@ -98,7 +98,7 @@ def test_gradients_on_every_instruction_set(mode, directions, isa):
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    ("steps", "batch", "hidden"), [(3, 1, 512), (2, 8, 256), (2, 64, 96), (2, 130, 40), (3, 33, 200)]
+    ("steps", "batch", "hidden"), [(3, 1, 512), (2, 8, 256), (2, 64, 96), (2, 130, 40), (3, 33, 200), (7, 40, 260)]
 )
 def test_same_bits_for_any_number_of_threads(mode, steps, batch, hidden):
     values = arrays(mode, steps, batch, 8, hidden, directions=2, scale=0.1)

@@ -67,8 +67,13 @@ struct Backward {
       multiplied = rows;
     }
     const Packed<T>& w = s.projected ? projection[direction] : weight[direction];
-    for (int64_t k = block0; k < block1; ++k)
+    for (int64_t n = block0; n < block1; ++n) {
+      const int64_t k = in_turns(i, n, block0, block1);
+      for (int r = 0; r < rows; ++r)
+        over_vectors<T>(k * w.units(), s.hidden, w.vectors_of(k),
+                        [&](int, const At<T>& at) { fetch_cell<T, M>(row[r], at); });
       times(w, k, a, multiplied, rows, [&](int r, const At<T>& at, const T* q) { backward_cell<T, M>(row[r], at, q); });
+    }
   }
 
   // The gradient of W_hr h', and from then on a and row are about h'.
@@ -117,21 +122,23 @@ void backward(const RnnBackward& p) {
   const RnnShape& s = p.s;
   Backward<T, M> f{p, s, {}, {}};
   const int64_t gates = rnn_gates(M) * s.hidden;
-  T* room = (T*)p.workspace;
+  T* room = (T*)((char*)p.workspace + kCounterBytes);
   for (int i = 0; i < s.directions; ++i) {
     f.weight[i] = Packed<T>::plain(room, gates, s.out);
     parallel(f.weight[i].blocks(),
-             [&](int64_t k, int) { pack_block(room, f.weight[i], k, (const T*)p.d[i].weight, s.out, 1); });
+             [&](int64_t k, int) { pack_block<false>(room, f.weight[i], k, (const T*)p.d[i].weight, s.out); });
     room += f.weight[i].size();
     if (!s.projected) continue;
     f.projection[i] = Packed<T>::plain(room, s.out, s.hidden);
-    parallel(f.projection[i].blocks(),
-             [&](int64_t k, int) { pack_block(room, f.projection[i], k, (const T*)p.d[i].projection, s.hidden, 1); });
+    parallel(f.projection[i].blocks(), [&](int64_t k, int) {
+      pack_block<false>(room, f.projection[i], k, (const T*)p.d[i].projection, s.hidden);
+    });
     room += f.projection[i].size();
   }
   const int64_t blocks = (s.projected ? f.projection[0] : f.weight[0]).blocks();
-  over_steps(s, share_of(s, rnn_gates(M) * s.out, blocks), s.steps, blocks, [&](auto... where) { f.step(where...); });
-  if (interrupted()) return;
+  over_steps(s, share_of(s, rnn_gates(M) * s.out, blocks), s.steps, blocks, p.workspace,
+             [&](auto... where) { f.step(where...); });
+  if (!p.first || interrupted()) return;
   const int64_t groups = ceil_div(s.batch, kGroup);
   parallel(groups * s.directions, [&](int64_t piece, int) {
     const int64_t b0 = piece / s.directions * kGroup;

@@ -14,6 +14,7 @@ struct At {
   using V = vec_of<T>;
   int64_t u, n;
   WEFT_INLINE At make(int64_t u, int64_t units) { return {u, smaller(kLanes<T>, units - u)}; }
+  void fetch(const T* row) const { __builtin_prefetch(row + u, 0, 2); }
   V get(const T* row) const { return n == kLanes<T> ? load<V>(row + u) : load_n<V>(row + u, n); }
   void put(T* row, V v) const {
     if (n == kLanes<T>)
@@ -30,6 +31,12 @@ struct ForwardRow {
   const T *before, *bias;
   int64_t units;
 };
+
+// What the cell will read from far away comes while its product is computed.
+template <class T, RnnMode M>
+WEFT_INLINE void fetch_cell(const ForwardRow<T>& r, const At<T>& at) {
+  for (int g = 0; g < rnn_gates(M); ++g) at.fetch(r.gates + g * r.units);
+}
 
 template <class T, RnnMode M>
 WEFT_INLINE void forward_cell(const ForwardRow<T>& r, const At<T>& at, const T* q, bool keep) {
@@ -79,6 +86,19 @@ struct BackwardRow {
   int64_t units;
   bool fresh;  // nothing comes from a later step: dh is the gradient of the last h
 };
+
+template <class T, RnnMode M>
+WEFT_INLINE void fetch_cell(const BackwardRow<T>& r, const At<T>& at) {
+  if (r.dy) at.fetch(r.dy);
+  if (r.before) at.fetch(r.before);
+  if constexpr (M >= RnnMode::Lstm) {
+    for (int g = 0; g < rnn_gates(M); ++g) at.fetch(r.gates + g * r.units);
+    at.fetch(r.kept);
+  } else {
+    at.fetch(r.y);
+  }
+  if constexpr (M == RnnMode::Lstm) at.fetch(r.c_before);
+}
 
 template <class T, RnnMode M>
 WEFT_INLINE void backward_cell(const BackwardRow<T>& r, const At<T>& at, const T* q) {

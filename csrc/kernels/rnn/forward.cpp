@@ -36,11 +36,15 @@ struct Forward {
                 H};
     }
     alignas(64) T q[kGroup * kWide * kLanes<T>];
-    for (int64_t k = block0; k < block1; ++k) {
+    for (int64_t n = block0; n < block1; ++n) {
+      const int64_t k = in_turns(i, n, block0, block1);
       const int vectors = w.vectors_of(k), width = vectors * kLanes<T>;
+      const int each = w.units() / kLanes<T>;
+      for (int r = 0; r < rows; ++r)
+        over_vectors<T>(k * w.units(), H, each, [&](int, const At<T>& at) { fetch_cell<T, M>(row[r], at); });
       product(vectors, q, before, rows, s.out, w.block(k));
       for (int r = 0; r < rows; ++r)
-        over_vectors<T>(k * w.units(), H, w.units() / kLanes<T>, [&](int j, const At<T>& at) {
+        over_vectors<T>(k * w.units(), H, each, [&](int j, const At<T>& at) {
           forward_cell<T, M>(row[r], at, q + r * width + j * kLanes<T>, p.keep);
         });
     }
@@ -66,24 +70,38 @@ struct Forward {
   }
 };
 
+template <class T>
+Packed<T> packed_weight(const RnnShape& s, const void* data) {
+  return Packed<T>::gated((const T*)data, s.out, s.hidden, (int)rnn_gates(s.mode));
+}
+template <class T>
+void pack_weight(const Packed<T>& packed, T* to, const void* weight) {
+  parallel(packed.blocks(), [&](int64_t k, int) { pack_block<true>(to, packed, k, (const T*)weight, packed.k); });
+}
+
 template <class T, RnnMode M>
 void forward(const RnnForward& p) {
   const RnnShape& s = p.s;
   Forward<T, M> f{p, s, {}, {}};
-  T* room = (T*)p.workspace;
+  T* room = (T*)((char*)p.workspace + kCounterBytes);
   for (int i = 0; i < s.directions; ++i) {
-    f.weight[i] = Packed<T>::gated(room, s.out, s.hidden, (int)rnn_gates(M));
-    parallel(f.weight[i].blocks(),
-             [&](int64_t k, int) { pack_block(room, f.weight[i], k, (const T*)p.d[i].weight, 1, s.out); });
-    room += f.weight[i].size();
+    if (p.d[i].packed) {
+      f.weight[i] = packed_weight<T>(s, p.d[i].packed);
+    } else {
+      f.weight[i] = packed_weight<T>(s, room);
+      pack_weight(f.weight[i], room, p.d[i].weight);
+      room += f.weight[i].size();
+    }
     if (!s.projected) continue;
     f.projection[i] = Packed<T>::plain(room, s.hidden, s.out);
-    parallel(f.projection[i].blocks(),
-             [&](int64_t k, int) { pack_block(room, f.projection[i], k, (const T*)p.d[i].projection, 1, s.hidden); });
+    parallel(f.projection[i].blocks(), [&](int64_t k, int) {
+      pack_block<true>(room, f.projection[i], k, (const T*)p.d[i].projection, s.hidden);
+    });
     room += f.projection[i].size();
   }
   const int64_t blocks = f.weight[0].blocks();
-  over_steps(s, share_of(s, rnn_gates(M) * s.out, blocks), s.steps, blocks, [&](auto... where) { f.step(where...); });
+  over_steps(s, share_of(s, rnn_gates(M) * s.out, blocks), s.steps, blocks, p.workspace,
+             [&](auto... where) { f.step(where...); });
 }
 
 template <class T>
@@ -97,6 +115,17 @@ void any_mode(const RnnForward& p) {
 }
 
 }  // namespace
+
+int64_t rnn_packed_bytes(const RnnShape& s) {
+  return s.dtype == DType::Float64 ? packed_weight<double>(s, nullptr).size() * 8
+                                   : packed_weight<float>(s, nullptr).size() * 4;
+}
+void rnn_pack(const RnnPack& p) {
+  if (p.s.dtype == DType::Float64)
+    pack_weight(packed_weight<double>(p.s, p.to), (double*)p.to, p.weight);
+  else
+    pack_weight(packed_weight<float>(p.s, p.to), (float*)p.to, p.weight);
+}
 
 void rnn_forward(const RnnForward& p) { p.s.dtype == DType::Float64 ? any_mode<double>(p) : any_mode<float>(p); }
 

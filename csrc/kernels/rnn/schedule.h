@@ -1,6 +1,6 @@
-// Which thread does what. Either sequences are shared out, each piece going through all its steps on its own, or, where
-// they are few, units are, and all threads meet after each step. Every element is computed the same way in both, so
-// the number of threads may choose.
+// Which thread does what. Either sequences are shared out, each piece going through all its steps on its own, or units
+// are, and all threads meet after each step: then a thread reads the same part of the weights at every step, out of its
+// own cache. Every element is computed the same way in both, so the number of threads may choose.
 #pragma once
 
 #include "base/threads.h"
@@ -26,39 +26,72 @@ WEFT_INLINE int64_t active(const RnnShape& s, int64_t t, int64_t b0, int64_t b1)
   return end > b0 ? end : b0;
 }
 
-struct Share {
-  int64_t rows;   // sequences of a piece that goes on alone, or 0
-  int64_t units;  // otherwise: pieces of a step and direction
+// A counter that threads share, on a cache line of its own.
+struct Counter {
+  int64_t value, others[7];
 };
+constexpr int64_t kMostParts = 64;
+constexpr int64_t kCounterBytes = (kMostParts + 1) * (int64_t)sizeof(Counter);  // at the beginning of the workspace
+
+struct Share {
+  int64_t rows;     // sequences of a piece that goes on alone, or 0
+  int64_t parts;    // otherwise: of the units of a step and direction
+  int64_t stretch;  // steps between two looks at the world outside
+};
+// terms: of W_hh for each unit. Sequences are shared out where there are enough of them for all threads, and the
+// weights stay in the second cache of each beside the rest.
 WEFT_INLINE Share share_of(const RnnShape& s, int64_t terms, int64_t blocks) {
-  const int64_t threads = num_threads(), least = s.batch < 8 ? 8 : s.batch;
-  const int64_t units = smaller(blocks, s.hidden * terms * least >> 20);
-  const int64_t wanted = ceil_div(threads, s.directions), parts = smaller(wanted, s.batch / 16);
-  if (s.projected || units < 2 || parts >= wanted) {
-    const int64_t rows = ceil_div(s.batch, parts > 1 ? parts : 1);
-    return {smaller(rows, kGroup), 0};
+  const int64_t threads = num_threads(), weights = s.hidden * terms;
+  const int64_t work = weights * (s.batch < 8 ? 8 : s.batch);
+  const int64_t parts = smaller(smaller(blocks, threads), smaller(kMostParts / 2, work >> 18));
+  const int64_t wanted = ceil_div(threads, s.directions), pieces = smaller(wanted, s.batch / 16);
+  if (s.projected || parts < 2 || (pieces >= wanted && weights <= 1 << 17)) {
+    const int64_t rows = ceil_div(s.batch, pieces > 1 ? pieces : 1);
+    return {smaller(rows, kGroup), 0, 0};
   }
-  return {0, units};
+  return {0, parts, 1 + ((int64_t)1 << 30) / work};
 }
 
 // step(direction, i, b0, b1, block0, block1) for all steps i < n in order.
 template <class F>
-WEFT_INLINE void over_steps(const RnnShape& s, const Share& share, int64_t n, int64_t blocks, const F& step) {
+WEFT_INLINE void over_steps(const RnnShape& s, const Share& share, int64_t n, int64_t blocks, void* room,
+                            const F& step) {
   if (share.rows) {
-    const int64_t parts = ceil_div(s.batch, share.rows);
-    parallel(parts * s.directions, [&](int64_t piece, int) {
+    const int64_t pieces = ceil_div(s.batch, share.rows);
+    parallel(pieces * s.directions, [&](int64_t piece, int) {
       const int64_t b0 = piece / s.directions * share.rows, b1 = smaller(b0 + share.rows, s.batch);
       for (int64_t i = 0; i < n; ++i) step((int)(piece % s.directions), i, b0, b1, (int64_t)0, blocks);
     });
     return;
   }
-  for (int64_t i = 0; i < n && !interrupted(); ++i)
-    parallel(share.units * s.directions, [&](int64_t piece, int) {
-      const int64_t part = piece / s.directions, from = blocks * part / share.units;
-      const int64_t to = blocks * (part + 1) / share.units;
-      for (int64_t b0 = 0; b0 < s.batch; b0 += kGroup)
-        step((int)(piece % s.directions), i, b0, smaller(b0 + kGroup, s.batch), from, to);
+  // Each thread takes its own parts of a step, then those that nobody has begun, and waits for the rest.
+  const int64_t parts = share.parts * s.directions, threads = smaller(num_threads(), parts);
+  Counter *begun = (Counter*)room, *done = begun + kMostParts;
+  for (int64_t from = 0; from < n && !interrupted(); from += share.stretch) {
+    const int64_t to = smaller(n, from + share.stretch);
+    for (int64_t part = 0; part < parts; ++part) begun[part].value = from;
+    done->value = 0;
+    parallel(threads, [&](int64_t member, int) {
+      for (int64_t i = from; i < to; ++i) {
+        for (int64_t k = 0; k < parts; ++k) {
+          const int64_t part = (parts * member / threads + k) % parts, at = part / s.directions;
+          int64_t now = i;
+          if (!__atomic_compare_exchange_n(&begun[part].value, &now, i + 1, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            continue;
+          const int64_t block0 = blocks * at / share.parts, block1 = blocks * (at + 1) / share.parts;
+          for (int64_t b0 = 0; b0 < s.batch; b0 += kGroup)
+            step((int)(part % s.directions), i, b0, smaller(b0 + kGroup, s.batch), block0, block1);
+          __atomic_fetch_add(&done->value, 1, __ATOMIC_RELEASE);
+        }
+        wait_for(&done->value, (i + 1 - from) * parts);
+      }
     });
+  }
+}
+
+// Blocks of the weights there and back, step by step: the last ones are still in the cache.
+WEFT_INLINE int64_t in_turns(int64_t i, int64_t n, int64_t first, int64_t end) {
+  return i & 1 ? first + end - 1 - n : n;
 }
 
 template <class T, class F>

@@ -1,6 +1,7 @@
 // Products whose right side is used at every step: packed once, in blocks of up to kWide vectors of columns.
 #pragma once
 
+#include "kernels/matmul/pack.h"
 #include "simd/vec.h"
 
 namespace weft::WEFT_ISA::rnn {
@@ -114,21 +115,31 @@ struct Packed {
   int units() const { return wide / gates * kLanes<T>; }
 };
 
-// Packs block i of p from w, where the weight of term x for column y of gate g is w[x * x_stride + (g * columns + y) *
-// y_stride]. Lanes past the end are 0.
-template <class T>
-void pack_block(T* data, const Packed<T>& p, int64_t i, const T* w, int64_t x_stride, int64_t y_stride) {
+// Packs block i of p. The weight of term x for column y of gate g is w[x * stride + g * columns + y], or, Turned, w[x +
+// (g * columns + y) * stride]. Lanes past the end are 0.
+template <bool Turned, class T>
+void pack_block(T* data, const Packed<T>& p, int64_t i, const T* w, int64_t stride) {
+  using V = vec_of<T>;
   constexpr int L = kLanes<T>;
   const int vectors = p.vectors_of(i);
-  T* to = data + (p.block(i) - p.data);
+  T* const to = data + (p.block(i) - p.data);
   for (int j = 0; j < vectors; ++j) {
-    const int64_t gate = p.gates > 1 ? j : 0, y = p.gates > 1 ? i * L : (i * p.wide + j) * L;
-    const T* from = w + (gate * p.columns + y) * y_stride;
-    const int64_t n = smaller(L, p.columns - y);
-    for (int64_t x = 0; x < p.k; ++x) {
+    const int64_t y = p.gates > 1 ? i * L : (i * p.wide + j) * L, n = smaller(L, p.columns - y);
+    const T* from = w + ((p.gates > 1 ? j * p.columns : 0) + y) * (Turned ? stride : 1);
+    for (int64_t x = 0; x < p.k; x += Turned ? L : 1) {
       T* row = to + (x * vectors + j) * L;
-      for (int64_t l = 0; l < n; ++l) row[l] = from[x * x_stride + l * y_stride];
-      for (int64_t l = n; l < L; ++l) row[l] = 0;
+      if constexpr (Turned) {
+        const int64_t terms = smaller(L, p.k - x);
+        V v[L];
+#pragma GCC unroll 16
+        for (int l = 0; l < L; ++l) v[l] = l < n ? load_n<V>(from + l * stride + x, terms) : V{};
+        mm::transpose(v);
+#pragma GCC unroll 16
+        for (int l = 0; l < L; ++l)
+          if (l < terms) store<V>(row + l * vectors * L, v[l]);
+      } else {
+        store<V>(row, n == L ? load<V>(from + x * stride) : load_n<V>(from + x * stride, n));
+      }
     }
   }
 }

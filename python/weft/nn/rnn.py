@@ -9,6 +9,7 @@ from typing import Any
 
 from weft import _core
 from weft._core import Tensor, empty
+from weft.amp.autocast_mode import autocast
 from weft.nn import functional as F
 from weft.nn import init
 from weft.nn.module import Module
@@ -108,7 +109,7 @@ class RNNBase(Module):
             x = x.unsqueeze(batch_dim)
             states = states if states is None else tuple(s.unsqueeze(1) for s in states)
         sizes = input.batch_sizes if packed else None
-        if x.dtype != self.weight_ih_l0.dtype:
+        if x.dtype != self.weight_ih_l0.dtype and not _core._autocast_active():
             raise ValueError(
                 f"RNN input dtype ({x.dtype}) does not match weight dtype ({self.weight_ih_l0.dtype}). Convert input: "
                 f"input.to({self.weight_ih_l0.dtype}), or convert model: model.to({x.dtype})"
@@ -324,8 +325,15 @@ class RNNCellBase(Module):
                     raise RuntimeError(f"Expected hidden{i} of shape {shape}, got {tuple(state.shape)}")
             states = tuple(s.unsqueeze(0) for s in states)
         weights = [self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, None]
-        c0 = states[1] if mode == "LSTM" else None
-        _, *last = _core.rnn_layer(mode, x.unsqueeze(0), states[0], c0, weights)
+        if mode == "LSTM" and _core._autocast_active():  # as PyTorch's cell: the state keeps its dtype
+            kept = states[1].dtype
+            x, *states = (_core._autocast_float32(t) for t in (x, *states))
+            with autocast(x.device.type, enabled=False):
+                _, *last = _core.rnn_layer(mode, x.unsqueeze(0), *states, weights)
+            last = [s.to(kept) for s in last]
+        else:
+            c0 = states[1] if mode == "LSTM" else None
+            _, *last = _core.rnn_layer(mode, x.unsqueeze(0), states[0], c0, weights)
         return tuple(s.squeeze(0) if batched else s.squeeze(0).squeeze(0) for s in last)
 
     def extra_repr(self) -> str:
