@@ -6,7 +6,7 @@ from benchmarks.harness import Case, bench, randn, torch
 # The parameters of a small transformer: a few large matrices and many small vectors.
 MIXED = [(8000, 256), *[(256, 256), (256,), (256,)] * 16, *[(1024, 256), (1024,), (256, 1024), (256,)] * 4]
 TINY = [(16, 4), (16,), (16, 16), (16,), (3, 16), (3,)]
-MANY = [(16,)] * 1000  # what a tensor costs by itself
+MANY = [(64,)] * 1000  # what a tensor costs by itself
 LARGE = [(5000, 5000)]
 SHAPES = {"mixed": MIXED, "tiny": TINY, "many": MANY, "large": LARGE}
 BYTES = {"AdamW": 28, "Adam": 28, "NAdam": 28, "SGD": 20, "RMSprop": 20, "Adagrad": 20, "Adadelta": 28, "Lion": 20}
