@@ -58,12 +58,14 @@ __global__ void __launch_bounds__(kThreads) distance_forward(Distance a) {
   const int lane = threadIdx.x % 32;
   for (int64_t at = ((int64_t)blockIdx.x * kThreads + threadIdx.x) / 32; at < pairs; at += warps) {
     const int64_t row = at / a.cols;
+    if (a.pairs && at % a.cols <= row) continue;
     const T* p = static_cast<const T*>(a.x1) + row * a.n;
     const T* q = static_cast<const T*>(a.x2) + (row / a.rows * a.cols + at % a.cols) * a.n;
     T s = 0;
     for (int64_t k = lane; k < a.n; k += 32) s = added<norm>(s, p[k] - q[k], (T)a.p);
     s = norm == Norm::Greatest ? warp_reduce(s, LargerOrNan{}) : warp_sum(s);
-    if (lane == 0) static_cast<T*>(a.y)[at] = finished<norm>(s, (T)a.p);
+    if (lane == 0)
+      static_cast<T*>(a.y)[a.pairs ? pairs_row(row, a.rows) + at % a.cols : at] = finished<norm>(s, (T)a.p);
   }
 }
 

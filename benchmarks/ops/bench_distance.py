@@ -15,6 +15,16 @@ def cdist(rows, features, p):
 
 
 @bench([{"rows": 500, "features": 64}], p=[1.0, 2.0])
+def pdist(rows, features, p):
+    return Case(
+        inputs=[randn(rows, features)],
+        weft=lambda x: weft.pdist(x, p),
+        torch=lambda x: torch.nn.functional.pdist(x, p),
+        terms=features,
+    )  # fmt: skip
+
+
+@bench([{"rows": 500, "features": 64}], p=[1.0, 2.0])
 def cdist_backward(rows, features, p):
     def run(m):
         def step(x, y, dy):

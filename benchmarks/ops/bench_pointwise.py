@@ -1,5 +1,7 @@
 """Elementwise operations: in cache the arithmetic counts, beyond it the memory, below it the overhead."""
 
+import math
+
 import weft
 import weft.nn.functional as F
 from benchmarks.harness import Case, bench, randn, torch
@@ -68,6 +70,24 @@ def forward_and_backward(function, n):
     return Case(
         inputs=[randn(n), randn(n, seed=1)], grad=[0], weft=run(ours), torch=run(theirs), bytes=20 * n, rtol=1e-5
     )
+
+
+@bench([{"shape": (131_072,), "weights": 1}, {"shape": (8, 64, 28, 28), "weights": 64}])
+def prelu(shape, weights):
+    return Case(
+        inputs=[randn(*shape), randn(weights, seed=1)],
+        weft=F.prelu,
+        torch=lambda x, w: torch.nn.functional.prelu(x, w),
+        bytes=8 * math.prod(shape),
+    )
+
+
+@bench(order=[(0, 2, 1, 3), (0, 2, 3, 1), (0, 3, 1, 2)], shape=[(16, 128, 8, 64), (16, 64, 56, 56)])
+def permuted_copy(shape, order):
+    def copy(x):
+        return x.permute(order).contiguous()
+
+    return Case(inputs=[randn(*shape)], weft=copy, torch=copy, bytes=8 * math.prod(shape))
 
 
 @bench(rows=[1024], cols=[1024])

@@ -74,17 +74,28 @@ struct Power : Norm<V> {
 };
 
 template <class T, class V, class N>
+WEFT_INLINE T distance(const T* p, const T* q, int64_t n, const N& norm) {
+  return norm.finish(N::across(fold_over<V>(
+      n, V{}, [](V u, V v) { return N::join(u, v); },
+      [=](V& sum, int64_t k, auto io) { sum = norm.add(sum, io.load(p + k) - io.load(q + k)); })));
+}
+
+template <class T, class V, class N>
 void forward_in(const Distance& a, const N& norm) {
   const T *x1 = (const T*)a.x1, *x2 = (const T*)a.x2;
   const int64_t n = a.n;
+  if (a.pairs) {
+    parallel_ranges(a.rows, kGrain / (a.rows * (n + 16)) + 1, [=, &a](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i)
+        for (int64_t j = i + 1; j < a.rows; ++j)
+          ((T*)a.y)[pairs_row(i, a.rows) + j] = distance<T, V>(x1 + i * n, x1 + j * n, n, norm);
+    });
+    return;
+  }
   parallel_ranges(a.batch * a.rows * a.cols, kGrain / (n + 1) + 1, [=, &a](int64_t begin, int64_t end) {
     for (int64_t at = begin; at < end; ++at) {
       const int64_t row = at / a.cols;
-      const T *p = x1 + row * n, *q = x2 + (row / a.rows * a.cols + at % a.cols) * n;
-      V s = fold_over<V>(
-          n, V{}, [](V u, V v) { return N::join(u, v); },
-          [=](V& sum, int64_t k, auto io) { sum = norm.add(sum, io.load(p + k) - io.load(q + k)); });
-      ((T*)a.y)[at] = norm.finish(N::across(s));
+      ((T*)a.y)[at] = distance<T, V>(x1 + row * n, x2 + (row / a.rows * a.cols + at % a.cols) * n, n, norm);
     }
   });
 }

@@ -9,6 +9,7 @@
 #include <cstdint>
 
 #include "base/dtype.h"
+#include "base/macros.h"
 
 namespace weft {
 
@@ -19,7 +20,10 @@ struct Distance {
   int64_t batch, rows, cols, n;  // x1 [batch, rows, n], x2 [batch, cols, n]
   double p;
   DType dtype;
+  bool pairs;  // of one matrix: rows = cols, batch = 1, and y has the distances of i < j alone, one behind the other
 };
+// Where row i of the distances of pairs would begin with j = 0.
+WEFT_HD WEFT_INLINE int64_t pairs_row(int64_t i, int64_t rows) { return i * rows - (i + 1) * (i + 2) / 2; }
 
 struct DistanceGrad {
   void* dx1;

@@ -129,7 +129,8 @@ enum class Domain : uint8_t { Real, Number, Whole, Test };
   OP(Hypot, hypot, Real)                     \
   OP(LogAddExp, logaddexp, Real)             \
   OP(LogAddExp2, logaddexp2, Real)           \
-  OP(XLogY, xlogy, Real)
+  OP(XLogY, xlogy, Real)                     \
+  OP(Prelu, prelu, Real)
 #define WEFT_TERNARY(OP)                  \
   OP(Where, where, Number)                \
   OP(Lerp, lerp, Real)                    \

@@ -1,9 +1,11 @@
 #include "kernels/distance.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "ops/autocast.h"
 #include "ops/copy.h"
+#include "ops/gather.h"
 #include "ops/matmul.h"
 #include "ops/pointwise.h"
 #include "ops/reduce.h"
@@ -31,7 +33,7 @@ Tensor directly(const Tensor& a, const Tensor& b, double p) {
   Tensor y = Tensor::empty(shape, a.dtype(), a.device());
   if (y.numel() > 0)
     launch("cdist", y.device(), kernels<DistanceKernels>(y.device()).forward,
-           Distance{y.data(), a.data(), b.data(), y.numel() / (rows * cols), rows, cols, n, p, y.dtype()},
+           Distance{y.data(), a.data(), b.data(), y.numel() / (rows * cols), rows, cols, n, p, y.dtype(), false},
            (double)y.numel() * (double)(n + 1));
   return y;
 }
@@ -72,6 +74,39 @@ Tensor distances(const Tensor& x1, const Tensor& x2, double p, Mode mode) {
   return y;
 }
 
+// The place of the distance of rows i and j among those of pairs; of i and i, whose difference is 0, any place.
+Tensor places_of_pairs(int64_t rows, Device device) {
+  Tensor places = Tensor::empty({rows * rows}, DType::Int64);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < rows; ++j)
+      places.ptr<int64_t>()[i * rows + j] = i == j ? 0 : pairs_row(std::min(i, j), rows) + std::max(i, j);
+  return to(places, device);
+}
+
+Tensor pdist(const Tensor& x, double p) {
+  WEFT_CHECK(x.dtype() == DType::Float32 || x.dtype() == DType::Float64, Runtime,
+             "[pdist] expected float32 or float64, got ", name_of(x.dtype()));
+  WEFT_CHECK(x.dim() == 2, Runtime, "[pdist] expected a matrix, got shape ", to_string(x.shape()));
+  WEFT_CHECK(p >= 0, Runtime, "[pdist] expected p >= 0, got ", p);
+  const int64_t rows = x.size(0), n = x.size(1), pairs = rows * (rows - 1) / 2;
+  Tensor a = contiguous(x.detach()), y = Tensor::empty({pairs}, x.dtype(), x.device());
+  if (pairs > 0)
+    launch("pdist", y.device(), kernels<DistanceKernels>(y.device()).forward,
+           Distance{y.data(), a.data(), a.data(), 1, rows, rows, n, p, y.dtype(), true},
+           (double)pairs * (double)(n + 1));
+  if (needs_grad(x))
+    record("pdist", {x}, {y}, [=, y = Saved::output(y), x = Saved(x)](Backward& back) {
+      Tensor a = x.get(back);
+      if (pairs == 0) return back.grads(Tensor::zeros(a.shape(), a.dtype(), a.device()));
+      Tensor places = places_of_pairs(rows, a.device());
+      auto matrix = [&](const Tensor& t) { return reshape(gather(t, 0, places), {rows, rows}); };
+      Tensor distance = matrix(y.get(back)), dy = matrix(back.dy());
+      if (p == 2 && grad_enabled()) return back.grads(euclidean_grad(dy, distance, a, a));
+      return back.grads(grad_directly(dy, distance, contiguous(a), contiguous(a), false, p));
+    });
+  return y;
+}
+
 Mode mode_of(const std::string& compute_mode, double p, int64_t rows, int64_t cols) {
   if (compute_mode == "use_mm_for_euclid_dist") return p == 2 ? Mode::Products : Mode::Direct;
   if (compute_mode == "donot_use_mm_for_euclid_dist") return Mode::Direct;
@@ -105,6 +140,9 @@ Tensor cdist(const Tensor& x1, const Tensor& x2, double p, const std::string& co
 }  // namespace
 
 void bind_distance(py::module_& m) {
+  m.def("pdist", autocasting<Autocast::Float32>(pdist), py::arg("input"), py::arg("p") = 2.0,
+        "The distances in the p-norm between the rows of a matrix: 0 and 1, 0 and 2, ..., 1 and 2, ...:\n"
+        "(n (n - 1) / 2,).");
   m.def("cdist", autocasting<Autocast::Float32>(cdist), py::arg("x1"), py::arg("x2"), py::arg("p") = 2.0,
         py::arg("compute_mode") = "use_mm_for_euclid_dist_if_necessary",
         "Distances in the p-norm between all rows of x1 [..., m, k] and of x2 [..., n, k]: [..., m, n].\n"

@@ -279,14 +279,21 @@ void bind_pointwise(py::module_& m) {
   WEFT_UNARY_SMOOTH(OP)
   WEFT_UNARY_STEP(OP)
 #undef OP
-#define OP(F, name, domain)                                                          \
-  if (PointwiseOp::F != PointwiseOp::Add && PointwiseOp::F != PointwiseOp::Sub &&    \
-      PointwiseOp::F != PointwiseOp::Div && PointwiseOp::F != PointwiseOp::DivTrunc) \
+#define OP(F, name, domain)                                                            \
+  if (PointwiseOp::F != PointwiseOp::Add && PointwiseOp::F != PointwiseOp::Sub &&      \
+      PointwiseOp::F != PointwiseOp::Div && PointwiseOp::F != PointwiseOp::DivTrunc && \
+      PointwiseOp::F != PointwiseOp::Prelu)                                            \
     bind_binary(m, PointwiseOp::F, #name);
   WEFT_BINARY(OP)
 #undef OP
   bind_sum(m, PointwiseOp::Add, "add");
   bind_sum(m, PointwiseOp::Sub, "sub");
+  m.def(
+      "_prelu",
+      [](const Tensor& x, const Tensor& weight) {
+        return binary_operand(PointwiseOp::Prelu, Operand{x}, Operand{weight});
+      },
+      py::arg("input"), py::arg("weight"), "input where positive, else weight * input; weight broadcasts.");
   m.def(
       "rsub",
       [](const Tensor& a, const Operand& b, double alpha) {

@@ -45,6 +45,7 @@ Expr formula_of_first(PointwiseOp op, const Expr& dy, const Expr& a, const Expr&
     case PointwiseOp::LogAddExp: return dy * vsigmoid(a - b);
     case PointwiseOp::LogAddExp2: return dy * vsigmoid((a - b) * Expr(M_LN2));
     case PointwiseOp::XLogY: return vselect((a == zero) & (b <= zero), zero, dy * vlog(b));
+    case PointwiseOp::Prelu: return vselect(a > zero, dy, dy * b);
     default: return dy * zero;
   }
 }
@@ -57,6 +58,7 @@ Expr formula_of_second(PointwiseOp op, const Expr& dy, const Expr& a, const Expr
     case PointwiseOp::LogAddExp: return dy * vsigmoid(b - a);
     case PointwiseOp::LogAddExp2: return dy * vsigmoid((b - a) * Expr(M_LN2));
     case PointwiseOp::XLogY: return dy * a / b;
+    case PointwiseOp::Prelu: return vselect(a > zero, zero, dy * a);
     default: return dy * zero;
   }
 }
@@ -99,6 +101,7 @@ struct BinaryNeeds {
 BinaryNeeds needs_of(PointwiseOp op, bool da, bool db) {
   switch (op) {
     case PointwiseOp::Mul: return {db, da, false};
+    case PointwiseOp::Prelu: return {true, da, false};
     case PointwiseOp::Div: return {false, true, db};
     case PointwiseOp::Pow: return {true, da, db};
     case PointwiseOp::Maximum:

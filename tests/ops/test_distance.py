@@ -6,6 +6,7 @@ import pytest
 import weft
 from oracle import check, check_same, same_bits
 from weft import nn
+from weft.autograd import gradgradcheck
 from weft.nn import functional as F
 from weft.testing import assert_close
 
@@ -105,6 +106,17 @@ def test_pdist_is_half_of_cdist(p):
     full = weft.cdist(x, x, p).numpy()
     assert_close(F.pdist(x, p), full[np.triu_indices(6, 1)])
     assert F.pdist(x[:1], p).shape == (0,) and F.pdist(x[:0], p).shape == (0,)
+
+
+@pytest.mark.parametrize("p", ORDERS)
+def test_pdist_gradient(isa, p):
+    for shape in ((7, 5), (2, 17), (1, 3)):
+        check(lambda x: F.pdist(x, p), lambda x: torch.nn.functional.pdist(x, p), randn(*shape), rtol=1e-4)
+
+
+def test_pdist_second_derivative():
+    x = weft.tensor(randn(4, 3), requires_grad=True)
+    assert gradgradcheck(F.pdist, x)
 
 
 @pytest.mark.parametrize("p", [0.5, 1, 2, 3, math.inf, -math.inf, 0, -1])

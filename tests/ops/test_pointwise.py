@@ -279,3 +279,12 @@ def test_second_derivatives():
 
         if slope(weft.tensor(x, requires_grad=True)).requires_grad:
             gradcheck(slope, x)
+
+
+@pytest.mark.parametrize("shape, weights", [((5,), 1), ((17, 33), 33), ((2, 3, 4, 5), 3), ((2, 3, 16), 1), ((0, 3), 3)])
+def test_prelu(isa, shape, weights):
+    x, w = normal(*shape), normal(weights)
+    check_same(lambda m, x, w: m.prelu(x, w), x, w)
+    if x.size:
+        x, w = (weft.tensor(a, requires_grad=True) for a in (x, w))
+        gradcheck(lambda x, w: weft.autograd.grad(weft.prelu(x, w).square().sum(), (x, w), create_graph=True), x, w)

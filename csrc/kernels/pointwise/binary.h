@@ -135,5 +135,8 @@ struct LogAddExp2 {
 struct XLogY {  // a log b; 0 where a is 0 and b a number
   WEFT_FN value(V a, V b, const Params&) { return vselect((a == lit<V>(0)) & (b == b), lit<V>(0), a * vlog(b)); }
 };
+struct Prelu {
+  WEFT_FN value(V a, V b, const Params&) { return vselect(a > lit<V>(0), a, a * b); }
+};
 
 }  // namespace WEFT_FUNCTORS

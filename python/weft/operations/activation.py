@@ -16,7 +16,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     if weight.dim() > 1 or n not in (1, channels):
         raise ValueError(f"[prelu] expected 1 or {channels} weights, got shape {tuple(weight.shape)}")
     weight = weight.reshape(n, *[1] * (input.dim() - 2)) if n > 1 else weight.reshape(())
-    return _core.where(input > 0, input, weight * input)
+    return _core._prelu(input, weight)
 
 
 @function

@@ -34,17 +34,6 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 
 
 @function
-def pdist(input: Tensor, p: float = 2.0) -> Tensor:
-    """The distances in the p-norm between the rows of a matrix: 0 and 1, 0 and 2, …, 1 and 2, …: (n (n - 1) / 2,)."""
-    if input.dim() != 2:
-        raise RuntimeError(f"[pdist] expected a matrix, got shape {tuple(input.shape)}")
-    if p < 0:
-        raise RuntimeError(f"[pdist] expected p >= 0, got {p}")
-    row = _core.arange(input.shape[0], device=input.device)
-    return _core.cdist(input, input, p, "donot_use_mm_for_euclid_dist")[row.unsqueeze(1) < row]
-
-
-@function
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y[k] = x1 W[k] x2 + b[k]. x1: (*, in1), x2: (*, in2), weight: (out, in1, in2), bias: (out,); y: (*, out)."""
     if weight.dim() != 3 or input1.shape[:-1] != input2.shape[:-1]:

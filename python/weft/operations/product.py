@@ -134,9 +134,13 @@ def tensordot(a: Tensor, b: Tensor, dims: int | Sequence[Sequence[int]] | Tensor
     free_b = [d for d in range(b.dim()) if d not in of_b]
     rows, columns = [a.shape[d] for d in free_a], [b.shape[d] for d in free_b]
     length = math.prod(a.shape[d] for d in of_a)
-    left = a.permute(free_a + of_a).reshape(math.prod(rows), length)
-    right = b.permute(of_b + free_b).reshape(length, math.prod(columns))
+    left = _permuted(a, free_a + of_a).reshape(math.prod(rows), length)
+    right = _permuted(b, of_b + free_b).reshape(length, math.prod(columns))
     return _core.mm(left, right).reshape(rows + columns)
+
+
+def _permuted(x: Tensor, order: list[int]) -> Tensor:
+    return x if order == [*range(x.dim())] else x.permute(order)
 
 
 def _axis(op: str, dim: int, n: int) -> int:

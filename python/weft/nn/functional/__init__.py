@@ -44,6 +44,7 @@ from weft._core import (
     mse_loss,
     nll_loss,
     one_hot,
+    pdist,
     relu_,
     rms_norm,
     scaled_dot_product_attention,
@@ -151,5 +152,4 @@ from weft.operations.distance import (
     cosine_similarity,
     normalize,
     pairwise_distance,
-    pdist,
 )
