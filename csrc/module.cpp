@@ -23,6 +23,7 @@ namespace weft {
   BIND(embedding)            \
   BIND(gather)               \
   BIND(grid_sample)          \
+  BIND(group_norm)           \
   BIND(index)                \
   BIND(interpolate)          \
   BIND(layer_norm)           \

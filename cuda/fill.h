@@ -18,6 +18,7 @@
   STEM(embedding)             \
   STEM(gather)                \
   STEM(grid_sample)           \
+  STEM(group_norm)            \
   STEM(index)                 \
   STEM(interpolate)           \
   STEM(layer_norm)            \

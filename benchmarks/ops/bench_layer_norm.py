@@ -43,13 +43,3 @@ def rms_norm(rows, cols):
         torch=lambda x, w: torch.nn.functional.rms_norm(x, (cols,), w),
         bytes=8 * rows * cols,
     )
-
-
-@bench(groups=[1, 8, 32], size=[8, 28])
-def group_norm(groups, size):
-    return Case(
-        inputs=[randn(16, 64, size, size), randn(64, seed=1), randn(64, seed=2)],
-        weft=lambda x, w, b: F.group_norm(x, groups, w, b),
-        torch=lambda x, w, b: torch.nn.functional.group_norm(x, groups, w, b),
-        bytes=8 * 16 * 64 * size * size,
-    )

@@ -14,6 +14,7 @@
 #include "kernels/embedding.h"
 #include "kernels/gather.h"
 #include "kernels/grid_sample.h"
+#include "kernels/group_norm.h"
 #include "kernels/index.h"
 #include "kernels/interpolate.h"
 #include "kernels/layer_norm.h"
@@ -47,6 +48,7 @@
   STEM(EmbeddingKernels, embedding)        \
   STEM(GatherKernels, gather)              \
   STEM(GridSampleKernels, grid_sample)     \
+  STEM(GroupNormKernels, group_norm)       \
   STEM(IndexKernels, index)                \
   STEM(InterpolateKernels, interpolate)    \
   STEM(LayerNormKernels, layer_norm)       \

@@ -191,6 +191,7 @@ from weft._core import (
     greater as greater,
     greater_equal as greater_equal,
     grid_sample as grid_sample,
+    group_norm as group_norm,
     gt as gt,
     half as half,
     hardshrink as hardshrink,
@@ -309,6 +310,7 @@ from weft._core import (
     ones as ones,
     ones_like as ones_like,
     outer as outer,
+    pdist as pdist,
     permute as permute,
     positive as positive,
     pow as pow,
@@ -476,7 +478,6 @@ from weft.operations.distance import (
     bilinear as bilinear,
     cosine_similarity as cosine_similarity,
     pairwise_distance as pairwise_distance,
-    pdist as pdist,
 )
 from weft.operations.dtypes import (
     can_cast as can_cast,

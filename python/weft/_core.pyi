@@ -1424,6 +1424,10 @@ def grid_sample(input: Tensor, grid: Tensor, mode: str = 'bilinear', padding_mod
     """input [N, C, H, W] read at the positions grid [N, H', W', 2] (x, y), or [N, C, D, H, W] at [N, D', H', W', 3]
     (x, y, z); -1 and 1 are the edges, or with align_corners the centres of the outermost elements. mode: 'bilinear',
     'nearest' or, of images, 'bicubic'. padding_mode, for what lies outside: 'zeros', 'border' or 'reflection'."""
+def group_norm(input: Tensor, num_groups: builtins.int, weight: Tensor | None = None, bias: Tensor | None = None, eps: builtins.float = 1e-05) -> Tensor:
+    """Shifts and scales each of `num_groups` groups of channels of each item of (N, C, *) to mean 0 and variance 1,
+    then y * weight + bias, both (C,). ValueError where C is no multiple of num_groups.
+    Wu, He, Group Normalization, 2018."""
 def gt(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor: ...
 def hardshrink(input: Tensor, lambd: builtins.float = 0.5) -> Tensor:
     """0 within [-lambd, lambd], else x."""
@@ -1666,6 +1670,9 @@ def ones_like(input: Tensor, *, dtype: _dtype | None = None, device: _device | N
     """A new tensor with the shape, dtype and device of another, unless given."""
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """[m] and [n]: [m, n], each with each."""
+def pdist(input: Tensor, p: builtins.float = 2.0) -> Tensor:
+    """The distances in the p-norm between the rows of a matrix: 0 and 1, 0 and 2, ..., 1 and 2, ...:
+    (n (n - 1) / 2,)."""
 def permute(input: Tensor, dims: Sequence[builtins.int] | builtins.int) -> Tensor:
     """Reorders the dimensions; a view."""
 def positive(input: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ from weft._core import (
     elu_,
     gelu,
     grid_sample,
+    group_norm,
     hardshrink,
     hardtanh,
     hardtanh_,
@@ -103,7 +104,6 @@ from weft.nn.functional.margin_loss import (
     triplet_margin_with_distance_loss,
 )
 from weft.nn.functional.norm import (
-    group_norm,
     instance_norm,
     local_response_norm,
 )
