@@ -1,4 +1,4 @@
-// Resampling along one axis: a thread per output.
+// Resampling along two axes: a thread per output.
 #include "kernels/interpolate.h"
 
 #include "device.cuh"
@@ -10,19 +10,26 @@ constexpr int kThreads = 256;
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) resample(Interpolate a) {
-  int64_t n = a.outer * a.out * a.inner;
-  const T* w = static_cast<const T*>(a.weights);
+  const InterpolateAxis &rows = a.rows, &cols = a.cols;
+  const T *wr = static_cast<const T*>(rows.weights), *wc = static_cast<const T*>(cols.weights);
+  int64_t n = a.outer * rows.out * cols.out * a.inner;
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
-    int64_t row = i / a.inner, o = row / a.out, j = row - o * a.out;
-    const T* x = static_cast<const T*>(a.x) + o * a.in * a.inner + (i - row * a.inner);
+    int64_t pixel = i / a.inner, line = pixel / cols.out, q = pixel - line * cols.out, o = line / rows.out;
+    int64_t p = line - o * rows.out, nr = rows.count(p), nc = cols.count(q);
+    const T* x = static_cast<const T*>(a.x) + o * rows.in * cols.in * a.inner + (i - pixel * a.inner);
     T sum = 0;
-    for (int32_t k = a.starts[j]; k < a.starts[j + 1]; ++k) sum += w[k] * x[a.at[k] * a.inner];
+    for (int64_t l = 0; l < nc; ++l) {
+      T column = 0;
+      for (int64_t k = 0; k < nr; ++k)
+        column += wr[rows.tap(p, k)] * x[(rows.at[rows.tap(p, k)] * cols.in + cols.at[cols.tap(q, l)]) * a.inner];
+      sum += wc[cols.tap(q, l)] * column;
+    }
     static_cast<T*>(a.y)[i] = sum;
   }
 }
 
 void apply(const Interpolate& a) {
-  unsigned grid = grid_for(a.outer * a.out * a.inner, kThreads);
+  unsigned grid = grid_for(a.outer * a.rows.out * a.cols.out * a.inner, kThreads);
   if (a.dtype == DType::Float64)
     WEFT_LAUNCH((resample<double>), grid, kThreads, 0, a);
   else

@@ -1,3 +1,4 @@
+import weft
 from benchmarks.harness import Case, bench, randn, torch
 from weft.nn import functional as F
 
@@ -16,6 +17,24 @@ def interpolate(shape, scale, mode):
         inputs=[randn(*shape)],
         weft=lambda x: F.interpolate(x, scale_factor=scale, mode=mode),
         torch=lambda x: torch.nn.functional.interpolate(x, scale_factor=scale, mode=mode),
+        bytes=nbytes(shape, scale),
+    )
+
+
+@bench(SIZES, mode=MODES)
+def interpolate_channels_last(shape, scale, mode):
+    def prepare(m, f):
+        def make(x):
+            x = x.contiguous(memory_format=m.channels_last)
+            return lambda: f.interpolate(x, scale_factor=scale, mode=mode)
+
+        return make
+
+    return Case(
+        inputs=[randn(*shape)],
+        prepare=True,
+        weft=prepare(weft, F),
+        torch=prepare(torch, torch.nn.functional) if torch else None,
         bytes=nbytes(shape, scale),
     )
 

@@ -6,60 +6,172 @@
 namespace weft::WEFT_ISA {
 namespace {
 
-// A line whose elements are neighbours. Taps > 0 is known to the compiler.
+constexpr int64_t kGrain = 16 * 1024;  // elements of a piece of work
+
+// ---- elements of a line are neighbours ----
+
+// Outputs [from, to) of a line. Taps > 0 is known to the compiler.
 template <class T, int Taps>
-void line(const Interpolate& a, T* y, const T* x) {
-  const T* w = static_cast<const T*>(a.weights);
-  for (int64_t j = 0; j < a.out; ++j) {
-    int64_t k = Taps ? j * Taps : a.starts[j], end = Taps ? k + Taps : a.starts[j + 1];
+void line_part(const InterpolateAxis& c, T* y, const T* x, int64_t from, int64_t to) {
+  const T* w = static_cast<const T*>(c.weights);
+  for (int64_t j = from; j < to; ++j) {
     T sum = 0;
-    for (; k < end; ++k) sum += w[k] * x[a.at[k]];
+    if constexpr (Taps > 0)
+      for (int64_t k = 0; k < Taps; ++k) sum += w[k * c.out + j] * x[c.at[k * c.out + j]];
+    else
+      for (int64_t k = 0, n = c.count(j); k < n; ++k) sum += w[c.tap(j, k)] * x[c.at[c.tap(j, k)]];
     y[j] = sum;
   }
 }
 
-template <class T>
-void lines(const Interpolate& a) {
-  parallel_ranges(a.outer, 16 * 1024 / (a.in + a.out) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t o = begin; o < end; ++o) {
-      T* y = static_cast<T*>(a.y) + o * a.out;
-      const T* x = static_cast<const T*>(a.x) + o * a.in;
-      switch (a.taps) {
-        case 1: line<T, 1>(a, y, x); break;
-        case 2: line<T, 2>(a, y, x); break;
-        case 4: line<T, 4>(a, y, x); break;
-        default: line<T, 0>(a, y, x);
+#if WEFT_AVX512 || WEFT_AVX2
+constexpr int kLanes = lanes<f32v>;
+
+// Lane i is element at[i] of a and b, one behind the other.
+WEFT_INLINE f32v pick(f32v a, f32v b, i32v at) {
+#if WEFT_AVX512
+  return (f32v)_mm512_permutex2var_ps((__m512)a, (__m512i)at, (__m512)b);
+#else
+  const __m256 low = _mm256_permutevar8x32_ps((__m256)a, (__m256i)at);
+  const __m256 high = _mm256_permutevar8x32_ps((__m256)b, (__m256i)at);
+  return (f32v)_mm256_blendv_ps(low, high, (__m256)(at << 28));
+#endif
+}
+
+// For each vector of outputs the first input that it reads; -1 where two vectors do not hold them all.
+void find_bases(const Interpolate& a) {
+  const InterpolateAxis& c = a.cols;
+  for (int64_t j = 0; j < c.out; j += kLanes) {
+    const int64_t end = j + kLanes < c.out ? j + kLanes : c.out;
+    int32_t low = c.at[j], high = low;
+    for (int64_t k = 0; k < c.taps; ++k)
+      for (int64_t i = j; i < end; ++i) {
+        const int32_t at = c.at[k * c.out + i];
+        low = at < low ? at : low;
+        high = at > high ? at : high;
       }
-    }
-  });
+    a.workspace[j / kLanes] = high - low < 2 * kLanes ? low : -1;
+  }
 }
 
-// Whole rows of `inner` neighbours have the same taps.
+template <int Taps>
+void line_of(const Interpolate& a, float* y, const float* x) {
+  const InterpolateAxis& c = a.cols;
+  const float* w = static_cast<const float*>(c.weights);
+  const int64_t taps = Taps ? Taps : c.taps;
+  for (int64_t j = 0; j < c.out; j += kLanes) {
+    const int64_t n = c.out - j < kLanes ? c.out - j : kLanes;
+    const int32_t base = a.workspace[j / kLanes];
+    if (base < 0) {
+      line_part<float, Taps>(c, y, x, j, j + n);
+      continue;
+    }
+    const int64_t left = c.in - base;
+    const f32v low = left < kLanes ? load_n<f32v>(x + base, left) : load<f32v>(x + base);
+    f32v high{}, sum{};
+    if (left >= 2 * kLanes)
+      high = load<f32v>(x + base + kLanes);
+    else if (left > kLanes)
+      high = load_n<f32v>(x + base + kLanes, left - kLanes);
+    if (n == kLanes) {
+      for (int64_t k = 0; k < taps; ++k) {
+        const int64_t t = k * c.out + j;
+        sum += load<f32v>(w + t) * pick(low, high, load<i32v>(c.at + t) - base);
+      }
+      store<f32v>(y + j, sum);
+    } else {
+      for (int64_t k = 0; k < taps; ++k) {
+        const int64_t t = k * c.out + j;
+        sum += load_n<f32v>(w + t, n) * pick(low, high, load_n<i32v>(c.at + t, n) - base);
+      }
+      store_n<f32v>(y + j, sum, n);
+    }
+  }
+}
+#else
+void find_bases(const Interpolate&) {}
+template <int Taps>
+void line_of(const Interpolate& a, float* y, const float* x) {
+  line_part<float, Taps>(a.cols, y, x, 0, a.cols.out);
+}
+#endif
+
+template <int Taps>
+void line_of(const Interpolate& a, double* y, const double* x) {
+  line_part<double, Taps>(a.cols, y, x, 0, a.cols.out);
+}
+
 template <class T>
-void rows(const Interpolate& a) {
-  using V = typename Lanes<T>::V;
-  const T* w = static_cast<const T*>(a.weights);
-  parallel_ranges(a.outer * a.out, 16 * 1024 / a.inner + 1, [&](int64_t begin, int64_t end) {
+void line(const Interpolate& a, T* y, const T* x) {
+  switch (a.cols.taps) {
+    case 0: return line_part<T, 0>(a.cols, y, x, 0, a.cols.out);
+    case 1: return line_of<1>(a, y, x);
+    case 2: return line_of<2>(a, y, x);
+    case 4: return line_of<4>(a, y, x);
+    default: return line_of<0>(a, y, x);
+  }
+}
+
+// The rows that output row p reads, combined into one: the row itself where it is one alone.
+template <class T>
+const T* row_of(const Interpolate& a, int64_t p, const T* x, T* room) {
+  const InterpolateAxis& r = a.rows;
+  const T* w = static_cast<const T*>(r.weights);
+  const int64_t taps = r.count(p), width = a.cols.in * a.inner;
+  if (taps == 1 && w[r.tap(p, 0)] == 1) return x + r.at[r.tap(p, 0)] * width;
+  over_vectors<T>(0, width, [&](auto get, auto put) __attribute__((always_inline)) {
+    typename Lanes<T>::V sum{};
+    for (int64_t k = 0; k < taps; ++k) sum += get(x + r.at[r.tap(p, k)] * width) * w[r.tap(p, k)];
+    put(room, sum);
+  });
+  return room;
+}
+
+// ---- `inner` neighbours have the same taps ----
+
+template <class T, int Taps>
+void pixels_of(const Interpolate& a, T* y, const T* x) {
+  const InterpolateAxis& c = a.cols;
+  const T* w = static_cast<const T*>(c.weights);
+  const int64_t inner = a.inner;
+  for (int64_t j = 0; j < c.out; ++j, y += inner) {
+    const int64_t taps = Taps ? Taps : c.count(j);
+    over_vectors<T>(0, inner, [=, &c](auto get, auto put) __attribute__((always_inline)) {
+      typename Lanes<T>::V sum{};
+      for (int64_t k = 0; k < taps; ++k) {
+        const int64_t t = Taps ? k * c.out + j : c.tap(j, k);
+        sum += get(x + c.at[t] * inner) * w[t];
+      }
+      put(y, sum);
+    });
+  }
+}
+template <class T>
+void pixels(const Interpolate& a, T* y, const T* x) {
+  switch (a.cols.taps) {
+    case 1: return pixels_of<T, 1>(a, y, x);
+    case 2: return pixels_of<T, 2>(a, y, x);
+    case 4: return pixels_of<T, 4>(a, y, x);
+    default: return pixels_of<T, 0>(a, y, x);
+  }
+}
+
+template <class T>
+void resample(const Interpolate& a) {
+  const int64_t in = a.cols.in * a.inner, out = a.cols.out * a.inner;
+  if (a.inner == 1 && a.cols.taps) find_bases(a);
+  parallel_ranges(a.outer * a.rows.out, kGrain / (in + out) + 1, [&](int64_t begin, int64_t end) {
+    T room[kInterpolateWidest];
     for (int64_t r = begin; r < end; ++r) {
-      int64_t o = r / a.out, j = r % a.out;
-      T* y = static_cast<T*>(a.y) + r * a.inner;
-      const T* x = static_cast<const T*>(a.x) + o * a.in * a.inner;
-      int64_t first = a.starts[j], last = a.starts[j + 1];
-      over_vectors<T>(0, a.inner, [&](auto get, auto put) {
-        V sum{};
-        for (int64_t k = first; k < last; ++k) sum += get(x + a.at[k] * a.inner) * w[k];
-        put(y, sum);
-      });
+      const T* plane = static_cast<const T*>(a.x) + r / a.rows.out * a.rows.in * in;
+      const T* x = row_of(a, r % a.rows.out, plane, room);
+      T* y = static_cast<T*>(a.y) + r * out;
+      a.inner == 1 ? line(a, y, x) : pixels(a, y, x);
     }
   });
 }
 
-void apply(const Interpolate& a) {
-  if (a.dtype == DType::Float64)
-    a.inner == 1 ? lines<double>(a) : rows<double>(a);
-  else
-    a.inner == 1 ? lines<float>(a) : rows<float>(a);
-}
+void apply(const Interpolate& a) { a.dtype == DType::Float64 ? resample<double>(a) : resample<float>(a); }
 
 }  // namespace
 

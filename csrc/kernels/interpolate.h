@@ -1,24 +1,36 @@
-// Resampling along one axis: a sparse matrix times every line of a tensor.
-//   y[o, j, i] = sum over k in [starts[j], starts[j + 1]) of weights[k] x[o, at[k], i]
-// x is [outer, in, inner] and y [outer, out, inner], contiguous; sums run in the order of k. The gradient is the same
-// with the transposed matrix. An output without taps is 0.
+// Resampling of planes along both of their axes: a sparse matrix for each.
+//   y[o, p, q, i] = sum over taps k of p and l of q of rows.weights[k] cols.weights[l] x[o, rows.at[k], cols.at[l], i]
+// x is [outer, rows.in, cols.in, inner] and y [outer, rows.out, cols.out, inner], contiguous. The gradient is the same
+// with the transposed matrices. An output without taps is 0. Rows are combined first.
 #pragma once
 
 #include <cstdint>
 
 #include "base/dtype.h"
+#include "base/macros.h"
 
 namespace weft {
+
+struct InterpolateAxis {
+  int64_t in = 1, out = 1;
+  int taps = 0;           // of every output, where all have as many: tap k of output j is number k * out + j
+  const int32_t* starts;  // else output j has the taps starts[j] to starts[j + 1]
+  const int32_t* at;
+  const void* weights;  // of dtype
+
+  WEFT_HD int64_t count(int64_t j) const { return taps ? taps : starts[j + 1] - starts[j]; }
+  WEFT_HD int64_t tap(int64_t j, int64_t k) const { return taps ? k * out + j : starts[j] + k; }
+};
+
+constexpr int64_t kInterpolateWidest = 8192;  // cols.in * inner, unless rows.in and rows.out are 1
 
 struct Interpolate {
   void* y;
   const void* x;
-  const int32_t* starts;  // out + 1
-  const int32_t* at;
-  const void* weights;  // of dtype
-  int64_t outer, in, out, inner;
-  int taps;     // of every output, where all have as many; else 0
-  DType dtype;  // Float32 or Float64
+  InterpolateAxis rows, cols;
+  int64_t outer, inner;
+  int32_t* workspace;  // cols.out
+  DType dtype;         // Float32 or Float64
 };
 
 struct InterpolateKernels {

@@ -1,4 +1,4 @@
-// Interpolation along one axis: which inputs an output reads, and with what weights.
+// Interpolation along one axis or two: which inputs an output reads, and with what weights.
 #include "kernels/interpolate.h"
 
 #include <algorithm>
@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "ops/copy.h"
+#include "ops/layout.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
@@ -26,6 +27,26 @@ struct Taps {
   void end_row() { starts.push_back((int32_t)at.size()); }
 };
 
+// Every output with as many taps, so that outputs can be taken side by side: the last one in halves, which are exact.
+Taps evened(const Taps& t) {
+  int32_t least = INT32_MAX, most = 0;
+  for (int64_t j = 0; j < t.outputs; ++j) {
+    least = std::min(least, t.starts[j + 1] - t.starts[j]);
+    most = std::max(most, t.starts[j + 1] - t.starts[j]);
+  }
+  if (least == most || least == 0 || most > 16) return t;
+  Taps r{t.inputs, t.outputs, {0}, {}, {}};
+  for (int64_t j = 0; j < t.outputs; ++j) {
+    for (int32_t k = t.starts[j]; k < t.starts[j + 1]; ++k) r.tap(t.at[k], t.weights[k]);
+    for (int32_t n = t.starts[j + 1] - t.starts[j]; n < most; ++n) {
+      r.weights.back() /= 2;
+      r.tap(r.at.back(), r.weights.back());
+    }
+    r.end_row();
+  }
+  return r;
+}
+
 Taps transposed(const Taps& t) {
   Taps r{t.outputs, t.inputs, std::vector<int32_t>(t.inputs + 1, 0), std::vector<int32_t>(t.at.size()),
          std::vector<double>(t.at.size())};
@@ -38,7 +59,7 @@ Taps transposed(const Taps& t) {
       r.at[to] = (int32_t)j;
       r.weights[to] = t.weights[k];
     }
-  return r;
+  return evened(r);
 }
 
 // For integer elements: weights of 16 bits and as many places after the point as the largest one leaves, the taps of
@@ -163,62 +184,104 @@ Taps taps_of(int64_t inputs, int64_t outputs, const Resampling& rule, DType dtyp
   return t;
 }
 
-Tensor resample(const Tensor& x, int axis, const Taps& taps) {
+// The taps of an axis at the end of what the device gets to read.
+InterpolateAxis laid_out(const Taps& t, std::vector<int32_t>& index, std::vector<double>& weights) {
+  InterpolateAxis a{};
+  a.in = t.inputs;
+  a.out = t.outputs;
+  a.taps = t.outputs ? t.starts[1] : 0;
+  for (int64_t j = 0; j < t.outputs; ++j)
+    if (t.starts[j + 1] - t.starts[j] != a.taps) a.taps = 0;
+  for (int64_t i = 0, n = (int64_t)t.at.size(); i < n; ++i) {
+    const int64_t k = a.taps ? i % t.outputs * a.taps + i / t.outputs : i;
+    index.push_back(t.at[k]);
+    weights.push_back(t.weights[k]);
+  }
+  if (!a.taps) index.insert(index.end(), t.starts.begin(), t.starts.end());
+  return a;
+}
+template <class T>
+Tensor on_device(const std::vector<T>& values, DType dtype, Device device) {
+  Tensor t = Tensor::empty({(int64_t)values.size()}, dtype);
+  std::memcpy(t.data(), values.data(), values.size() * sizeof(T));
+  return to(t, device);
+}
+
+// Axis `dim` by the last of `taps`; where there are two, the axis before it by the first.
+Tensor resample(const Tensor& x, int dim, const std::vector<Taps>& taps) {
+  const bool plane = taps.size() == 2;
+  const bool last = is_channels_last(x) && (!plane || taps.back().inputs * x.shape()[1] <= kInterpolateWidest);
   Dims shape = x.shape();
+  shape[dim] = taps.back().outputs;
+  if (plane) shape[dim - 1] = taps[0].outputs;
   Interpolate a{};
   a.outer = a.inner = 1;
-  for (int d = 0; d < x.dim(); ++d) (d < axis ? a.outer : a.inner) *= d == axis ? 1 : shape[d];
-  a.in = taps.inputs;
-  a.out = shape[axis] = taps.outputs;
-  a.dtype = x.dtype();
-  a.taps = taps.outputs ? taps.starts[1] : 0;
-  for (int64_t j = 0; j < taps.outputs; ++j)
-    if (taps.starts[j + 1] - taps.starts[j] != a.taps) a.taps = 0;
+  for (int d = 0; d < x.dim(); ++d) {
+    if (d == dim || (plane && d == dim - 1)) continue;
+    (d < dim && !(last && d == 1) ? a.outer : a.inner) *= shape[d];
+  }
+  std::vector<int32_t> index;
+  std::vector<double> weights;
+  a.rows = laid_out(plane ? taps[0] : Taps{1, 1, {0, 1}, {0}, {1}}, index, weights);
+  const size_t first_index = index.size(), first_weight = weights.size();
+  a.cols = laid_out(taps.back(), index, weights);
+  Tensor at = on_device(index, DType::Int32, x.device());
+  Tensor w = to(on_device(weights, DType::Float64, x.device()), x.dtype());
+  a.rows.at = at.ptr<int32_t>();
+  a.cols.at = a.rows.at + first_index;
+  if (!a.rows.taps) a.rows.starts = a.cols.at - a.rows.out - 1;
+  if (!a.cols.taps) a.cols.starts = a.rows.at + index.size() - a.cols.out - 1;
+  a.rows.weights = w.data();
+  a.cols.weights = (const char*)w.data() + first_weight * w.itemsize();
 
-  int64_t n = (int64_t)taps.at.size();
-  Tensor y = Tensor::empty(shape, x.dtype(), x.device());
-  Tensor index = Tensor::empty({n + taps.outputs + 1}, DType::Int32), weights = Tensor::empty({n}, DType::Float64);
-  std::memcpy(index.data(), taps.at.data(), n * sizeof(int32_t));
-  std::memcpy(index.ptr<int32_t>() + n, taps.starts.data(), taps.starts.size() * sizeof(int32_t));
-  std::memcpy(weights.data(), taps.weights.data(), n * sizeof(double));
-  index = to(index, x.device());
-  weights = to(to(weights, x.dtype()), x.device());
-  Tensor from = contiguous(x.detach());
+  Tensor from = last ? channels_last(x.detach()) : contiguous(x.detach());
+  Tensor y = last ? empty_channels_last(shape, x.dtype(), x.device()) : Tensor::empty(shape, x.dtype(), x.device());
+  Workspace room(a.cols.out * sizeof(int32_t), x.device());
   a.y = y.data();
   a.x = from.data();
-  a.at = index.ptr<int32_t>();
-  a.starts = a.at + n;
-  a.weights = weights.data();
+  a.workspace = (int32_t*)room.data();
+  a.dtype = x.dtype();
   if (y.numel())
-    launch("interpolate", x.device(), kernels<InterpolateKernels>(x.device()).apply, a,
-           2 * (double)a.outer * (double)n * (double)a.inner);
+    launch("interpolate", x.device(), kernels<InterpolateKernels>(x.device()).apply, a, 8 * (double)y.numel());
   if (needs_grad(x))
-    record("interpolate", {x}, {y},
-           [axis, taps](Backward& b) { return b.grads(resample(b.dy(), axis, transposed(taps))); });
+    record("interpolate", {x}, {y}, [dim, taps](Backward& b) {
+      std::vector<Taps> back;
+      for (const Taps& t : taps) back.push_back(transposed(t));
+      return b.grads(resample(b.dy(), dim, back));
+    });
   return y;
 }
 
-Tensor interpolate_axis(const Tensor& x, int64_t dim, int64_t size, const std::string& mode, bool align_corners,
-                        double factor, bool antialias, bool integers) {
-  int axis = wrap_dim("interpolate", dim, x.dim());
-  int64_t n = x.shape()[axis];
+// The last sizes.size() axes up to `dim`, one or two.
+Tensor interpolate(const Tensor& x, int64_t dim, const Dims& sizes, const std::string& mode, bool align_corners,
+                   const std::vector<double>& factors, bool antialias, bool integers) {
+  const int axis = wrap_dim("interpolate", dim, x.dim()), first = axis + 1 - sizes.n;
   WEFT_CHECK(x.dtype() == DType::Float32 || x.dtype() == DType::Float64, Runtime,
              "[interpolate] expected float32 or float64, got ", name_of(x.dtype()));
-  WEFT_CHECK(n > 0 && size > 0 && n < INT32_MAX && size < INT32_MAX, Runtime,
-             "[interpolate] expected sizes from 1 to 2^31 - 2, got ", n, " to ", size);
-  Taps taps = taps_of(n, size, {mode, align_corners, antialias, factor}, x.dtype());
-  return resample(x, axis, integers ? in_fixed_point(taps) : taps);
+  WEFT_CHECK(sizes.n >= 1 && sizes.n <= 2 && first >= 0 && factors.size() == (size_t)sizes.n, Runtime,
+             "[interpolate] expected one or two axes and as many factors");
+  std::vector<Taps> taps;
+  for (int i = 0; i < sizes.n; ++i) {
+    const int64_t n = x.shape()[first + i];
+    WEFT_CHECK(n > 0 && sizes[i] > 0 && n < INT32_MAX && sizes[i] < INT32_MAX, Runtime,
+               "[interpolate] expected sizes from 1 to 2^31 - 2, got ", n, " to ", sizes[i]);
+    Taps t = taps_of(n, sizes[i], {mode, align_corners, antialias, factors[i]}, x.dtype());
+    taps.push_back(integers ? in_fixed_point(t) : t);
+  }
+  int64_t widest = std::max(x.shape()[axis], sizes[1]);  // of the gradient, too
+  if (is_channels_last(x)) widest *= x.shape()[1];
+  if (sizes.n == 1 || widest <= kInterpolateWidest) return resample(x, axis, taps);
+  return resample(resample(x, axis, {taps[1]}), axis - 1, {taps[0]});
 }
 
 }  // namespace
 
 void bind_interpolate(py::module_& m) {
-  m.def("_interpolate_axis", interpolate_axis, py::arg("input"), py::arg("dim"), py::arg("size"), py::arg("mode"),
+  m.def("_interpolate", interpolate, py::arg("input"), py::arg("dim"), py::arg("size"), py::arg("mode"),
         py::arg("align_corners"), py::arg("factor"), py::arg("antialias"), py::arg("integers"),
-        "One axis resampled to `size`; mode: 'nearest', 'nearest-exact', 'linear', 'cubic', 'lanczos' or 'area'. "
-        "factor:\nthe given ratio of the sizes, 0 to use that of the sizes themselves. integers: the input holds "
-        "integers, and the result is to be "
-        "rounded to them.");
+        "Axis `dim`, or the two that end with it, resampled to `size`. mode: 'nearest', 'nearest-exact', 'linear', "
+        "'cubic',\n'lanczos' or 'area'. factor: the given ratios of the sizes, 0 to use those of the sizes themselves. "
+        "integers: the\ninput holds integers, and the result is to be rounded to them.");
 }
 
 }  // namespace weft

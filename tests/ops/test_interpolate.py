@@ -5,7 +5,7 @@ import weft
 import weft.nn.functional as F
 import weft.plan
 from oracle import check, same_bits, torch
-from weft.testing import gradcheck
+from weft.testing import assert_close, gradcheck
 
 pytest.importorskip("torch")
 TF = torch.nn.functional
@@ -73,9 +73,35 @@ def test_half_precision_and_views():
     want = F.interpolate(x.float(), 5, mode="bilinear").bfloat16()
     assert F.interpolate(x, 5, mode="bilinear").tolist() == want.tolist()
     view = x.float().permute(0, 3, 1, 2)
-    assert (
-        F.interpolate(view, 5, mode="bicubic").tolist() == F.interpolate(view.contiguous(), 5, mode="bicubic").tolist()
-    )
+    y = F.interpolate(view, 5, mode="bicubic")
+    assert y.stride() == (75, 1, 15, 3)  # channels last, as they were
+    assert_close(y, F.interpolate(view.contiguous(), 5, mode="bicubic").numpy(), terms=1024)
+
+
+@pytest.mark.parametrize("mode", ("nearest", "bilinear", "bicubic"))
+def test_channels_last(isa, mode):
+    x = randn(2, 19, 6, 8)
+    for size in ((12, 16), (3, 11), (6, 20)):
+        check(
+            lambda t, size=size: F.interpolate(t.contiguous(memory_format=weft.channels_last), size, mode=mode),
+            lambda t, size=size: TF.interpolate(t, size, mode=mode),
+            x,
+            terms=1024,
+        )
+
+
+@pytest.mark.parametrize("width", (4095, 8193))
+def test_wide(isa, width):
+    both(randn(1, 1, 3, width), (5, width * 2), mode="bilinear")
+    both(randn(1, 1, 3, width), (2, width // 3), mode="nearest")
+
+
+def test_whole_lines(isa):
+    """Every width around a vector's, so that vectors of outputs end inside and outside of their inputs."""
+    for width in (1, 2, 15, 16, 17, 31, 32, 33, 40):
+        for size in (width, 2 * width, 2 * width + 1, max(width // 2, 1)):
+            both(randn(2, 1, 4, width), (5, size), mode="bicubic")
+            both(randn(2, 1, 4, width), (8, size))
 
 
 def test_second_derivatives_and_threads():

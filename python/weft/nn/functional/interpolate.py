@@ -1,4 +1,4 @@
-"""Images, sequences and volumes resized, one axis after another."""
+"""Images, sequences and volumes resized along their axes."""
 
 from __future__ import annotations
 
@@ -50,19 +50,29 @@ def interpolate(
     if integers and (input.dtype != _core.uint8 or mode not in _INTEGER_MODES):
         raise NotImplementedError(f"[interpolate] expected a floating input for mode {mode!r}, got {input.dtype}")
     x = input.double() if integers else input if input.dtype == _core.float64 else input.float()
-    for axis in _order(input.shape[2:], sizes, integers):
-        if sizes[axis] != input.shape[axis + 2] or factors[axis] not in (0, 1) or antialias:
-            x = _core._interpolate_axis(
-                x, axis + 2, sizes[axis], rule, bool(align_corners), float(factors[axis]), antialias, integers
-            )
-            x = (x + 0.5).floor().clamp(0, 255) if integers else x
+    changed = [a for a in range(axes) if sizes[a] != input.shape[a + 2] or factors[a] not in (0, 1) or antialias]
+    for group in _order(input.shape[2:], sizes, changed, integers):
+        x = _core._interpolate(
+            x,
+            group[-1] + 2,
+            [sizes[a] for a in group],
+            rule,
+            bool(align_corners),
+            [float(factors[a]) for a in group],
+            antialias,
+            integers,
+        )
+        x = (x + 0.5).floor().clamp(0, 255) if integers else x
     return x.to(input.dtype)
 
 
-def _order(old, new, integers):
-    """What shrinks first; of equals the last axis, as the others move whole rows. Rounding follows PyTorch's order."""
-    axes = range(len(old))
-    return reversed(axes) if integers else sorted(axes, key=lambda i: (new[i] / old[i], -i))
+def _order(old, new, changed, integers):
+    """Groups of axes: the last two together, and what shrinks first. Integers are rounded in PyTorch's order."""
+    if integers:
+        return [[a] for a in reversed(changed)]
+    last = [len(old) - 2, len(old) - 1]
+    groups = [[a] for a in changed if a not in last] + [last] if changed[-2:] == last else [[a] for a in changed]
+    return sorted(groups, key=lambda g: math.prod(new[a] for a in g) / math.prod(old[a] for a in g))
 
 
 def _rule(mode, axes, align_corners, antialias):
