@@ -1,3 +1,4 @@
+import weft
 from benchmarks.harness import Case, bench, randn, torch
 from weft import _core as F
 
@@ -20,6 +21,24 @@ def function(module, pool):
 def elements(shape):
     n, c, h, w = shape
     return n * c * h * w
+
+
+@bench(VARIANTS, shape=SIZES)
+def channels_last(pool, shape):
+    def prepare(m, f):
+        def make(x):
+            x = x.contiguous(memory_format=m.channels_last)
+            return lambda: f(x)
+
+        return make
+
+    return Case(
+        inputs=[randn(*shape)],
+        prepare=True,
+        weft=prepare(weft, function(F, pool)),
+        torch=prepare(torch, function(torch.nn.functional, pool)) if torch else None,
+        bytes=4 * elements(shape),
+    )
 
 
 @bench(VARIANTS, shape=SIZES)

@@ -25,6 +25,27 @@ def reduce(shape, dim, op):
     )
 
 
+@bench(shape=[(16, 512, 4, 4), (8, 2048, 7, 7), (8, 64, 112, 112)])
+def mean_of_planes(shape):
+    return Case(
+        inputs=[randn(*shape)],
+        weft=lambda x: x.mean((2, 3)),
+        torch=lambda x: x.mean((2, 3)),
+        bytes=4 * math.prod(shape),
+        terms=math.prod(shape),
+    )
+
+
+@bench([{"shape": (256, 1024), "dim": 1}, {"shape": (64, 512, 128), "dim": 1}, {"shape": (4096, 4096), "dim": 0}])
+def argmax(shape, dim):
+    return Case(
+        inputs=[randn(*shape)],
+        weft=lambda x: x.argmax(dim),
+        torch=lambda x: x.argmax(dim),
+        bytes=4 * math.prod(shape),
+    )
+
+
 @bench([{"shape": (256, 1024), "dim": 1}, {"shape": (64, 512, 128), "dim": 1}])
 def max_with_positions(shape, dim):
     return Case(

@@ -7,7 +7,7 @@ namespace weft::WEFT_ISA {
 
 namespace {
 
-constexpr int kLeaf = 1024;        // elements of a row that a leaf of the tree takes in order
+constexpr int kLeaf = 4096;        // elements of a row that a leaf of the tree takes in order
 constexpr int kLeafRows = 64;      // the same for columns
 constexpr int kStagedRows = 4;     // rows of a tile converted at a time
 constexpr int64_t kGrain = 32768;  // elements of a piece of work
@@ -69,7 +69,7 @@ struct Row {
   void run(Acc* acc, int64_t leaf) const {
     Acc staged[kLeaf];
     const Acc* p = staged;
-    int64_t n = 0;
+    int64_t n = 0, more = 0;
     if (lines_per_leaf > 1) {
       int64_t i = leaf * lines_per_leaf, end = i + lines_per_leaf < lines ? i + lines_per_leaf : lines;
       for (; i < end; ++i, n += line) s.stage(staged + n, line_at(i, 0), 1, 0, line, stride);
@@ -77,12 +77,14 @@ struct Row {
       int64_t begin = leaf % cuts * kLeaf;
       n = line - begin < kLeaf ? line - begin : kLeaf;
       const char* from = line_at(leaf / cuts, begin);
-      if (s.direct)
+      if (s.direct) {
         p = (const Acc*)from;
-      else
+        more = line - begin - n;
+      } else {
         s.stage(staged, from, 1, 0, n, stride);
+      }
     }
-    *acc = s.op.fold_line(p, n, center);
+    s.op.fold_lines(acc, p, 1, n, n, more, &center);
   }
 };
 
@@ -201,6 +203,25 @@ void finish(const Reduce& a, int64_t k, const Acc* acc, int64_t n) {
   }
 }
 
+// Results of one line each, whose elements are neighbours: a block of them at a time.
+template <class Acc>
+bool is_lines(const Reduce& a, const Source<Acc>& s) {
+  return s.direct && a.kept == 1 && a.reduced == 1 && a.chunks <= 1 && a.reduced_numel <= kLeaf && !s.op.centered;
+}
+template <class Acc>
+void reduce_lines(const Reduce& a, const Source<Acc>& s) {
+  constexpr int64_t block = 64;
+  const int64_t n = a.reduced_numel, row = a.x_stride[0];
+  parallel_ranges(a.kept_numel, kGrain / (n + 16), [&](int64_t begin, int64_t end) {
+    Acc acc[block];
+    for (int64_t k = begin; k < end; k += block) {
+      const int64_t count = end - k < block ? end - k : block;
+      s.op.fold_lines(acc, (const Acc*)a.x + k * row, count, row, n, row == n ? (end - k - count) * n : 0, nullptr);
+      finish(a, k, acc, count);
+    }
+  });
+}
+
 template <class Leaf>
 void reduce_leaves(const Reduce& a, const Leaf& shape) {
   using Acc = typename Leaf::Acc;
@@ -241,6 +262,8 @@ void reduce_by(const Reduce& a, const Operation<Acc>& op, Stage<Acc> stage) {
   Source<Acc> source{a, op, stage, same && neighbours, size_of(a.dtype)};
   if (columns)
     reduce_leaves(a, Columns<Acc>(source));
+  else if (is_lines(a, source))
+    reduce_lines(a, source);
   else
     reduce_leaves(a, Row<Acc>(source));
 }

@@ -46,7 +46,8 @@ WEFT_INLINE int64_t reduce_chunks(const Reduce& a) {
   if (together > kReduceTile) together = kReduceTile;
   int64_t units = a.kept_numel / together, grains = (a.kept_numel * a.reduced_numel) >> 15;
   if (units >= 32 || grains < 2) return 1;
-  int64_t chunks = 64 / (units < 1 ? 1 : units);
+  int64_t chunks = 64 / (units < 1 ? 1 : units), blocks = a.reduced_numel >> 7;
+  if (reduces_columns(a) && blocks < grains) grains = blocks < 1 ? 1 : blocks;
   return chunks < grains ? chunks : grains;
 }
 

@@ -1,6 +1,7 @@
 #include "ops/pool.h"
 
 #include "ops/copy.h"
+#include "ops/reduce.h"
 #include "ops/spatial.h"
 #include "tensor/python.h"
 
@@ -100,6 +101,15 @@ Pooling adaptive(const char* op, const Tensor& x, int spatial, const py::object&
   return p;
 }
 
+bool one_output(const Pooling& p) {
+  return p.shape.depths.outputs == 1 && p.shape.rows.outputs == 1 && p.shape.cols.outputs == 1;
+}
+Dims last_axes(int n) {
+  Dims axes;
+  for (int d = -n; d < 0; ++d) axes.push_back(d);
+  return axes;
+}
+
 // A window that lies in the padding and the gaps of the dilation alone has no maximum.
 void check_windows(const char* op, const PoolShape& s) {
   for (const PoolAxis* a : {&s.depths, &s.rows, &s.cols})
@@ -172,6 +182,7 @@ void bind_adaptive_average(py::module_& m, const char* name, int spatial, const 
       [=](const Tensor& x, const py::object& output_size) {
         Pooling p = adaptive(name, x, spatial, output_size);
         check_dtype(name, x, is_floating(x.dtype()));
+        if (one_output(p)) return mean(x, last_axes(spatial), true);
         return average_pool(name, x, p, 0, false);
       },
       py::arg("input"), py::arg("output_size"), doc);

@@ -225,3 +225,18 @@ def test_bad_input():
         x.sum("rows")
     with pytest.raises(ValueError, match="nuc"):
         x.norm("nuc")
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 17, 49, 64, 65, 1000, 4095, 4096, 4097, 10_001])
+def test_one_line_a_result(isa, n):
+    for name in ("sum", "amax", "amin"):
+        for rows in (1, 63, 64, 65):
+            check_same(lambda m, x: getattr(m, name)(x, -1), randn(rows, n), terms=n, grad=False)  # noqa: B023
+        check_same(lambda m, x: getattr(m, name)(x[:, :n], -1), randn(5, n + 3), terms=n, grad=False)  # noqa: B023
+    check_same(lambda m, x: m.mean(x, (0, 2)), randn(3, 2, n), terms=3 * n)
+
+
+@pytest.mark.parametrize("shape", [(4, 16, 3000), (2, 300, 40), (1, 5000, 20), (3, 4, 513)])
+def test_one_column_a_result(isa, shape):
+    check_same(lambda m, x: x.sum(1), randn(*shape), terms=shape[1])
+    check_same(lambda m, x: x.amax((0, 1)), randn(*shape), grad=False)

@@ -8,7 +8,10 @@ namespace weft::WEFT_ISA {
 
 namespace {
 
-constexpr int kChains = 4;  // independent vectors of partial results of a row
+constexpr int kChains = 4;    // independent vectors of partial results of a row
+constexpr int kAhead = 8192;  // bytes
+
+WEFT_INLINE int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // ---- elements: brought into a small buffer of accumulators unless they lie there as such already ----
 
@@ -152,6 +155,8 @@ void fold_rows(Acc* acc, const Acc* x, int64_t rows, int64_t row, int64_t column
   for (; i + 4 <= rows; i += 4, x += 4 * row)
     each_vector<V>(columns, [=](int64_t j, auto io) {
       V c = Op::centered ? io.load(center + j) : V{};
+#pragma GCC unroll 4
+      for (int64_t k = 8; k < 12; ++k) __builtin_prefetch(x + k * row + j);
       V low = Op::combine(Op::of(io.load(x + j), c), Op::of(io.load(x + row + j), c));
       V high = Op::combine(Op::of(io.load(x + 2 * row + j), c), Op::of(io.load(x + 3 * row + j), c));
       io.store(acc + j, Op::combine(io.load(acc + j), Op::combine(low, high)));
@@ -163,15 +168,23 @@ void fold_rows(Acc* acc, const Acc* x, int64_t rows, int64_t row, int64_t column
     });
 }
 
-// n elements beside each other to one, in kChains vectors.
+// n elements beside each other to one, in kChains vectors. What lies ahead is fetched, as the processor's own guess
+// ends with a page: `more` elements follow that will be wanted next.
 template <class Op, class Acc>
-Acc fold_line(const Acc* x, int64_t n, Acc center) {
+WEFT_INLINE Acc fold_one_line(const Acc* x, int64_t n, int64_t more, Acc center) {
   using V = vec_of<Acc>;
   constexpr int w = lanes<V>;
   V c = splat<V>(center), acc[kChains];
   int64_t i = 0;
 #pragma GCC unroll 8
   for (int k = 0; k < kChains; ++k) acc[k] = splat<V>(Op::start);
+  const int64_t fetched = least_of(n, n + more - kAhead / (int64_t)sizeof(Acc));
+  for (; i + kChains * w <= fetched; i += kChains * w) {
+#pragma GCC unroll 8
+    for (int k = 0; k < kChains; k += 64 / (int)sizeof(V)) __builtin_prefetch((const char*)(x + i + k * w) + kAhead);
+#pragma GCC unroll 8
+    for (int k = 0; k < kChains; ++k) acc[k] = Op::combine(acc[k], Op::of(load<V>(x + i + k * w), c));
+  }
   for (; i + kChains * w <= n; i += kChains * w) {
 #pragma GCC unroll 8
     for (int k = 0; k < kChains; ++k) acc[k] = Op::combine(acc[k], Op::of(load<V>(x + i + k * w), c));
@@ -184,6 +197,13 @@ Acc fold_line(const Acc* x, int64_t n, Acc center) {
   V total = Op::combine(Op::combine(acc[0], acc[1]), Op::combine(acc[2], acc[3]));
   return fold<Acc, WEFT_VEC_BYTES>(total, [](auto p, auto q) { return Op::combine(p, q); });
 }
+// Lines `row` elements apart, one result each; `more` follow the last one.
+template <class Op, class Acc>
+void fold_lines(Acc* acc, const Acc* x, int64_t lines, int64_t row, int64_t n, int64_t more, const Acc* center) {
+  for (int64_t i = 0; i < lines; ++i)
+    acc[i] = fold_one_line<Op, Acc>(x + i * row, n, row == n ? (lines - 1 - i) * n + more : 0,
+                                    Op::centered ? center[i] : Acc{});
+}
 
 // All that the machinery below has to know of an operation, so that it is compiled once per accumulator.
 template <class Acc>
@@ -191,11 +211,11 @@ struct Operation {
   Acc start;
   bool centered;
   void (*fold_rows)(Acc*, const Acc*, int64_t, int64_t, int64_t, const Acc*);
-  Acc (*fold_line)(const Acc*, int64_t, Acc);
+  void (*fold_lines)(Acc*, const Acc*, int64_t, int64_t, int64_t, int64_t, const Acc*);
   void (*combine)(Acc*, const Acc*, int64_t);
 };
 template <class Op, class Acc = typename Op::Acc>
-constexpr Operation<Acc> operation{Op::start, Op::centered, fold_rows<Op, Acc>, fold_line<Op, Acc>,
+constexpr Operation<Acc> operation{Op::start, Op::centered, fold_rows<Op, Acc>, fold_lines<Op, Acc>,
                                    combine_into<Op, Acc>};
 
 }  // namespace
