@@ -22,7 +22,7 @@ double sum_of_weights(const A* weight, int64_t classes) {
 template <class T, class A = compute_of<T>>
 void log_sum_exp(A* max, A* log_sum, const T* x, int64_t n) {
   using V = row_vec<T>;
-  A m = max_over(x, n);
+  A m = largest_number(x, n);
   A sum = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.keep(vexp(io.load(x + j) - m)); }));
   *max = m;
   *log_sum = log_of(sum);

@@ -12,32 +12,40 @@ constexpr int64_t kGrain = 16384;  // elements of a piece of work
 WEFT_INLINE float log_of(float x) { return vlog(splat<f32v>(x))[0]; }
 WEFT_INLINE double log_of(double x) { return vlog(splat<f64v>(x))[0]; }
 
-// Exponentials of half-precision rows wait here, where rounding them would show; longer rows compute them twice.
-constexpr int64_t kKept = 4096;
+// Short rows are taken together, a step of all of them at a time: a row by itself would wait for its maximum, then for
+// its sum. Exponentials of half precision, where rounding would show, wait in a buffer; longer rows compute them twice.
+constexpr int64_t kKept = 4096, kTogether = 16;
 
 template <class T>
-void softmax_row(T* y, const T* x, int64_t n, bool log) {
+void softmax_few(T* y, const T* x, int64_t rows, int64_t n, bool log) {
   using A = compute_of<T>;
   using V = row_vec<T>;
-  A m = max_over(x, n);
-  if (log) {
-    A shift = log_of(hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.keep(vexp(io.load(x + j) - m)); })));
-    each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, io.load(x + j) - m - shift); });
-    return;
-  }
   constexpr bool in_place = sizeof(T) == sizeof(A);
-  A room[in_place ? 1 : kKept];
-  A* kept = in_place ? (A*)y : n <= kKept ? room : nullptr;
-  A sum = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) {
-    V e = vexp(io.load(x + j) - m);
-    if (kept) io.store(kept + j, e);
-    s += io.keep(e);
-  }));
-  A scale = 1 / sum;
-  if (kept)
-    each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, io.load((const A*)kept + j) * scale); });
-  else
-    each_vector<V>(n, [=](int64_t j, auto io) { io.store(y + j, vexp(io.load(x + j) - m) * scale); });
+  A max[kTogether], sum[kTogether] = {}, room[in_place ? 1 : kKept];
+  A* kept = log ? nullptr : in_place ? (A*)y : n <= kKept ? room : nullptr;
+  for (int64_t r = 0; r < rows; ++r) max[r] = largest_number(x + r * n, n);
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* from = x + r * n;
+    A *to = kept + r * n, m = max[r];
+    sum[r] = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) {
+      V e = vexp(io.load(from + j) - m);
+      if (kept) io.store(to + j, e);
+      s += io.keep(e);
+    }));
+  }
+  for (int64_t r = 0; r < kTogether; r += lanes<V>)
+    store<V>(sum + r, log ? vlog(load<V>(sum + r)) : 1 / load<V>(sum + r));
+  for (int64_t r = 0; r < rows; ++r) {
+    const T* from = x + r * n;
+    const A *e = kept + r * n, m = max[r], s = sum[r];
+    T* to = y + r * n;
+    if (log)
+      each_vector<V>(n, [=](int64_t j, auto io) { io.store(to + j, io.load(from + j) - m - s); });
+    else if (kept)
+      each_vector<V>(n, [=](int64_t j, auto io) { io.store(to + j, io.load(e + j) * s); });
+    else
+      each_vector<V>(n, [=](int64_t j, auto io) { io.store(to + j, vexp(io.load(from + j) - m) * s); });
+  }
 }
 
 template <class T>
@@ -79,8 +87,8 @@ void softmax_columns(T* y, const T* x, int64_t n, int64_t step, bool log, IO io)
   using V = row_vec<T>;
   V m[N], s[N];
   for (int u = 0; u < N; ++u) m[u] = splat<V>(-(A)__builtin_inf());
-  each_row<N, V>(n, step,
-                 [&](int u, int64_t at) __attribute__((always_inline)) { m[u] = vmax(m[u], io.load(x + at)); });
+  each_row<N, V>(
+      n, step, [&](int u, int64_t at) __attribute__((always_inline)) { m[u] = max_of_numbers(io.load(x + at), m[u]); });
   const bool kept = sizeof(T) == sizeof(A) && !log;
   sum_rows<N>(s, n, step, [&](int u, int64_t at) __attribute__((always_inline)) {
     V e = vexp(io.load(x + at) - m[u]);
@@ -153,9 +161,11 @@ void softmax_rows(const SoftmaxForward& a) {
     return each_strip<row_vec<T>>(a, [&](int64_t at, auto io, auto count) {
       softmax_columns<count.value>((T*)a.y + at, (const T*)a.x + at, a.cols, a.inner, a.log, io);
     });
+  int64_t most = kKept / (a.cols + 1);
+  most = most < 1 ? 1 : most > kTogether ? kTogether : most;
   parallel_ranges(a.rows, kGrain / (a.cols + 1), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin * a.cols; i < end * a.cols; i += a.cols)
-      softmax_row((T*)a.y + i, (const T*)a.x + i, a.cols, a.log);
+    for (int64_t i = begin; i < end; i += most)
+      softmax_few((T*)a.y + i * a.cols, (const T*)a.x + i * a.cols, end - i < most ? end - i : most, a.cols, a.log);
   });
 }
 

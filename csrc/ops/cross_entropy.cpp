@@ -167,9 +167,13 @@ Tensor checked_labels(const char* op, const Dims& shape, int64_t classes, Device
   Tensor labels = contiguous(to(target, DType::Int64));
   Tensor host = labels.device().is_cpu() ? labels : to(labels, Device{});
   const int64_t* t = host.ptr<int64_t>();
-  for (int64_t i = 0, n = host.numel(); i < n; ++i)
-    WEFT_CHECK((t[i] >= 0 && t[i] < classes) || t[i] == ignore_index, Index, "[", op, "] expected labels in [0, ",
-               classes, ") or ignore_index ", ignore_index, ", got ", t[i], " at position ", i);
+  const int64_t n = host.numel();
+  auto bad = [=](int64_t i) { return ((uint64_t)t[i] >= (uint64_t)classes) & (t[i] != ignore_index); };
+  bool any = false;  // without a branch for each: there may be millions
+  for (int64_t i = 0; i < n; ++i) any |= bad(i);
+  for (int64_t i = 0; any && i < n; ++i)
+    WEFT_CHECK(!bad(i), Index, "[", op, "] expected labels in [0, ", classes, ") or ignore_index ", ignore_index,
+               ", got ", t[i], " at position ", i);
   return labels;
 }
 

@@ -132,4 +132,28 @@ WEFT_INLINE compute_of<T> max_over(const T* x, int64_t n) {
       [=](V& m, int64_t j, auto io) { m = vmax(m, io.keep(io.load(x + j), lowest)); }));
 }
 
+// The larger one, b where a is NaN: one instruction on x86, a third of vmax.
+WEFT_INLINE f32v max_of_numbers(f32v a, f32v b) {
+#if WEFT_AVX512
+  return (f32v)_mm512_max_ps((__m512)a, (__m512)b);
+#elif WEFT_AVX2
+  return (f32v)_mm256_max_ps((__m256)a, (__m256)b);
+#elif defined(__SSE2__)
+  return (f32v)_mm_max_ps((__m128)a, (__m128)b);
+#else
+  return a > b ? a : b;
+#endif
+}
+WEFT_INLINE f64v max_of_numbers(f64v a, f64v b) { return a > b ? a : b; }
+
+// The largest number of a row, and -inf if all are NaN: what softmax subtracts. A NaN then shows in the exponentials.
+template <class T>
+WEFT_INLINE compute_of<T> largest_number(const T* x, int64_t n) {
+  using V = row_vec<T>;
+  constexpr compute_of<T> lowest = -(compute_of<T>)__builtin_inf();
+  return hmax(fold_over<V>(
+      n, splat<V>(lowest), [](V p, V q) { return max_of_numbers(p, q); },
+      [=](V& m, int64_t j, auto io) { m = max_of_numbers(io.keep(io.load(x + j), lowest), m); }));
+}
+
 }  // namespace weft::WEFT_ISA
