@@ -194,13 +194,31 @@ void choice(const RandomChoice& a) {
   });
 }
 
+// Fisher and Yates, from the end. The partners are drawn in blocks and fetched before they are needed: they lie
+// anywhere.
 void permutation(const RandomPermutation& a) {
+  constexpr int64_t kBlock = 64 * kPhiloxBlocks;  // a multiple of the elements that a vector of blocks serves
   uint64_t offset = offset_of(a.stream);
+  int64_t partner[kBlock];
   for (int64_t i = 0; i < a.n; ++i) a.y[i] = i;
-  for (int64_t i = a.n - 1; i > 0; --i) {
-    int64_t j = (int64_t)scale64(word64(a.stream.seed, offset, i), (uint64_t)i + 1), t = a.y[i];
-    a.y[i] = a.y[j];
-    a.y[j] = t;
+  for (int64_t begin = (a.n - 1) / kBlock * kBlock; begin >= 0; begin -= kBlock) {
+    const int64_t end = begin + kBlock < a.n ? begin + kBlock : a.n;
+    alignas(64) uint32_t words[kPhiloxWords];
+    for (int64_t i = begin; i < end; i += kPhiloxWords / 2) {
+      PhiloxWords w = philox_words(a.stream.seed, offset, (uint64_t)i / 2);
+      store<u32v>(words, w.v[0]);
+      store<u32v>(words + lanes<u32v>, w.v[1]);
+      for (int64_t k = 0; k < kPhiloxWords / 2 && i + k < end; ++k) {
+        const uint64_t word = (uint64_t)words[2 * k + 1] << 32 | words[2 * k];
+        partner[i - begin + k] = (int64_t)scale64(word, (uint64_t)(i + k) + 1);
+        __builtin_prefetch(a.y + partner[i - begin + k], 1);
+      }
+    }
+    for (int64_t i = end - 1; i >= begin && i > 0; --i) {
+      const int64_t j = partner[i - begin], t = a.y[i];
+      a.y[i] = a.y[j];
+      a.y[j] = t;
+    }
   }
 }
 
