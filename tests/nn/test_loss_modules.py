@@ -77,6 +77,25 @@ def test_printed_and_kept(text):
     assert list(ours.state_dict()) == list(theirs.state_dict())
 
 
+@pytest.mark.parametrize("outputs", ((), (3, 2)))
+@pytest.mark.parametrize("reduction", ("none", "mean", "sum"))
+def test_linear_cross_entropy(outputs, reduction):
+    options = {"out_features": outputs, "bias": True, "reduction": reduction, "label_smoothing": 0.1}
+    ours, theirs = (m.nn.LinearCrossEntropyLoss(5, 7, **options) for m in (weft, torch))
+    ours.load_state_dict({k: weft.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
+    assert "in_features=5, num_classes=7" in repr(ours) and list(ours.state_dict()) == list(theirs.state_dict())
+    x, t = A.reshape(-1)[:20].reshape(4, 5), np.random.default_rng(0).integers(0, 7, (4, *outputs))
+    y, z = ours(weft.tensor(x), weft.tensor(t)), theirs(torch.tensor(x), torch.tensor(t))
+    np.testing.assert_allclose(y.detach().numpy(), z.detach().numpy(), rtol=1e-5)
+    y.sum().backward()
+    z.sum().backward()
+    np.testing.assert_allclose(ours.linear.weight.grad.numpy(), theirs.linear.weight.grad.numpy(), rtol=1e-4, atol=1e-6)
+    with pytest.raises(RuntimeError, match="label_smoothing"):
+        weft.nn.LinearCrossEntropyLoss(5, 7, label_smoothing=2)
+    with pytest.raises(RuntimeError, match="weight shape"):
+        weft.nn.LinearCrossEntropyLoss(5, 7, weight=weft.ones(5))
+
+
 @pytest.mark.parametrize("size_average", (None, True, False))
 @pytest.mark.parametrize("reduce", (None, True, False))
 def test_older_arguments(size_average, reduce):
