@@ -3,6 +3,7 @@ import math
 import weft
 import weft.nn.functional as F
 from benchmarks.harness import Case, bench, randn, torch
+from weft import _core
 
 SHAPES = [{"shape": (128, 512)}, {"shape": (128, 16, 8, 8)}, {"shape": (32, 64, 56, 56)}, {"shape": (32, 512, 7, 7)}]
 
@@ -23,6 +24,23 @@ def batch_norm(shape, training):
         weft=make(weft, F),
         torch=make(torch, torch.nn.functional) if torch else None,
         bytes=(12 if training else 8) * math.prod(shape),
+    )
+
+
+@bench(SHAPES[2:], residual=[False, True])
+def batch_norm_relu(shape, residual):
+    def ours(x, w, b, r):
+        return _core._batch_norm_relu(x, None, None, w, b, True, 0.0, 1e-5, r if residual else None)
+
+    def theirs(x, w, b, r):
+        y = torch.nn.functional.batch_norm(x, None, None, w, b, True)
+        return (y.add_(r) if residual else y).relu_()
+
+    return Case(
+        inputs=[randn(*shape), *parameters(shape[1]), randn(*shape, seed=3)],
+        weft=ours,
+        torch=theirs,
+        bytes=(16 if residual else 12) * math.prod(shape),
     )
 
 
