@@ -57,6 +57,34 @@ Tensor run_pointwise(const char* op, ConvPass pass, const Tensor& y, const Tenso
   return g.last ? out : contiguous(out);
 }
 
+// A kernel that covers the input whole, as where a generator begins and a discriminator ends, is a linear layer.
+bool is_whole(const ConvGeometry& g) {
+  auto whole = [](const ConvAxis& a) {
+    return a.out == 1 && a.kernel == a.in && a.stride == 1 && a.pad == 0 && a.dilation == 1;
+  };
+  return g.shape.groups == 1 && whole(g.shape.depths) && whole(g.shape.rows) && whole(g.shape.cols);
+}
+Tensor run_whole(const char* op, ConvPass pass, const Tensor& y, const Tensor& x, const Tensor& weight,
+                 const Tensor& bias, const ConvGeometry& g) {
+  auto matrix = [](const Tensor& t) {
+    const Tensor c = contiguous(t);
+    const int64_t rows = c.shape()[0], cols = c.numel() / rows;
+    return c.as_view({rows, cols}, {cols, 1}, c.get()->offset);
+  };
+  const Tensor& like = x.defined() ? x : y;
+  const Dims shape = pass == ConvPass::Forward ? g.output() : pass == ConvPass::BackwardInput ? g.input() : g.weight();
+  Tensor out = Tensor::empty(shape, like.dtype(), like.device());
+  Epilogue e;
+  if (bias.defined()) e.bias = contiguous(bias.detach());
+  if (pass == ConvPass::Forward)
+    product_into(op, matrix(out), matrix(x), false, matrix(weight), true, e);
+  else if (pass == ConvPass::BackwardInput)
+    product_into(op, matrix(out), matrix(y), false, matrix(weight), false);
+  else
+    product_into(op, matrix(out), matrix(y), true, matrix(x), false);
+  return (pass == ConvPass::BackwardWeight ? g.weight_last : g.last) ? channels_last(out) : out;
+}
+
 // The weight packed for a pass, where it serves call after call.
 Ref<Storage> packed_weight(const char* op, ConvArgs& args, const Tensor& weight, const ConvKernels& k) {
   const int64_t bytes = k.packed_bytes ? k.packed_bytes(args) : 0;
@@ -84,6 +112,8 @@ Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, con
   const Device device = (x.defined() ? x : y).device();
   const ConvKernels& k = kernels<ConvKernels>(device);
   if (is_pointwise(g)) return run_pointwise(op, pass, y, x, weight, bias, g);
+  if (is_whole(g) && !(pass == ConvPass::BackwardInput && bias.defined()))
+    return run_whole(op, pass, y, x, weight, bias, g);
   const DType dtype = (x.defined() ? x : y).dtype();
   ConvArgs args{};
   args.shape = g.shape;

@@ -79,6 +79,8 @@ GEOMETRIES = [
     ((2, 16, 5, 6, 4), 24, (3, 3, 3), {"padding": 1}),
     ((2, 3, 6, 7, 5), 24, (3, 2, 3), {"stride": 2, "padding": 1}),
     ((30, 20, 3, 3), 16, (2, 2), {}),
+    ((5, 20, 4, 3), 33, (4, 3), {}),  # a linear layer
+    ((3, 4, 2, 3, 3), 8, (2, 3, 3), {}),
 ]
 
 
@@ -93,6 +95,7 @@ def test_geometries(isa, geometry, dtype):
 def test_transposed(isa, options):
     check((2, 40, 5, 6), 24, (4, 4), transposed=True, **options)
     check((2, 17, 4, 4), 3, (4, 4), transposed=True, **options)
+    check((5, 17, 1, 1), 30, (4, 3), transposed=True)
 
 
 def test_the_format_of_the_weight_counts_too():
