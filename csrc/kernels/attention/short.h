@@ -68,6 +68,15 @@ void softmax_lanes(T* scores, int64_t width, int64_t n, bool causal, int64_t i0,
   store_n<V>(lse, total == 0 ? splat<V>(kInfinity<T>) : shift + vlog2(total), count < L ? count : L);
 }
 
+// Rows of a head are short and far apart, where no hardware fetches ahead: those of the next head, which lie beside
+// them.
+template <class S>
+WEFT_INLINE void fetch_next(const S* at, const AttentionStrides& s, int64_t rows, int64_t n) {
+  if (s.head != n) return;
+  for (int64_t r = 0; r < rows; ++r, at += s.row)
+    for (int64_t e = 0; e < n; e += 64 / (int64_t)sizeof(S)) __builtin_prefetch(at + n + e);
+}
+
 template <class T, class S>
 void short_piece(const AttentionForward& a, const ShortRoom<T, S>& room, const KeyHead& head, int64_t row0,
                  int64_t rows) {
@@ -76,15 +85,16 @@ void short_piece(const AttentionForward& a, const ShortRoom<T, S>& room, const K
   constexpr int P = kPanel<T>, L = lanes<V>;
   const AttentionShape& s = a.shape;
   const int64_t all = visible(s, row0, row0 + rows), v_width = padded<T>(s.v_dim), v_panels = v_width / P;
-  const S* k = (const S*)a.k + offset(s.k, head.b, head.kv, 0);
+  const S *k = (const S*)a.k + offset(s.k, head.b, head.kv, 0), *v = (const S*)a.v + offset(s.v, head.b, head.kv, 0);
+  const S* q = (const S*)a.q + offset(s.q, head.b, head.first, row0);
   const T* keys = room.keys;
   int64_t key_row = F::width(s.dim);
   if constexpr (F::same)
     if (all % kRows == 0) keys = k, key_row = s.k.row;
   if (keys == room.keys) F::copy_rows(room.keys, k, s.k.row, all, rounded(all, kRows), s.dim);
-  const Panels<T> values =
-      right_rows<T, S>(room.values, (const S*)a.v + offset(s.v, head.b, head.kv, 0), s.v.row, all, s.v_dim);
-  F::pack_turned(room.queries, (const S*)a.q + offset(s.q, head.b, head.first, row0), s.q.row, rows, s.dim);
+  const Panels<T> values = right_rows<T, S>(room.values, v, s.v.row, all, s.v_dim);
+  F::pack_turned(room.queries, q, s.q.row, rows, s.dim);
+  fetch_next(q, s.q, rows, s.dim);
 
   const int64_t block = even_block(rows, kShortQueries, P);
   for (int64_t r0 = 0; r0 < rows; r0 += block) {
@@ -93,10 +103,12 @@ void short_piece(const AttentionForward& a, const ShortRoom<T, S>& room, const K
     Product<T> p{keys, key_row, 1, {room.queries + r0 * s.dim, P, P * s.dim}, room.scores, width};
     p.scale = (T)(s.scale * kLog2E);
     multiply<false>(n, panels, p, [&](int64_t) { return Span{0, s.dim, panels}; });
+    if (r0 == 0) fetch_next(k, s.k, all, s.dim);
     if (a.mask) mask_keys(s, a.mask, head, room.scores, width, n);
     T* const lse = (T*)a.lse + (head.b * s.heads + head.first) * s.queries + first;
     for (int64_t i = 0; i < m; i += L)
       softmax_lanes(room.scores + i, width, n, s.causal, first + i, room.inverse + i, lse + i, m - i);
+    if (r0 == 0) fetch_next(v, s.v, all, s.v_dim);
     const Product<T> sum{room.scores, 1, width, values, room.sums, v_width};
     multiply<false>(m, v_panels, sum,
                     [&](int64_t i) { return Span{0, visible(s, first + i, first + smaller(i + kRows, m)), v_panels}; });

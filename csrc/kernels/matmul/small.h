@@ -8,7 +8,7 @@ namespace weft::WEFT_ISA::mm {
 // Few rows, or a small B whose rows are contiguous: B is read in place, and so is A. Only a partial last panel is
 // copied, so that whole vectors can be read.
 constexpr int64_t kDirectDepth = 2048;  // terms added in one chain
-constexpr int64_t kDirectAhead = 16;    // rows of B that are fetched before they are read for the first time
+constexpr int64_t kDirectAhead = 8;     // rows of B that are fetched before they are read for the first time
 
 template <class T>
 WEFT_INLINE int64_t direct_scratch(int64_t n, int64_t k) {
