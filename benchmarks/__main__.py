@@ -48,7 +48,7 @@ def main() -> int:
         os.execve(sys.executable, [sys.executable, "-m", "benchmarks", *sys.argv[1:]], {**os.environ, **AVX2})
     if options.threads:
         weft.set_num_threads(options.threads)
-    without = (*options.without.split(","), *(["mkl", "onnxruntime"] if options.avx2 else []))
+    without = (*options.without.split(","), *(["onnxruntime"] if options.avx2 else []))
     limits = measure_limits()
     print_limits(limits)
     results, started = [], time.monotonic()

@@ -8,13 +8,22 @@ namespace weft::WEFT_ISA::attention {
 
 // 2^x for x that is at most about 0; below the normal numbers 0 is as good as any.
 WEFT_INLINE f32v exp2_below(f32v x) {
+#if WEFT_AVX512
   x = clamp_keep_nan(x, -151.0f, 1.0f);
+#else
+  x = clamp_keep_nan(x, -127.0f, 1.0f);  // the exponent of -127 is that of zero
+#endif
   const f32v n = vrint(x), f = x - n;
   f32v p = f * 0.001326472731307149f + 0.009671512991189957f;
   p = p * f + 0.05550733581185341f;
   p = p * f + 0.24022242426872253f;
   p = p * f + 0.6931470036506653f;
-  return scale_pow2(p * f + 1.0f, n);
+  p = p * f + 1.0f;
+#if WEFT_AVX512
+  return scale_pow2(p, n);
+#else
+  return p * pow2_whole(n);
+#endif
 }
 WEFT_INLINE f64v exp2_below(f64v x) { return vexp2(x); }
 

@@ -15,11 +15,12 @@ WEFT_INLINE int64_t split_parts(int64_t m, int64_t n, int64_t k) {
 }
 
 // Rows of B are read where they are if few rows of C would pay for a copy, or if B fits the second-level cache. Rows a
-// multiple of the page size apart fall into few sets of a cache and drive each other out.
+// multiple of the page size apart fall into few sets of a cache and drive each other out: tiles of one line across must
+// not come back to them.
 template <class T>
 WEFT_INLINE bool stays_in_place(const Gemm<T>& g) {
   const int64_t bytes = g.k * g.n * (int64_t)sizeof(T);
-  if (g.b_k * (int64_t)sizeof(T) % 4096 == 0) return g.m <= 4 * kRows || bytes <= 16384;
+  if (g.b_k * (int64_t)sizeof(T) % 4096 == 0) return g.m <= (kWide > 1 ? 4 : 1) * kRows || bytes <= 16384;
   return g.m <= 16 * kRows || (bytes <= 524288 && g.m * g.k * (int64_t)sizeof(T) <= 1048576) || bytes <= 32768;
 }
 
