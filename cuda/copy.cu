@@ -28,9 +28,9 @@ void copy(const Copy& c) {
     a.in[0].strides[d] = c.src_strides[d];
   }
   switch (compute_of(c.src_dtype)) {
-    case weft::Compute::Float32: return launch_pointwise<Identity, 1, float>(a);
-    case weft::Compute::Float64: return launch_pointwise<Identity, 1, double>(a);
-    default: launch_pointwise<Identity, 1, int64_t>(a);
+    case weft::Compute::Float32: return launch_pointwise<Alone<Identity>, 1, float>(a);
+    case weft::Compute::Float64: return launch_pointwise<Alone<Identity>, 1, double>(a);
+    default: launch_pointwise<Alone<Identity>, 1, int64_t>(a);
   }
 }
 

@@ -1,4 +1,6 @@
-// One kernel per function and type of computation, for any dtypes, strides and constants.
+// One kernel per function computed in float32, for any dtypes, strides and constants. What is computed in float64 or
+// int64 picks its function by number, in one kernel for each number of inputs: a compiler takes as long for each of
+// hundreds of kernels, and the jump is cheap beside eight bytes of memory.
 #pragma once
 
 #include "math.cuh"
@@ -9,18 +11,37 @@ namespace weft::cuda {
 
 struct PointwiseJob {
   Pointwise a;
+  PointwiseOp op;
   Walk walk;
   bool vectors[kPointwiseInputs], out_vectors;
 };
 
-template <class F, int N, class V>
-WEFT_DEVICE V apply(const V (&in)[N][kGroup], int e, const Params& p) {
-  if constexpr (N == 1)
-    return F::template value<V>(in[0][e], p);
-  else if constexpr (N == 2)
-    return F::template value<V>(in[0][e], in[1][e], p);
+// A function of its own kernel.
+template <class F>
+struct Alone {
+  template <class V, class... In>
+  WEFT_DEVICE static V value(PointwiseOp, const Params& p, In... in) {
+    return F::template value<V>(in..., p);
+  }
+};
+
+// F::value where the domain has that computation.
+template <class F, Domain domain, class V, class... In>
+WEFT_DEVICE V value_within(const Params& p, In... in) {
+  if constexpr (domain == (std::is_same_v<V, int64_t> ? Domain::Real : Domain::Whole))
+    return V{};
   else
-    return F::template value<V>(in[0][e], in[1][e], in[2][e], p);
+    return F::template value<V>(in..., p);
+}
+
+template <class F, int N, class V>
+WEFT_DEVICE V apply(const V (&in)[N][kGroup], int e, PointwiseOp op, const Params& p) {
+  if constexpr (N == 1)
+    return F::template value<V>(op, p, in[0][e]);
+  else if constexpr (N == 2)
+    return F::template value<V>(op, p, in[0][e], in[1][e]);
+  else
+    return F::template value<V>(op, p, in[0][e], in[1][e], in[2][e]);
 }
 
 template <class V>
@@ -61,7 +82,7 @@ __global__ void __launch_bounds__(kPointwiseThreads) pointwise(const __grid_cons
         load_operand(a.in[k], job.vectors[k], at[k], a.ndim ? a.in[k].strides[last] : 0, group.count, in[k]);
     V out[kGroup];
 #pragma unroll
-    for (int e = 0; e < kGroup; ++e) out[e] = apply<F, N, V>(in, e, a.params);
+    for (int e = 0; e < kGroup; ++e) out[e] = apply<F, N, V>(in, e, job.op, a.params);
     if (job.out_vectors && group.count == kGroup && store_group(a.out, a.out_dtype, out_at, out)) continue;
 #pragma unroll
     for (int e = 0; e < kGroup; ++e)
@@ -69,8 +90,8 @@ __global__ void __launch_bounds__(kPointwiseThreads) pointwise(const __grid_cons
   }
 }
 
-inline PointwiseJob pointwise_job(const Pointwise& a) {
-  PointwiseJob job{a, walk_over(a.ndim, a.shape), {}, false};
+inline PointwiseJob pointwise_job(const Pointwise& a, PointwiseOp op) {
+  PointwiseJob job{a, op, walk_over(a.ndim, a.shape), {}, false};
   auto vectors = [&](const void* p, DType t, const int64_t* strides) {
     return groups_are_vectors(p, size_of(t), a.ndim, a.shape, strides);
   };
@@ -80,22 +101,34 @@ inline PointwiseJob pointwise_job(const Pointwise& a) {
 }
 
 template <class F, int N, class V>
-void launch_pointwise(const Pointwise& a) {
-  PointwiseJob job = pointwise_job(a);
+void launch_pointwise(const Pointwise& a, PointwiseOp op = {}) {
+  PointwiseJob job = pointwise_job(a, op);
   if (job.walk.groups > 0)
     WEFT_LAUNCH((pointwise<F, N, V>), grid_for(job.walk.groups, kPointwiseThreads), kPointwiseThreads, 0, job);
 }
 
-// Registers F for the computations of its domain.
-template <class F, int N, Domain domain>
-void add(PointwiseKernels& k, PointwiseOp op) {
+// Registers F, number `op` of the functions All, for the computations of its domain.
+template <class F, class All, int N, Domain domain, PointwiseOp op>
+void add(PointwiseKernels& k) {
   PointwiseKernel* entry = k.table[(int)op];
   if constexpr (domain != Domain::Whole) {
-    entry[(int)weft::Compute::Float32] = launch_pointwise<F, N, float>;
-    entry[(int)weft::Compute::Float64] = launch_pointwise<F, N, double>;
+    entry[(int)weft::Compute::Float32] = [](const Pointwise& a) { launch_pointwise<Alone<F>, N, float>(a); };
+    entry[(int)weft::Compute::Float64] = [](const Pointwise& a) { launch_pointwise<All, N, double>(a, op); };
   }
-  if constexpr (domain != Domain::Real) entry[(int)weft::Compute::Int64] = launch_pointwise<F, N, int64_t>;
+  if constexpr (domain != Domain::Real)
+    entry[(int)weft::Compute::Int64] = [](const Pointwise& a) { launch_pointwise<All, N, int64_t>(a, op); };
 }
+
+// The functions of a list in a struct of this name, by number.
+#define WEFT_POINTWISE_CASE(F, number, domain) \
+  case PointwiseOp::number: return value_within<F, Domain::domain, V>(p, in...);
+#define WEFT_POINTWISE_SET(name, cases)                                          \
+  struct name {                                                                  \
+    template <class V, class... In>                                              \
+    static __noinline__ __device__ V value(PointwiseOp op, Params p, In... in) { \
+      switch (op) { cases default : return V{}; }                                \
+    }                                                                            \
+  }
 
 void fill_unary(PointwiseKernels& k);
 void fill_grad(PointwiseKernels& k);
