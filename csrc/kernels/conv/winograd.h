@@ -77,7 +77,7 @@ void transform_filter_square(const Pass& p, T* to, int64_t point, int64_t next, 
            [&](int64_t c, V v) { g[c][tap] = v; });
   } else if (!backward) {
     turn(weight + (vec * L * p.channels + first) * 9, p.channels * 9, count, channels * 9,
-         [&](int64_t i, V v) { g[0][i] = v; });
+         [&](int64_t i, V v) { g[i / 9][i % 9] = v; });
   } else if (last) {
     for (int64_t c = 0; c < channels; ++c)
       for (int tap = 0; tap < 9; ++tap)
