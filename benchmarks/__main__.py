@@ -63,7 +63,7 @@ def main() -> int:
             print(row(result), flush=True)
             if options.json:  # after each: a run that is cut short keeps what it has
                 report = {"machine": machine(), "limits": limits.to_dict(), "results": [asdict(r) for r in results]}
-                Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
+                Path(options.json).write_text(json.dumps(report, indent=1, default=float) + "\n")
     finally:
         close_all()
     print(f"\n{len(results)} cases in {time.monotonic() - started:.0f} s")
