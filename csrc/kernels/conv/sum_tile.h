@@ -14,9 +14,8 @@ constexpr int kSumRows = 8;
 constexpr int kSumRows = 4;
 #endif
 
-// sums[i * row + j] = (add ? sums[i * row + j] : 0) + the sum over k < count of a[k][from + i] * b[k * L + j % L + j /
-// L
-// * b_vec], for i < MR and j < NV vectors of L.
+// sums[i * row + j] = (add ? sums[i * row + j] : 0) + the sum over k < count of
+// a[k][from + i] * b[k * L + j % L + j / L * b_vec], for i < MR and j < NV vectors of L.
 template <class T>
 struct SumTile {
   const T* const* a;
