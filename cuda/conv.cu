@@ -65,7 +65,7 @@ struct Forward {
   static WEFT_DEVICE void put(const ConvArgs& g, int64_t group, int64_t m, int64_t n, T sum) {
     const ConvShape& s = g.shape;
     if (g.bias) sum += static_cast<const T*>(g.bias)[group * s.out_channels + m];
-    static_cast<T*>(g.y)[y_index(s, group, m, output_of(s, n))] = sum;
+    static_cast<T*>(g.y)[y_index(s, group, m, output_of(s, n))] = g.relu && sum < 0 ? (T)0 : sum;
   }
 };
 

@@ -62,9 +62,11 @@ def cross_entropy(m, net, x, labels):
     return m.nn.functional.cross_entropy(net(x), labels)
 
 
-def predict(m, build: Build, wrap=lambda f: f):
+def predict(m, build: Build, wrap=lambda net, *inputs: net):
+    """`wrap`: what turns a network into one for inference."""
+
     def prepare(*inputs):
-        net = wrap(with_the_same_weights(m, build(m)).eval())
+        net = wrap(with_the_same_weights(m, build(m)).eval(), *inputs)
 
         def forward():
             with m.no_grad():
@@ -142,12 +144,13 @@ def training_case(build: Build, inputs: Sequence[np.ndarray], counted: int = 1, 
 
 
 def inference_case(build: Build, inputs: Sequence[np.ndarray], jax=None, rtol=1e-3) -> Case:
+    """onnxruntime folds batch normalisations into convolutions by itself; weft does when asked, by `fuse`."""
     work = Work(build, inputs)
     return Case(
         inputs=inputs,
-        weft=predict(weft, build),
+        weft=predict(weft, build, wrap=weft.nn.utils.fuse),
         torch=predict(torch, build) if torch else None,
-        compiled=predict(torch, build, wrap=torch.compile) if torch else None,
+        compiled=predict(torch, build, wrap=lambda net, *_: torch.compile(net)) if torch else None,
         onnxruntime=exported(build),
         jax=jax,
         prepare=True,

@@ -61,9 +61,10 @@ int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool sour
     return c.all_room * (int64_t)sizeof(T) + a.workers * c.worker_room;
   }
   const bool winograd = a.winograd && winograd_wins<T>(p);
-  const int64_t worker = winograd ? cut_winograd<T>(p, out_last, source_last).worker_room
-                                  : cut_channels<T>(p, out_last, source_last).worker_room;
-  return (a.packed ? 0 : packed_room<T>(p, winograd) * (int64_t)sizeof(T)) + a.workers * worker;
+  const int64_t filters = a.packed ? 0 : packed_room<T>(p, winograd) * (int64_t)sizeof(T);
+  if (!winograd) return filters + a.workers * cut_channels<T>(p, out_last, source_last).worker_room;
+  const WinogradCut c = cut_winograd<T>(p, out_last, source_last);
+  return filters + a.workers * c.worker_room + c.shared_room * (int64_t)sizeof(T);
 }
 
 // In [channels, pixels] order, pointwise and first layers are better off with the lanes along pixels.
@@ -127,12 +128,12 @@ WEFT_INLINE int64_t depth_sums_size(const ConvArgs& a) {
 template <class T>
 void forward(const ConvArgs& a) {
   const Pass p = forward_pass(a.shape);
-  const ChannelArgs<T> to{(T*)a.y, (const T*)a.x, (const T*)a.bias, a.y_last, a.x_last};
+  const ChannelArgs<T> to{(T*)a.y, (const T*)a.x, (const T*)a.bias, a.y_last, a.x_last, a.relu};
   if (is_depthwise<T>(a.shape)) return run_depth(a, false, to);
   if (by_channels<T>(p, a)) return run_channels(p, a, to);
   const Cut c = cut_pass<T>(p);
   const T* weight = (const T*)a.weight;
-  run_pass(p, c, PassArgs<T>{(T*)a.y, (const T*)a.x, (const T*)a.bias}, (char*)a.workspace, a.workers,
+  run_pass(p, c, PassArgs<T>{(T*)a.y, (const T*)a.x, (const T*)a.bias, a.relu}, (char*)a.workspace, a.workers,
            [&](int64_t group, const Phase&) { return weight + group * p.m * c.max_k; });
 }
 
@@ -172,15 +173,15 @@ WEFT_INLINE int64_t weight_size(const ConvShape& s) {
 template <class T>
 void backward_input(const ConvArgs& a) {
   const Pass p = backward_pass(a.shape);
-  const ChannelArgs<T> to{(T*)a.x, (const T*)a.y, (const T*)a.bias, a.x_last, a.y_last};
+  const ChannelArgs<T> to{(T*)a.x, (const T*)a.y, (const T*)a.bias, a.x_last, a.y_last, false};
   if (is_depthwise<T>(a.shape)) return run_depth(a, true, to);
   if (by_channels<T>(p, a)) return run_channels(p, a, to);
   const Cut c = cut_pass<T>(p);
   T* weight = (T*)a.workspace;
   const int64_t size = weight_size(a.shape), group_size = size / p.groups;
   regroup_weight(p, weight, (const T*)a.weight);
-  run_pass(p, c, PassArgs<T>{(T*)a.x, (const T*)a.y, (const T*)a.bias}, (char*)(weight + divide_up(size, 64) * 64),
-           a.workers, [&](int64_t group, const Phase& phase) {
+  run_pass(p, c, PassArgs<T>{(T*)a.x, (const T*)a.y, (const T*)a.bias, false},
+           (char*)(weight + divide_up(size, 64) * 64), a.workers, [&](int64_t group, const Phase& phase) {
              return weight + group * group_size +
                     p.m * phase_start(p, p.axes.depths.first_tap(phase.depth), p.axes.rows.first_tap(phase.row),
                                       p.axes.cols.first_tap(phase.col));

@@ -6,7 +6,7 @@
 // where x outside its volumes is 0. An image has one depth, a sequence one row as well: the default axis. `pad` lies
 // before the first element; how much follows the last one is what `out` needs. Without a single output an axis has out
 // = 0.
-//   forward:         writes y; bias [groups * out_channels] or null
+//   forward:         writes y, max(y, 0) with `relu`; bias [groups * out_channels] or null
 //   backward_input:  writes x: the sum that each x meets in forward, of weight * y, plus bias [groups * in_channels] or
 //                    null (this is the transposed convolution)
 //   backward_weight: writes weight: the sum over n, h, i, j of y * x; bias is not looked at
@@ -40,6 +40,7 @@ struct ConvArgs {
   DType dtype;
   bool x_last, y_last, weight_last;  // channels last in memory; the weight's are in_channels
   bool winograd;                     // may be used
+  bool relu;                         // forward alone
   ConvPass pass;                     // looked at by packed_bytes and pack alone
   const void* packed;                // forward and backward_input: the weight as pack() wrote it, or null
   void* workspace;                   // of the size that the kernel's *_workspace says, for `workers` threads

@@ -92,7 +92,7 @@ Sides padding_of(const char* op, const Padding& given, const Tensor& weight, con
 }
 
 Tensor conv(const char* op, int spatial, const Tensor& input, const Tensor& weight, const Tensor& bias,
-            const Dims& strides, const Padding& padding, const Dims& dilations, int64_t groups) {
+            const Dims& strides, const Padding& padding, const Dims& dilations, int64_t groups, bool relu) {
   check_spatial(op, input, spatial);
   check_weight(op, weight, spatial, groups);
   const Dims stride = small(op, "stride", strides, spatial, 1), dilation = small(op, "dilation", dilations, spatial, 1);
@@ -114,7 +114,7 @@ Tensor conv(const char* op, int spatial, const Tensor& input, const Tensor& weig
   g.last = is_channels_last(x) || g.weight_last;
   const DType compute = is_half(x.dtype()) ? DType::Float32 : x.dtype();
   Tensor b = bias.defined() ? to(bias, compute) : bias;
-  Tensor y = to(conv_forward(op, to(x, compute), to(weight, compute), b, g), input.dtype());
+  Tensor y = to(conv_forward(op, to(x, compute), to(weight, compute), b, g, relu), input.dtype());
   return batched ? y : squeeze(y, 0);
 }
 
@@ -153,12 +153,12 @@ Tensor conv_transpose(const char* op, int spatial, const Tensor& input, const Te
   return batched ? x : squeeze(x, 0);
 }
 
-void bind(py::module_& m, const char* name, int spatial, const char* doc) {
-  m.def(name,
+void bind(py::module_& m, const char* binding, const char* name, int spatial, bool relu, const char* doc) {
+  m.def(binding,
         autocasting<Autocast::Lower>([=](const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                                          const Dims& stride, const Padding& padding, const Dims& dilation,
                                          int64_t groups) {
-          return conv(name, spatial, x, weight, bias.value_or(Tensor()), stride, padding, dilation, groups);
+          return conv(name, spatial, x, weight, bias.value_or(Tensor()), stride, padding, dilation, groups, relu);
         }),
         py::arg("input"), py::arg("weight"), py::arg("bias") = py::none(), py::arg("stride") = 1,
         py::arg("padding") = 0, py::arg("dilation") = 1, py::arg("groups") = 1, doc);
@@ -181,15 +181,18 @@ void bind_transpose(py::module_& m, const char* name, int spatial, const char* d
 void bind_conv(py::module_& m) {
   m.def("_conv_winograd", [] { return conv_winograd.load(); });
   m.def("_set_conv_winograd", [](bool on) { conv_winograd = on; }, py::arg("on"));
-  bind(m, "conv2d", 2,
+  bind(m, "conv2d", "conv2d", 2, false,
        "Cross-correlation of [N, C, H, W] or [C, H, W] with weight [out, C / groups, kh, kw], plus bias [out].\n"
        "padding: a number, a pair, 'valid' or 'same' (stride 1). RuntimeError when the channels do not match or the\n"
        "kernel is larger than the padded input.");
-  bind(m, "conv1d", 1,
+  bind(m, "conv1d", "conv1d", 1, false,
        "Cross-correlation of [N, C, L] or [C, L] with weight [out, C / groups, k], plus bias [out]; see conv2d.");
-  bind(m, "conv3d", 3,
+  bind(m, "conv3d", "conv3d", 3, false,
        "Cross-correlation of [N, C, D, H, W] or [C, D, H, W] with weight [out, C / groups, kd, kh, kw], plus bias\n"
        "[out]; see conv2d.");
+  bind(m, "_conv1d_relu", "conv1d", 1, true, "relu(conv1d(…)) in one pass.");
+  bind(m, "_conv2d_relu", "conv2d", 2, true, "relu(conv2d(…)) in one pass.");
+  bind(m, "_conv3d_relu", "conv3d", 3, true, "relu(conv3d(…)) in one pass.");
   bind_transpose(m, "conv_transpose2d", 2,
                  "The transpose of conv2d (its gradient with respect to the input) as an operation: [N, C, H, W] or\n"
                  "[C, H, W] with weight [C, out / groups, kh, kw], plus bias [out]. An output size is\n"

@@ -23,7 +23,8 @@ struct ConvGeometry {
 };
 
 // Tensors of one dtype, float32 or float64; the bias may be undefined.
-Tensor conv_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvGeometry& g);
+Tensor conv_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvGeometry& g,
+                    bool relu = false);  // of the result
 Tensor conv_backward_input(const char* op, const Tensor& y, const Tensor& weight, const Tensor& bias,
                            const ConvGeometry& g);
 Tensor conv_backward_weight(const Tensor& y, const Tensor& x, const ConvGeometry& g);

@@ -6,6 +6,7 @@
 #include "ops/layout.h"
 #include "ops/matmul.h"
 #include "ops/packed.h"
+#include "ops/pointwise.h"
 #include "ops/reduce.h"
 #include "ops/spatial.h"
 #include "tensor/autograd.h"
@@ -40,7 +41,7 @@ Tensor as_matrix(const Tensor& t) {
   return t.as_view({t.numel() / channels, channels}, {channels, 1}, t.get()->offset);
 }
 Tensor run_pointwise(const char* op, ConvPass pass, const Tensor& y, const Tensor& x, const Tensor& weight,
-                     const Tensor& bias, const ConvGeometry& g) {
+                     const Tensor& bias, const ConvGeometry& g, bool relu) {
   const Tensor& like = x.defined() ? x : y;
   auto matrix = [](const Tensor& t) { return as_matrix(channels_last(t)); };
   if (pass == ConvPass::BackwardWeight) {
@@ -52,6 +53,7 @@ Tensor run_pointwise(const char* op, ConvPass pass, const Tensor& y, const Tenso
   Tensor out = empty_channels_last(shape, like.dtype(), like.device());
   Epilogue e;
   if (bias.defined()) e.bias = contiguous(bias.detach());
+  if (relu) e.act = Activation::Relu;
   const bool forward = pass == ConvPass::Forward;
   product_into(op, as_matrix(out), matrix(forward ? x : y), false, as_matrix(contiguous(weight)), forward, e);
   return g.last ? out : contiguous(out);
@@ -65,7 +67,7 @@ bool is_whole(const ConvGeometry& g) {
   return g.shape.groups == 1 && whole(g.shape.depths) && whole(g.shape.rows) && whole(g.shape.cols);
 }
 Tensor run_whole(const char* op, ConvPass pass, const Tensor& y, const Tensor& x, const Tensor& weight,
-                 const Tensor& bias, const ConvGeometry& g) {
+                 const Tensor& bias, const ConvGeometry& g, bool relu) {
   auto matrix = [](const Tensor& t) {
     const Tensor c = contiguous(t);
     const int64_t rows = c.shape()[0], cols = c.numel() / rows;
@@ -76,6 +78,7 @@ Tensor run_whole(const char* op, ConvPass pass, const Tensor& y, const Tensor& x
   Tensor out = Tensor::empty(shape, like.dtype(), like.device());
   Epilogue e;
   if (bias.defined()) e.bias = contiguous(bias.detach());
+  if (relu) e.act = Activation::Relu;
   if (pass == ConvPass::Forward)
     product_into(op, matrix(out), matrix(x), false, matrix(weight), true, e);
   else if (pass == ConvPass::BackwardInput)
@@ -107,18 +110,19 @@ Ref<Storage> packed_weight(const char* op, ConvArgs& args, const Tensor& weight,
 
 // One of the three products, in the memory formats that its kernel takes. The one that is not given is
 // computed, and comes back in the format that the geometry asks for.
-Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, const Tensor& bias,
-           const ConvGeometry& g) {
+Tensor run(const char* op, ConvPass pass, Tensor y, Tensor x, Tensor weight, const Tensor& bias, const ConvGeometry& g,
+           bool relu = false) {
   const Device device = (x.defined() ? x : y).device();
   const ConvKernels& k = kernels<ConvKernels>(device);
-  if (is_pointwise(g)) return run_pointwise(op, pass, y, x, weight, bias, g);
+  if (is_pointwise(g)) return run_pointwise(op, pass, y, x, weight, bias, g, relu);
   if (is_whole(g) && !(pass == ConvPass::BackwardInput && bias.defined()))
-    return run_whole(op, pass, y, x, weight, bias, g);
+    return run_whole(op, pass, y, x, weight, bias, g, relu);
   const DType dtype = (x.defined() ? x : y).dtype();
   ConvArgs args{};
   args.shape = g.shape;
   args.dtype = dtype;
   args.winograd = conv_winograd;
+  args.relu = relu;
   args.workers = num_threads();
   args.pass = pass;
   const bool takes_last = k.takes_last && k.takes_last(args, pass);
@@ -188,16 +192,22 @@ Dims ConvGeometry::weight() const {
   return shape_of(shape.groups * shape.out_channels, shape.in_channels, *this, &ConvAxis::kernel);
 }
 
-Tensor conv_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvGeometry& g) {
-  Tensor y = numel_of(g.output()) && x.numel() && weight.numel() ? run(op, ConvPass::Forward, {}, x, weight, bias, g)
-                                                                 : bias_alone(g.output(), x, bias);
+Tensor conv_forward(const char* op, const Tensor& x, const Tensor& weight, const Tensor& bias, const ConvGeometry& g,
+                    bool relu) {
+  Tensor y;
+  if (numel_of(g.output()) && x.numel() && weight.numel())
+    y = run(op, ConvPass::Forward, {}, x, weight, bias, g, relu);
+  else
+    y = bias_alone(g.output(), x, relu && bias.defined() ? weft::relu(bias.detach()) : bias);
   if (needs_grad(x, weight, bias))
     record(op, inputs_of(x, weight, bias), TensorList{y},
-           [op, g, x = Saved(x), weight = Saved(weight), biased = bias.defined()](Backward& b) {
+           [op, g, x = Saved(x), weight = Saved(weight), kept = relu ? Saved::output(y) : Saved(),
+            biased = bias.defined()](Backward& b) {
+             const Tensor dy = kept.defined() ? unary_grad(PointwiseOp::Relu, b.dy(), kept.get(b)) : b.dy();
              TensorList grads(2 + biased);
-             if (b.needs(0)) grads[0] = conv_backward_input(op, b.dy(), weight.get(b), {}, g);
-             if (b.needs(1)) grads[1] = conv_backward_weight(b.dy(), x.get(b), g);
-             if (biased && b.needs(2)) grads[2] = bias_gradient(b.dy());
+             if (b.needs(0)) grads[0] = conv_backward_input(op, dy, weight.get(b), {}, g);
+             if (b.needs(1)) grads[1] = conv_backward_weight(dy, x.get(b), g);
+             if (biased && b.needs(2)) grads[2] = bias_gradient(dy);
              return grads;
            });
   return y;

@@ -81,6 +81,56 @@ def test_what_is_left_alone():
     assert norms(fuse(twice)) == 1
 
 
+def test_relu_joins_the_convolution_before_it():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.ReLU())
+    x = settle(model, 1, 3, 5, 5)
+    fused = fuse(model)
+    assert launches(fused, x) == ["conv2d", "conv2d"]
+    assert_close(fused(x), model(x), terms=100)
+    seen = []
+    fused[1].register_forward_hook(lambda module, args, output: seen.append(output.shape))
+    fused[4].register_forward_hook(lambda module, args, output: seen.append(output.shape))
+    assert launches(fused, x) == ["conv2d", "relu", "conv2d", "relu"]
+    assert_close(fused(x), model(x), terms=100)
+    assert seen == [(1, 4, 3, 3)] * 4
+
+
+def launches(model, x):
+    with weft.no_grad():
+        return [name for name, *_ in weft._core._time_kernels(lambda: model(x))]
+
+
+class Flat(nn.Module):
+    def __init__(self, *layers, flatten):
+        super().__init__()
+        self.body = nn.Sequential(*layers)
+        self.flatten = flatten
+
+    def forward(self, x):
+        return self.flatten(self.body(x))
+
+
+@pytest.mark.parametrize(
+    ("flatten", "last"),
+    [
+        (lambda y: y.flatten(1), True),
+        (lambda y: y.view(1, -1), False),
+        (lambda y: y, False),
+        (lambda y: y.mean((2, 3)), True),
+    ],
+)
+def test_channels_go_last_where_nobody_sees_it(flatten, last):
+    model = Flat(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 5, 3), flatten=flatten)
+    x = settle(model, 1, 3, 7, 7)
+    fused = fuse(model, x)
+    assert norms(fused) == 0
+    for conv in (fused.body[0], fused.body[3]):
+        assert conv.weight.is_contiguous(memory_format=weft.channels_last) == last
+        assert conv.weight.is_contiguous() != last
+    assert fused(x).stride() == model(x).stride()
+    assert_close(fused(x), model(x), terms=100)
+
+
 def test_precision_and_state():
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
     x = settle(model, 1, 3, 5, 5)

@@ -13,6 +13,7 @@ struct ChannelArgs {
   const T* source;
   const T* bias;
   bool out_last, source_last;  // channels last in memory
+  bool relu;
 };
 
 struct ChannelCut {
@@ -84,7 +85,7 @@ void put_outputs(T* out, int64_t stride, const int64_t* at, const T* from, int64
 // memory takes longest: blocks of the first-level cache, and while all outputs meet one the next is fetched.
 template <class T>
 void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, const T* const* table, const int64_t* at,
-               int64_t outputs) {
+               int64_t outputs, bool relu) {
   const bool few = outputs <= kFewOutputs;
   const int64_t width = vecs * kLane<T>, budget = (few ? 16 : 384) * 1024 / (int64_t)sizeof(T) / width;
   const int64_t tiles = larger(1, divide_up(outputs, kTileRows));
@@ -98,6 +99,7 @@ void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, con
       t.length = smaller(length, runs.length - from);
       t.weight = panel + (r * runs.length + from) * width;
       t.add = r > 0 || from > 0;
+      t.clip = relu && r + t.runs >= runs.count && from + t.length >= runs.length;
       t.ahead_step = few ? width / tiles : 0;
       const int64_t size = t.runs * t.length * width;
       T* out = t.out;
@@ -145,7 +147,7 @@ void channel_pass(const Pass& p, const ChannelCut& c, const ChannelArgs<T>& a, c
             t.channels = smaller(width, p.m - panel.begin * L);
             t.out = a.out_last ? a.out + m : buffer;
             run_panel(t, (int)panel.size(), panel_at(packed, p, group, phase, panel), runs, (const T* const*)table,
-                      a.out_last ? at : nullptr, outputs);
+                      a.out_last ? at : nullptr, outputs, a.relu);
             if (!a.out_last) put_outputs(a.out + m * out.channel, out.channel, at, buffer, width, outputs, t.channels);
           }
         }

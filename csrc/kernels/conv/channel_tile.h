@@ -1,7 +1,7 @@
 // The register tile whose lanes run along output channels.
 #pragma once
 
-#include "simd/vec.h"
+#include "kernels/matmul/activation.h"
 
 namespace weft::WEFT_ISA::conv {
 
@@ -18,7 +18,7 @@ constexpr int kTileRows = 4;
 
 // out[i][j] = (add ? out[i][j] : bias[j]) + the sum over runs r < runs and c < length of
 // in[i * pixel + r][from + c] * weight[(r * length + c) * NV vectors + j], for i < rows and j < channels, which the NV
-// vectors hold. out[i] is out + at[i], or out + i * NV vectors.
+// vectors hold; with `clip` the larger of that and 0. out[i] is out + at[i], or out + i * NV vectors.
 template <class T>
 struct ChannelTile {
   const T* const* in;
@@ -27,7 +27,7 @@ struct ChannelTile {
   const T* ahead;  // what to fetch into the cache meanwhile, `ahead_step` further for each row of weights; or null
   int64_t ahead_step;
   const T* bias;  // or null
-  bool add;
+  bool add, clip;
   T* out;
   const int64_t* at;  // or null
   int rows;
@@ -76,6 +76,11 @@ void channel_tile(const ChannelTile<T>& t) {
       }
     }
   }
+  if (t.clip)
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < NV; ++j) acc[i][j] = mm::relu(acc[i][j]);
 #pragma GCC unroll 8
   for (int i = 0; i < MR; ++i) {
     if (i >= t.rows) break;

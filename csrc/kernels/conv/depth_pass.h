@@ -210,6 +210,7 @@ void depth_pass(const DepthCut& c, const ChannelArgs<T>& a, const T* filters, ch
           const DepthLines<T> lines = take_lines(c, b, a.source + channel * from.channel, from, room);
           t.strip = vecs.strip({i, i + together});
           t.bias = a.bias ? a.bias + channel : nullptr;
+          t.clip = a.relu;
           t.source_step = lines.step;
           t.out_step = a.out_last ? to.col : L;
           T* out = a.out + channel * to.channel + b.image * to.image + b.depth * to.depth + b.rows.begin * to.row;

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "kernels/conv/axis.h"
-#include "simd/vec.h"
+#include "kernels/matmul/activation.h"
 
 namespace weft::WEFT_ISA::conv {
 
@@ -33,6 +33,7 @@ struct DepthLine {
   int64_t taps, pad;
   const int32_t* columns;  // [cols, in whole tiles; taps]: the columns met, or -1
   const T* bias;           // or null
+  bool clip;               // the larger of that and 0
   T* out;
   int64_t ahead;  // from the last lines of the source to those that the next outputs read, to be fetched meanwhile
 };
@@ -74,7 +75,7 @@ void depth_line(const DepthLine<T>& t) {
       T* out = t.out + channel + x * t.out_step;
 #pragma GCC unroll 8
       for (int a = 0; a < W; ++a)
-        if ((uint64_t)(x + a) < (uint64_t)t.cols) store<V>(out + a * t.out_step, acc[a]);
+        if ((uint64_t)(x + a) < (uint64_t)t.cols) store<V>(out + a * t.out_step, t.clip ? mm::relu(acc[a]) : acc[a]);
     }
   }
 }
@@ -105,7 +106,7 @@ void depth_line_any(const DepthLine<T>& t) {
       T* out = t.out + channel + x * t.out_step;
 #pragma GCC unroll 8
       for (int a = 0; a < W; ++a)
-        if (x + a < t.cols) store<V>(out + a * t.out_step, acc[a]);
+        if (x + a < t.cols) store<V>(out + a * t.out_step, t.clip ? mm::relu(acc[a]) : acc[a]);
     }
 }
 

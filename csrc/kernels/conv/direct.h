@@ -13,6 +13,7 @@ struct PassArgs {
   T* out;
   const T* source;
   const T* bias;
+  bool relu;
 };
 
 // What a piece computes: channels m0 … of the items [first, last), in a block.
@@ -61,7 +62,7 @@ void run_phase(const Pass& p, const Cut& c, const PassArgs<T>& a, const Piece& p
     }
     const int64_t depth = z * depths.output_step() + depths.output_start(phase.depth);
     multiply(Product<T>{matrix + piece.m0 * k, k, piece.m, b, offset, c.columns || padded, width, rs.size(), cs.size(),
-                        a.bias ? a.bias + group * p.m + piece.m0 : nullptr,
+                        a.bias ? a.bias + group * p.m + piece.m0 : nullptr, a.relu,
                         a.out + (item * p.m + piece.m0) * volume + depth * plane + row * cols.outputs() + col, volume,
                         rows.output_step() * cols.outputs(), cols.output_step()});
   }

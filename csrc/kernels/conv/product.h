@@ -21,7 +21,8 @@ struct Product {
   int64_t width;       // of a row of b
   int64_t rows, cols;  // grid positions
   const T* bias;       // of the m outputs, or null
-  T* out;              // of grid position (0, 0), output 0
+  bool relu;
+  T* out;  // of grid position (0, 0), output 0
   int64_t out_m, out_row, out_col;
 };
 
@@ -55,7 +56,7 @@ void multiply_rows(const Product<T>& p) {
     const int64_t count = smaller(vecs * L, end - q);
     const int n = find_runs(runs, p, q, count);
     const bool whole = n == 1 && runs[0].length == vecs * L && p.out_col == 1;
-    PixelTile<T> t{p.a, p.k, p.k, p.b + q, p.offset, p.bias, buffer, kTile<T>, p.padded ? 0 : count % L};
+    PixelTile<T> t{p.a, p.k, p.k, p.b + q, p.offset, p.bias, p.relu, buffer, kTile<T>, p.padded ? 0 : count % L};
     for (int64_t m = 0; n && m < p.m;) {
       const int rows = rows_of_tile(p.m - m);
       t.a = p.a + m * p.k;

@@ -2,7 +2,7 @@
 // of a padded plane serves as a matrix row and no column matrix is written.
 #pragma once
 
-#include "simd/vec.h"
+#include "kernels/matmul/activation.h"
 
 namespace weft::WEFT_ISA::conv {
 
@@ -24,7 +24,7 @@ template <class T>
 constexpr int kLongTile = kVecsOfOne * kLanes<T>;
 
 // out[i, j] = bias[i] + sum over k of a[i, k] * b[offset[k] + j], for i < MR and j < NV vectors. The last vector of b
-// has `tail` elements (0: all); the columns behind them are 0 + bias.
+// has `tail` elements (0: all); the columns behind them are 0 + bias. With `clip` the larger of out and 0.
 template <class T>
 struct PixelTile {
   const T* a;
@@ -32,6 +32,7 @@ struct PixelTile {
   const T* b;
   const int64_t* offset;
   const T* bias;  // or null
+  bool clip;
   T* out;
   int64_t out_row;
   int64_t tail;
@@ -61,6 +62,11 @@ void pixel_tile(const PixelTile<T>& t) {
       for (int j = 0; j < NV; ++j) acc[i][j] += x * row[j];
     }
   }
+  if (t.clip)
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < NV; ++j) acc[i][j] = mm::relu(acc[i][j]);
 #pragma GCC unroll 8
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 8

@@ -10,6 +10,8 @@ struct WinogradCut {
   Boxes boxes;                                                             // of tiles
   int64_t panel_parts, tiles, outputs;                                     // of the largest box
   int64_t source_room, values_room, products_room, out_room, worker_room;  // elements; bytes
+  int64_t table_room,
+      shared_room;  // bytes; elements of all boxes, transformed beforehand where several pieces meet one
 };
 
 // Whether it wins: in multiply-adds for each pair of channels, with what the transformations cost.
@@ -31,12 +33,17 @@ WinogradCut cut_winograd(const Pass& p, bool out_last, bool source_last) {
   c.panel_parts = there >= 8 ? 1 : smaller(panels_of<T>(p).count, divide_up(8, there));
   c.tiles = c.boxes.images * c.boxes.depths * c.boxes.rows * c.boxes.cols;
   c.outputs = c.tiles * 16;
-  c.source_room = source_room(p, pixels_of(c.boxes), source_last);
+  Boxes taken = c.boxes;  // at a time
+  if (c.panel_parts > 1) taken.images = taken.depths = taken.rows = 1;
+  c.source_room = source_room(p, pixels_of(taken), source_last);
   c.values_room = kPoints * point_size(c.tiles, p.channels);
   c.products_room = kPoints * point_size(c.tiles, kPanelVecs * L);
   c.out_room = out_last ? 0 : c.outputs * kPanelVecs * L;
-  const int64_t elements = c.source_room + c.values_room + c.products_room + c.out_room + p.channels + L;
-  c.worker_room = divide_up(elements * (int64_t)sizeof(T) + (c.tiles + c.outputs) * 8, 64) * 64;
+  c.shared_room = c.panel_parts > 1 ? there * c.values_room : 0;
+  const int64_t own = c.panel_parts > 1 ? 0 : c.values_room;
+  const int64_t elements = c.source_room + own + c.products_room + c.out_room + p.channels + L;
+  c.table_room = (c.tiles + c.outputs) * 8;
+  c.worker_room = divide_up(elements * (int64_t)sizeof(T) + c.table_room, 64) * 64;
   return c;
 }
 
@@ -110,7 +117,7 @@ void transform_filters(const Pass& p, T* to, const T* weight, bool last) {
 // put(n, z, row, col), a pointer to its first channel.
 template <class T, class Put>
 void transform_outputs(const Pass& p, const T* from, const Box& box, int64_t width, int64_t channels, const T* bias,
-                       const Put& put) {
+                       bool relu, const Put& put) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
   const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
@@ -137,7 +144,10 @@ void transform_outputs(const Pass& p, const T* from, const Box& box, int64_t wid
 #pragma GCC unroll 4
             for (int k = 0; k < 4; ++k) transform_output(y + k * 4, half + k * 6, 1, 1);
             for (int64_t r = 0; r < rows; ++r)
-              for (int64_t l = 0; l < cols; ++l) store_n<V>(to[r] + l * step + c, y[r * 4 + l] + shift, left);
+              for (int64_t l = 0; l < cols; ++l) {
+                const V v = y[r * 4 + l] + shift;
+                store_n<V>(to[r] + l * step + c, relu ? mm::relu(v) : v, left);
+              }
           }
         }
 }
@@ -151,12 +161,13 @@ void put_panel(const Pass& p, const ChannelArgs<T>& a, const T* products, const 
   const T* bias = a.bias ? a.bias + m : nullptr;
   const int64_t channels = smaller(width, p.m - m);
   if (a.out_last)
-    return transform_outputs(p, products, box, width, channels, bias, [&](int64_t n, int64_t z, int64_t y, int64_t x) {
-      return a.out + n * out.image + z * out.depth + y * out.row + x * out.col + m;
-    });
+    return transform_outputs(p, products, box, width, channels, bias, a.relu,
+                             [&](int64_t n, int64_t z, int64_t y, int64_t x) {
+                               return a.out + n * out.image + z * out.depth + y * out.row + x * out.col + m;
+                             });
   const Box pixels = pixels_of(p, box);
   const int64_t height = pixels.rows.size(), line = pixels.cols.size();
-  transform_outputs(p, products, box, width, channels, bias, [&](int64_t n, int64_t z, int64_t y, int64_t x) {
+  transform_outputs(p, products, box, width, channels, bias, a.relu, [&](int64_t n, int64_t z, int64_t y, int64_t x) {
     const int64_t volume = (n - box.images.begin) * box.depths.size() + z - box.depths.begin;
     return buffer + ((volume * height + y - pixels.rows.begin) * line + x - pixels.cols.begin) * width;
   });
@@ -169,41 +180,78 @@ void put_panel(const Pass& p, const ChannelArgs<T>& a, const T* products, const 
   put_outputs(a.out + m * out.channel, out.channel, at, (const T*)buffer, width, outputs, channels);
 }
 
+// The tiles of a box, transformed: [36 points, tiles, channels].
+template <class T>
+void transform_tiles(const Pass& p, const ChannelArgs<T>& a, const Box& box, T* values, int64_t point, T* zeros,
+                     T* room) {
+  zero_run(zeros, p.channels);
+  transform_inputs(p, values, p.channels, PointStrides{point, kLane<T>, p.channels % kLane<T> == 0}, box,
+                   take_source(p, pixels_of(p, box), a.source, a.source_last, 0, room), (const T*)zeros);
+}
+
+WEFT_INLINE int64_t tiles_of(const Box& b) { return b.images.size() * b.depths.size() * b.rows.size() * b.cols.size(); }
+
+// All boxes, line by line.
+template <class T>
+void transform_all(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a, T* shared, char* scratch,
+                   int workers) {
+  const int64_t lines = c.boxes.images * c.boxes.depths * c.boxes.rows;
+  parallel(
+      c.boxes.count() * lines,
+      [&](int64_t index, int worker) {
+        const Box whole =
+            box_at(c.boxes, p.images, p.axes.depths.grid, tile_rows_of(p), tile_cols_of(p), index / lines);
+        const int64_t line = index % lines, depths = whole.depths.size(), rows = whole.rows.size();
+        if (line >= whole.images.size() * depths * rows) return;
+        const int64_t n = whole.images.begin + line / rows / depths, z = whole.depths.begin + line / rows % depths;
+        const int64_t r = whole.rows.begin + line % rows;
+        T* zeros = (T*)(scratch + worker * c.worker_room + c.table_room);
+        transform_tiles(p, a, Box{{n, n + 1}, {z, z + 1}, {r, r + 1}, whole.cols},
+                        shared + index / lines * c.values_room + line * whole.cols.size() * p.channels,
+                        point_size(tiles_of(whole), p.channels), zeros, zeros + p.channels + kLane<T>);
+      },
+      workers);
+}
+
 template <class T>
 void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a, const T* filters, char* scratch,
                    int workers) {
   constexpr int L = kLane<T>;
   const Panels panels = panels_of<T>(p);
+  T* shared = (T*)(scratch + workers * c.worker_room);
+  if (c.shared_room) transform_all(p, c, a, shared, scratch, workers);
   parallel(
       c.boxes.count() * c.panel_parts,
       [&](int64_t index, int worker) {
         const T** table = (const T**)(scratch + worker * c.worker_room);
         int64_t* at = (int64_t*)(table + c.tiles);
-        T* zeros = (T*)(at + c.outputs);
+        T* zeros = (T*)(scratch + worker * c.worker_room + c.table_room);
         T* room = zeros + p.channels + L;
-        T* values = room + c.source_room;
-        T* products = values + c.values_room;
+        T* products = room + c.source_room;
         T* buffer = products + c.products_room;
+        T* values = buffer + c.out_room;
         const Box box =
             box_at(c.boxes, p.images, p.axes.depths.grid, tile_rows_of(p), tile_cols_of(p), index / c.panel_parts);
-        for (int64_t i = 0; i < p.channels; ++i) zeros[i] = 0;
-        const Source<T> source = take_source(p, pixels_of(p, box), a.source, a.source_last, 0, room);
-        const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
-        transform_inputs(p, values, p.channels, PointStrides{point_size(tiles, p.channels), L, p.channels % L == 0},
-                         box, source, (const T*)zeros);
+        const int64_t tiles = tiles_of(box), point = point_size(tiles, p.channels);
+        if (c.shared_room)
+          values = shared + index / c.panel_parts * c.values_room;
+        else
+          transform_tiles(p, a, box, values, point, zeros, room);
         for (int64_t i = 0; i < tiles; ++i) table[i] = values + i * p.channels;
         const Range mine = share(index % c.panel_parts, c.panel_parts, panels.count);
         for (int64_t i = mine.begin; i < mine.end; ++i) {
           const Range panel = panels.at(i);
-          const int64_t m = panel.begin * L, width = panel.size() * L;
+          const int64_t m = panel.begin * L, width = panel.size() * L, blocks = divide_up(tiles, kTileRows);
           ChannelTile<T> t{};
           t.pixel = t.runs = 1;
           t.length = p.channels;
           t.channels = width;
+          t.ahead_step = width / blocks;  // the filters of the next point come while these are used
           for (int k = 0; k < kPoints; ++k) {
-            t.from = k * point_size(tiles, p.channels);
+            t.from = k * point;
             t.weight = filters + winograd_panel<T>(p, panels, i) + k * point_size(p.channels, width);
             for (int64_t q = 0; q < tiles; q += kTileRows) {
+              t.ahead = t.weight + point_size(p.channels, width) + q / kTileRows * t.ahead_step * p.channels;
               t.in = (const T* const*)table + q;
               t.rows = (int)smaller(kTileRows, tiles - q);
               t.out = products + k * point_size(tiles, width) + q * width;

@@ -8,6 +8,7 @@ from typing import Any
 
 from weft._core import Tensor
 from weft.nn.hooks import EVERYWHERE
+from weft.nn.linear import Identity
 from weft.nn.locate import locate
 from weft.nn.module import Module, _indent
 from weft.nn.parameter import Parameter
@@ -118,7 +119,7 @@ class Sequential(_List):
         setattr(self, name, module)
 
     def forward(self, input: Any) -> Any:
-        modules = self._items()
+        modules = [m for m in self._items() if type(m) is not Identity or m._hooks or EVERYWHERE]
         at = 0
         while at < len(modules):
             module = modules[at]

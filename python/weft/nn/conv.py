@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+from weft import _core
 from weft._core import Tensor, empty
 from weft.nn import functional as F
 from weft.nn import init
+from weft.nn.activation import ReLU
 from weft.nn.module import Module
 from weft.nn.parameter import Parameter
 
@@ -134,7 +138,14 @@ class _ConvNd(_Conv):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        conv = getattr(F, f"conv{self._dims}d")
+        return self._convolved(getattr(F, f"conv{self._dims}d"), input)
+
+    def _fused_with(self, following: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor] | None:
+        if type(following) is ReLU and type(self).forward is _ConvNd.forward:
+            return partial(self._convolved, getattr(_core, f"_conv{self._dims}d_relu"))
+        return None
+
+    def _convolved(self, conv: Callable[..., Tensor], input: Tensor) -> Tensor:
         padding = self.padding
         if self.padding_mode != "zeros":
             input, padding = F.pad(input, self._edges(), mode=self.padding_mode), 0

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any
 
-from weft._core import Tensor, float64
+from weft._core import Tensor, channels_last, channels_last_3d, contiguous_format, float64
 from weft._grad_mode import no_grad
 from weft.nn.batch_norm import _BatchNorm
 from weft.nn.container import Sequential
@@ -28,6 +28,9 @@ def fuse(model: Module, *example: Any, **keywords: Any) -> Module:
     every normalisation that gets just what such a layer returned is folded too, as long as the model's results for the
     example stay the same: a layer whose output is used elsewhere keeps its normalisation. Layers that occur more than
     once in a model, or normalise by the statistics of the batch, are left alone.
+
+    With an example on the CPU the convolutions' weights, and with them what lies between the layers, also get their
+    channels last in memory, where the results for the example keep their strides.
     """
     fused = copy.deepcopy(model).train(False)
     with no_grad():
@@ -39,6 +42,8 @@ def fuse(model: Module, *example: Any, **keywords: Any) -> Module:
                 kept = _fold(fused, pair)
                 if not _same(_tensors(fused(*example, **keywords)), wanted):
                     _unfold(fused, pair, kept)
+            if all(t.device.type == "cpu" for t in wanted):
+                _order_channels(fused, wanted, example, keywords)
     return fused
 
 
@@ -125,6 +130,22 @@ def _unfold(model: Module, pair: Pair, kept: tuple[Any, ...]) -> None:
     layer = model.get_submodule(pair[0])
     layer.weight, layer.bias, norm = kept
     _replace(model, pair[1], norm)
+
+
+def _order_channels(model: Module, wanted: list[Tensor], example: tuple, keywords: dict) -> None:
+    """Puts the channels of all convolutions last in memory, or leaves the model alone where that can be seen."""
+    formats = {2: channels_last, 3: channels_last_3d}
+    layers = [m for m in model.modules() if isinstance(m, _Conv) and m._dims in formats]
+    for layer in layers:
+        layer.to(memory_format=formats[layer._dims])
+    try:
+        got = _tensors(model(*example, **keywords))
+        hidden = _same(got, wanted) and [t.stride() for t in got] == [t.stride() for t in wanted]
+    except RuntimeError:  # from a view that this order does not have
+        hidden = False
+    if not hidden:
+        for layer in layers:
+            layer.to(memory_format=contiguous_format)
 
 
 def _replace(model: Module, path: str, module: Module) -> None:
