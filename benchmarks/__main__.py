@@ -98,7 +98,7 @@ def print_limits(limits: Limits) -> None:
     print(
         f"{limits.isa}, {limits.threads} threads: float32 {limits.flops_one / 1e9:.0f} GFLOP/s on one, "
         f"{limits.flops / 1e9:.0f} on all; memory read {limits.read / 1e9:.1f}, copy {limits.copy / 1e9:.1f}, "
-        f"triad {limits.triad / 1e9:.1f} GB/s\n"
+        f"triad {limits.triad / 1e9:.1f} (past the caches {limits.triad_past / 1e9:.1f}) GB/s\n"
     )
 
 

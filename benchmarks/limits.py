@@ -17,11 +17,12 @@ class Limits:
     flops: float  # on all threads
     read: float  # bytes per second on all threads; a stream far larger than the caches
     copy: float  # read + written
-    triad: float  # two read, one written
+    triad: float  # two read, one written; the line that a store reads first is not counted
+    triad_past: float  # the same with stores past the caches, which read nothing first
 
     @property
     def bandwidth(self) -> float:
-        return max(self.read, self.copy, self.triad)
+        return max(self.read, self.copy, self.triad, self.triad_past)
 
     def least_time(self, flops: float, nbytes: float, dtype: str = "float32") -> float:
         """Seconds that no implementation with cold memory can undercut on this machine. Where the processor multiplies
@@ -56,4 +57,5 @@ def measure_limits() -> Limits:
         read=_best_rate(lambda: _core._probe_read(x)),
         copy=_best_rate(lambda: _core._probe_stream(y, x)),
         triad=_best_rate(lambda: _core._probe_stream(y, x, z)),
+        triad_past=_best_rate(lambda: _core._probe_stream(y, x, z, True)),
     )

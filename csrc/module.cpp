@@ -46,6 +46,7 @@ namespace weft {
   BIND(segment)              \
   BIND(softmax)              \
   BIND(sort)                 \
+  BIND(sparse)               \
   BIND(split)                \
   BIND(strided_view)         \
   BIND(unfold)               \

@@ -2,6 +2,7 @@
 // it.
 #include "kernels/embedding.h"
 
+#include "block.cuh"
 #include "same.cuh"
 
 namespace weft::cuda {
@@ -59,6 +60,56 @@ void forward(const EmbeddingForward& a) {
   });
 }
 
+// A block for each place: where it goes among those of its id and of lesser ones, and which group that is.
+__global__ void __launch_bounds__(kThreads) mark_first(EmbeddingGroup a) {
+  int64_t i = blockIdx.x;
+  bool first = first_of_its_key(i, [&](int64_t k) { return a.ids[k]; });
+  if (threadIdx.x == 0) a.workspace[i] = first && a.ids[i] != a.padding_row;
+}
+__global__ void __launch_bounds__(kThreads) place_groups(EmbeddingGroup a) {
+  int64_t i = blockIdx.x, id = a.ids[i], before = 0, less = 0, groups = 0, all = 0, places = 0;
+  for (int64_t k = threadIdx.x; k < a.n; k += kThreads) {
+    bool kept = a.ids[k] != a.padding_row;
+    places += kept;
+    all += a.workspace[k];
+    less += kept && a.ids[k] < id;
+    groups += a.ids[k] < id ? a.workspace[k] : 0;
+    before += k < i && a.ids[k] == id;
+  }
+  before = block_sum(before), less = block_sum(less), groups = block_sum(groups);
+  all = block_sum(all), places = block_sum(places);
+  if (threadIdx.x) return;
+  if (i == 0) *a.g.count = all, a.g.start[all] = places;
+  if (id == a.padding_row) return;
+  a.g.order[less + before] = i;
+  if (before) return;
+  a.g.which[groups] = id;
+  a.g.start[groups] = less;
+}
+
+template <class T>
+__global__ void __launch_bounds__(kThreads) group_sums(EmbeddingSums a) {
+  int64_t group = blockIdx.x;
+  for (int64_t c = threadIdx.x; c < a.cols; c += kThreads) {
+    Wide<T> sum = 0;
+    for (int64_t k = a.g.start[group]; k < a.g.start[group + 1]; ++k)
+      sum += widen(static_cast<const T*>(a.dy)[a.g.order[k] * a.cols + c]);
+    static_cast<T*>(a.out)[group * a.cols + c] = narrow<T>(sum);
+  }
+}
+
+void group(const EmbeddingGroup& a) {
+  WEFT_LAUNCH(mark_first, (unsigned)a.n, kThreads, 0, a);
+  WEFT_LAUNCH(place_groups, (unsigned)a.n, kThreads, 0, a);
+}
+
+void sums(const EmbeddingSums& a) {
+  dispatch_floating(a.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    WEFT_LAUNCH((group_sums<T>), (unsigned)a.groups, kThreads, 0, a);
+  });
+}
+
 void backward(const EmbeddingBackward& a) {
   int64_t elements = a.rows * a.cols;
   if (elements == 0) return;
@@ -73,6 +124,8 @@ void backward(const EmbeddingBackward& a) {
 
 void fill(EmbeddingKernels& k) {
   k.forward = forward;
+  k.group = group;
+  k.sums = sums;
   k.backward = backward;
 }
 

@@ -45,13 +45,15 @@ struct Begin {
 };
 
 template <int N, int States, class T, class Rule>
-WEFT_DEVICE void update_at(const Rule& rule, const Begin<Wide<T>>& begin, const OptimizerTensor& t, int64_t i) {
+WEFT_DEVICE void update_at(const Rule& rule, const Begin<Wide<T>>& begin, const OptimizerTensor& t, int64_t i,
+                           int64_t shift = 0) {
   using C = Wide<T>;
-  T* p = static_cast<T*>(t.p) + i;
+  const int64_t at = i + shift;  // of the parameter; i: of the gradient
+  T* p = static_cast<T*>(t.p) + at;
   Vec<T, N> ps = load<N>(p), gs = load<N>(static_cast<const T*>(t.g) + i), ss[kOptimizerStates] = {};
 #pragma unroll
   for (int j = 0; j < States; ++j)
-    if (t.s[j]) ss[j] = load<N>(static_cast<const T*>(t.s[j]) + i);
+    if (t.s[j]) ss[j] = load<N>(static_cast<const T*>(t.s[j]) + at);
 #pragma unroll
   for (int k = 0; k < N; ++k) {
     C pk = widen(ps.v[k]), gk = widen(gs.v[k]) * begin.scale + pk * begin.coupled, sk[kOptimizerStates];
@@ -64,7 +66,7 @@ WEFT_DEVICE void update_at(const Rule& rule, const Begin<Wide<T>>& begin, const 
   store(p, ps);
 #pragma unroll
   for (int j = 0; j < States; ++j)
-    if (t.s[j]) store(static_cast<T*>(t.s[j]) + i, ss[j]);
+    if (t.s[j]) store(static_cast<T*>(t.s[j]) + at, ss[j]);
 }
 
 WEFT_DEVICE double rate_of(const OptimizerStep& a) { return a.lr_at ? *a.lr_at : a.lr; }
@@ -85,12 +87,13 @@ __global__ void __launch_bounds__(kThreads) step_tensors(OptimizerStep a) {
   __syncthreads();
   constexpr int N = kVector<T>;
   int64_t i = piece.begin;
-  if (aligned(t)) {
+  if (aligned(t) && !a.list.ids) {
     int64_t whole = piece.begin + (piece.end - piece.begin) / N * N;
     for (i += threadIdx.x * N; i < whole; i += kThreads * N) update_at<N, States, T>(rule[0], begin[0], t, i);
     i = whole;
   }
-  for (i += threadIdx.x; i < piece.end; i += kThreads) update_at<1, States, T>(rule[0], begin[0], t, i);
+  for (i += threadIdx.x; i < piece.end; i += kThreads)
+    update_at<1, States, T>(rule[0], begin[0], t, i, optimizer_shift(a.list, i));
 }
 
 // All blocks of a tensor read what begin() and end() change, so these are launches of their own.

@@ -1,9 +1,11 @@
 // Rows of a table by id, and the gradient of the table.
 //   forward:   y[i, :] = weight[ids[i], :]
-//   backward:  dweight[r, :] = sum of dy[i, :] over all i with ids[i] == r, in the order of i; 0 for r == padding_row
-//   and for
-//              rows that no id names; divided by the number of such i with `by_frequency`. Every row is written once.
-// Contiguous. Ids outside [0, rows) are not followed: forward reports the first in *bad, backward expects none.
+//   group:     the different ids, without padding_row, ascending: which[k], k < *count; the places where which[k] is
+//              found, ascending: order[start[k]] to order[start[k + 1] - 1]
+//   sums:      out[k, :] = sum of dy[i, :] over the places i of group k, in that order
+//   backward:  dweight[r, :] = sum of dy[i, :] over all i with ids[i] == r, in the order of i, divided by the number of
+//              such i with `by_frequency`; 0 for padding_row and for rows that no id names. Each row is written once.
+// Contiguous. Ids outside [0, rows) are not followed: forward reports the first in *bad, the others expect none.
 // Half precision sums in float32.
 #pragma once
 
@@ -22,11 +24,32 @@ struct EmbeddingForward {
   DType dtype;
 };
 
+struct EmbeddingGroups {
+  int64_t *which, *start, *order;  // [n], [n + 1], [n]
+  int64_t* count;
+};
+struct EmbeddingGroup {
+  EmbeddingGroups g;
+  const int64_t* ids;
+  int64_t* workspace;  // n values
+  int64_t n, rows;
+  int64_t padding_row;  // -1: none
+};
+
+struct EmbeddingSums {
+  void* out;
+  const void* dy;
+  EmbeddingGroups g;
+  int64_t groups, cols;  // groups: *g.count
+  DType dtype;           // floating
+};
+
+constexpr int64_t kEmbeddingRoom = 5;
 struct EmbeddingBackward {
   void* dweight;
   const void* dy;
   const int64_t* ids;
-  int64_t* workspace;  // rows + 1 + n values
+  int64_t* workspace;  // kEmbeddingRoom * (n + 1) values: groups, and the room to make them
   int64_t n, rows, cols;
   int64_t padding_row;  // -1: none
   DType dtype;          // floating
@@ -35,6 +58,8 @@ struct EmbeddingBackward {
 
 struct EmbeddingKernels {
   void (*forward)(const EmbeddingForward&) = nullptr;
+  void (*group)(const EmbeddingGroup&) = nullptr;
+  void (*sums)(const EmbeddingSums&) = nullptr;
   void (*backward)(const EmbeddingBackward&) = nullptr;
 };
 

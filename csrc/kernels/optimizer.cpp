@@ -43,6 +43,18 @@ WEFT_INLINE void over_pieces(const OptimizerList& list, int64_t grain, const F& 
   });
 }
 
+// Rows lie anywhere: the one that is needed soon comes into the cache meanwhile.
+constexpr int64_t kRowsAhead = 8;
+void fetch_row(const OptimizerTensor& t, int64_t i, const OptimizerList& list, int64_t size) {
+  if (i >= t.n) return;
+  const int64_t from = (i + optimizer_shift(list, i)) * size, bytes = list.cols * size;
+  for (int64_t at = 0; at < bytes && at < 1024; at += 64) {
+    __builtin_prefetch((const char*)t.p + from + at, 1);
+    for (void* s : t.s)
+      if (s) __builtin_prefetch((const char*)s + from + at, 1);
+  }
+}
+
 template <class T, template <class> class Rule, int States>
 void step_list(const OptimizerStep& a) {
   using V = typename Lanes<T>::V;
@@ -66,16 +78,22 @@ void step_list(const OptimizerStep& a) {
   over_pieces(a.list, long_grain(a.list), [&](int k, int64_t begin, int64_t end, int64_t) {
     const OptimizerTensor t = a.list.t[k];
     const Rule<S> rule = rules[k];
-    over_vectors<T>(begin, end, [&](auto get, auto put) {
-      V p = get(t.p), g = get(t.g) * scale + p * coupled, s[kOptimizerStates]{};
-      p = p * keep;
-      for (int i = 0; i < States; ++i)
-        if (t.s[i]) s[i] = get(t.s[i]);
-      rule.update(p, g, s);
-      for (int i = 0; i < States; ++i)
-        if (t.s[i]) put(t.s[i], s[i]);
-      put(t.p, p);
-    });
+    for (int64_t i = begin, stop; i < end; i = stop) {  // a run of neighbours: everything, or one row
+      stop = a.list.ids && (i / a.list.cols + 1) * a.list.cols < end ? (i / a.list.cols + 1) * a.list.cols : end;
+      if (a.list.ids) fetch_row(t, (i / a.list.cols + kRowsAhead) * a.list.cols, a.list, sizeof(T));
+      const int64_t shift = optimizer_shift(a.list, i) * (int64_t)sizeof(T);
+      auto at = [shift](void* p) { return (char*)p + shift; };
+      over_vectors<T>(i, stop, [&](auto get, auto put) {
+        V p = get(at(t.p)), g = get(t.g) * scale + p * coupled, s[kOptimizerStates]{};
+        p = p * keep;
+        for (int j = 0; j < States; ++j)
+          if (t.s[j]) s[j] = get(at(t.s[j]));
+        rule.update(p, g, s);
+        for (int j = 0; j < States; ++j)
+          if (t.s[j]) put(at(t.s[j]), s[j]);
+        put(at(t.p), p);
+      });
+    }
   });
   for (int k = 0; Rule<S>::kEnds && k < a.list.count; ++k) Rule<S>::end(a.list.t[k], a.numbers, lr);
 }

@@ -7,6 +7,8 @@
 //   norm:   *norm = sqrt(sum of p * p over all tensors), in float64, in an order that depends on the sizes alone, and
 //           *clip, where given, is what makes the norm of scale * p at most max_norm, and scales: scale * min(1,
 //           max_norm / (scale * norm + 1e-6))
+// A gradient of some rows only: list.t[0] alone, `ids` the rows of it and of its state that change, g and n the rows of
+// the gradient one after the other. The others stay as they are.
 // The tensors of a list are contiguous, of one dtype, and do not overlap. Half precision is computed in float32.
 // What changes from step to step can be read from memory: lr and scale are *lr_at and *scale_at where these are given.
 #pragma once
@@ -19,7 +21,7 @@
 // steps, and the names of its numbers, in the order of OptimizerStep::numbers.
 #define WEFT_OPTIMIZERS(RULE)                                         \
   RULE(Sgd, "sgd", 1, false, "momentum dampening nesterov")           \
-  RULE(Adam, "adam", 3, true, "beta1 beta2 eps")                      \
+  RULE(Adam, "adam", 3, true, "beta1 beta2 eps plain_eps")            \
   RULE(Rmsprop, "rmsprop", 3, true, "alpha eps momentum centered")    \
   RULE(Adagrad, "adagrad", 1, true, "lr_decay eps")                   \
   RULE(Adadelta, "adadelta", 2, true, "rho eps")                      \
@@ -53,8 +55,10 @@ struct OptimizerTensor {
 struct OptimizerList {
   OptimizerTensor t[kOptimizerTensors];
   int count;
-  DType dtype;     // floating
-  uint64_t fresh;  // bit k: the state of tensor k was made for this step
+  DType dtype;         // floating
+  uint64_t fresh;      // bit k: the state of tensor k was made for this step
+  const int64_t* ids;  // of rows of `cols` elements, or null
+  int64_t cols;
 };
 
 struct OptimizerStep {
@@ -87,6 +91,11 @@ struct OptimizerKernels {
   void (*scale)(const ScaleList&) = nullptr;
   void (*norm)(const NormOfList&) = nullptr;
 };
+
+// From element i of the gradient to the same element of the parameter.
+WEFT_HD WEFT_INLINE int64_t optimizer_shift(const OptimizerList& list, int64_t i) {
+  return list.ids ? (list.ids[i / list.cols] - i / list.cols) * list.cols : 0;
+}
 
 // Pieces of a list: each of kOptimizerGrain elements of one tensor.
 constexpr int64_t kOptimizerGrain = 16 * 1024;

@@ -59,7 +59,7 @@ struct SgdRule : CountedRule {
 };
 
 // Kingma and Ba, 2015; Loshchilov and Hutter, 2019, for decoupled decay. State: m, v and, for AMSGrad (Reddi et al.,
-// 2018), the largest v.
+// 2018), the largest v. plain_eps: eps is added to the root of v before v is corrected, as in PyTorch's SparseAdam.
 template <class S>
 struct AdamRule : CountedRule {
   S by, correct, beta2, add1, add2, eps;
@@ -71,7 +71,7 @@ struct AdamRule : CountedRule {
         beta2((S)r.c[1]),
         add1((S)(1 - r.c[0])),
         add2((S)(1 - r.c[1])),
-        eps((S)r.c[2]),
+        eps((S)(r.c[2] * (r.c[3] != 0 ? 1 / __builtin_sqrt(1 - rule_pow(r.c[1], r.step)) : 1))),
         amsgrad(r.t.s[2]) {}
   template <class V>
   WEFT_RULE void update(V& p, V g, V (&s)[3]) const {

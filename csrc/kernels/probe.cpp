@@ -3,6 +3,9 @@
 #include <cstddef>
 
 #include "base/threads.h"
+#if defined(__x86_64__)
+#include <immintrin.h>
+#endif
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -35,11 +38,27 @@ void probe_fma(const ProbeFma& a) {
   });
 }
 
+// A store that does not read its line first, where there is such a thing.
+WEFT_INLINE void store_past(float* to, Vector v) {
+#if defined(WEFT_ISA_v4)
+  _mm512_stream_ps(to, (__m512)v);
+#elif defined(WEFT_ISA_v3)
+  _mm256_stream_ps(to, (__m256)v);
+#elif defined(__x86_64__)
+  _mm_stream_ps(to, (__m128)v);
+#else
+  *(Vector*)to = v;
+#endif
+}
+
 void probe_stream(const ProbeStream& a) {
   parallel_ranges(a.n, kProbeGrain, [&](int64_t begin, int64_t end) {
     float* WEFT_RESTRICT y = a.y;
     const float *x = a.x, *z = a.z;
-    if (z)
+    if (z && a.past)
+      for (int64_t i = begin; i < end; i += kWidth)
+        store_past(y + i, *(const Vector*)(x + i) + 3.0f * *(const Vector*)(z + i));
+    else if (z)
       for (int64_t i = begin; i < end; ++i) y[i] = x[i] + 3.0f * z[i];
     else
       __builtin_memcpy(y + begin, x + begin, (size_t)(end - begin) * sizeof(float));

@@ -1,6 +1,8 @@
 // What this machine can do, measured: the denominators of the benchmarks.
 //   fma:     `pieces` pieces of `rounds` rounds of multiply-adds in registers; fma_flops operations a round
-//   stream:  y = x (z null), or the triad y = x + 3 * z; 8 or 12 bytes an element
+//   stream:  y = x (z null), or the triad y = x + 3 * z; 8 or 12 bytes an element. An ordinary store reads its line
+//   first,
+//            4 bytes more; with `past` the triad's stores go past the caches (n, a whole number of vectors, aligned)
 //   read:    sum of x into sink[piece], a float for each kProbeGrain elements
 #pragma once
 
@@ -22,6 +24,7 @@ struct ProbeStream {
   const float* x;
   const float* z;
   int64_t n;
+  bool past;
 };
 
 struct ProbeRead {

@@ -6,6 +6,7 @@
 #include "kernels/copy.h"
 #include "ops/layout.h"
 #include "ops/reduce.h"
+#include "ops/sparse.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
@@ -126,7 +127,7 @@ void copy_into(const Tensor& dst, const Tensor& src) {
 }
 
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : fresh("contiguous", x, x.dtype(), x.device()); }
-Tensor clone(const Tensor& x) { return fresh("clone", x, x.dtype(), x.device()); }
+Tensor clone(const Tensor& x) { return x.is_sparse() ? clone_sparse(x) : fresh("clone", x, x.dtype(), x.device()); }
 Tensor to(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : fresh("to", x, dtype, x.device()); }
 Tensor to(const Tensor& x, Device device) { return x.device() == device ? x : fresh("to", x, x.dtype(), device); }
 

@@ -1,34 +1,57 @@
-#include "kernels/embedding.h"
+#include "ops/embedding.h"
 
+#include "kernels/embedding.h"
 #include "ops/copy.h"
 #include "ops/pointwise.h"
+#include "ops/sparse.h"
 #include "ops/view.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
 namespace weft {
-namespace {
 
-struct Table {
-  int64_t rows, padding_row;
-  bool by_frequency;
-};
-
-Tensor lookup(const Tensor& ids, const Tensor& weight, const Table& table);
-
-// The table's gradient; linear in dy, so that its own gradient is a lookup.
-Tensor table_gradient(const Tensor& ids, const Tensor& dy, const Table& table) {
+Tensor sum_rows(const Tensor& ids, const Tensor& dy, const EmbeddingTable& table) {
   int64_t cols = dy.shape().back(), n = ids.numel();
-  Tensor dweight = Tensor::empty({table.rows, cols}, dy.dtype(), dy.device());
-  if (dweight.numel() == 0) return dweight;
+  Tensor sums = Tensor::empty({table.rows, cols}, dy.dtype(), dy.device());
+  if (sums.numel() == 0) return sums;
   Tensor d = contiguous(dy.detach());
-  Workspace work((table.rows + 1 + n) * (int64_t)sizeof(int64_t), dy.device());
+  Workspace work(kEmbeddingRoom * (n + 1) * (int64_t)sizeof(int64_t), dy.device());
   EmbeddingBackward args{
-      dweight.data(),    d.data(),   ids.ptr<int64_t>(), static_cast<int64_t*>(work.data()), n, table.rows, cols,
+      sums.data(),       d.data(),   ids.ptr<int64_t>(), static_cast<int64_t*>(work.data()), n, table.rows, cols,
       table.padding_row, dy.dtype(), table.by_frequency};
   launch("embedding backward", dy.device(), kernels<EmbeddingKernels>(dy.device()).backward, args,
-         (double)dweight.numel() + (double)dy.numel());
+         (double)sums.numel() + (double)dy.numel());
+  return sums;
+}
+
+Tensor sum_rows_sparse(const Tensor& ids, const Tensor& dy, const EmbeddingTable& table) {
+  const Device device = dy.device();
+  const int64_t cols = dy.shape().back(), n = ids.numel();
+  Tensor which = Tensor::empty({n}, DType::Int64, device), count = Tensor::zeros({}, DType::Int64, device);
+  Workspace work(3 * (n + 1) * (int64_t)sizeof(int64_t), device);
+  int64_t* room = static_cast<int64_t*>(work.data());
+  const EmbeddingGroups groups{which.ptr<int64_t>(), room, room + n + 1, count.ptr<int64_t>()};
+  const EmbeddingKernels& k = kernels<EmbeddingKernels>(device);
+  if (n)
+    launch("embedding groups", device, k.group,
+           EmbeddingGroup{groups, ids.ptr<int64_t>(), room + 2 * (n + 1), n, table.rows, table.padding_row},
+           (double)n * 8);
+  const int64_t rows = count.item_int();
+  Tensor values = Tensor::empty({rows, cols}, dy.dtype(), device), d = contiguous(dy.detach());
+  if (values.numel())
+    launch("embedding sums", device, k.sums, EmbeddingSums{values.data(), d.data(), groups, rows, cols, dy.dtype()},
+           (double)dy.numel());
+  return make_sparse(narrow(which, 0, 0, rows), values, table.rows);
+}
+
+namespace {
+
+Tensor lookup(const Tensor& ids, const Tensor& weight, const EmbeddingTable& table, bool sparse = false);
+
+// The table's gradient; linear in dy, so that its own gradient is a lookup.
+Tensor table_gradient(const Tensor& ids, const Tensor& dy, const EmbeddingTable& table) {
+  Tensor dweight = sum_rows(ids, dy, table);
   if (!needs_grad(dy)) return dweight;
   if (table.by_frequency) {
     no_second_derivative("embedding with scale_grad_by_freq", {dy}, {dweight});
@@ -43,7 +66,7 @@ Tensor table_gradient(const Tensor& ids, const Tensor& dy, const Table& table) {
   return dweight;
 }
 
-Tensor lookup(const Tensor& ids, const Tensor& weight, const Table& table) {
+Tensor lookup(const Tensor& ids, const Tensor& weight, const EmbeddingTable& table, bool sparse) {
   Device device = weight.device();
   int64_t n = ids.numel(), cols = weight.shape()[1];
   Dims shape = ids.shape();
@@ -59,8 +82,12 @@ Tensor lookup(const Tensor& ids, const Tensor& weight, const Table& table) {
                                " of the input is out of range: the table has ", table.rows, " rows"));
   }
   if (needs_grad(weight))
-    record("embedding", {weight}, {y},
-           [ids = Saved(ids), table](Backward& b) { return b.grads(table_gradient(ids.get(b), b.dy(), table)); });
+    record("embedding", {weight}, {y}, [ids = Saved(ids), table, sparse](Backward& b) {
+      if (!sparse) return b.grads(table_gradient(ids.get(b), b.dy(), table));
+      WEFT_CHECK(!needs_grad(b.dy()), Runtime,
+                 "[embedding] a sparse gradient has no derivative of its own; use sparse=False");
+      return b.grads(sum_rows_sparse(ids.get(b), b.dy(), table));
+    });
   return y;
 }
 
@@ -76,14 +103,15 @@ Tensor embedding(const Tensor& input, const Tensor& weight, std::optional<int64_
              ", got ", to_string(input.device()));
   WEFT_CHECK(max_norm.is_none(), NotImplemented,
              "[embedding] max_norm is not supported; renormalise the weight itself");
-  WEFT_CHECK(!sparse, NotImplemented, "[embedding] sparse gradients are not supported; use sparse=False");
+  WEFT_CHECK(!sparse || !scale_grad_by_freq, Runtime,
+             "[embedding] scale_grad_by_freq is not supported with sparse gradients");
   int64_t rows = weight.shape()[0], padding = padding_idx.value_or(-1);
   if (padding_idx) {
     WEFT_CHECK(padding >= -rows && padding < rows, Value, "[embedding] padding_idx ", padding,
                " is out of range: the table has ", rows, " rows");
     if (padding < 0) padding += rows;
   }
-  return lookup(contiguous(to(input, DType::Int64)), weight, {rows, padding, scale_grad_by_freq});
+  return lookup(contiguous(to(input, DType::Int64)), weight, {rows, padding, scale_grad_by_freq}, sparse);
 }
 
 }  // namespace
@@ -93,8 +121,7 @@ void bind_embedding(py::module_& m) {
         py::arg("max_norm") = py::none(), py::arg("norm_type") = 2.0, py::arg("scale_grad_by_freq") = false,
         py::arg("sparse") = false,
         "Rows of weight [rows, cols] by id: input [...] of integers gives [..., cols]. IndexError names an id that is "
-        "out "
-        "of range. The row padding_idx gets no gradient.");
+        "out of range. The row padding_idx gets no gradient. sparse: the gradient holds the rows used and no others.");
 }
 
 }  // namespace weft

@@ -4,6 +4,7 @@
 #include "kernels/optimizer.h"
 
 #include "ops/copy.h"
+#include "ops/sparse.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
@@ -45,12 +46,14 @@ class Lists {
   explicit Lists(const char* op) : op_(op) {}
 
   // A place for p. What the others put there is checked against it.
-  OptimizerTensor& add(const Tensor& p, bool changes, bool fresh = false) {
+  // rows: of its gradient, where that is sparse.
+  OptimizerTensor& add(const Tensor& p, bool changes, bool fresh = false, const SparseRows* rows = nullptr) {
     WEFT_CHECK(is_floating(p.dtype()), Type, "[", op_, "] expected floating tensors, got ", name_of(p.dtype()),
                " at position ", added_);
     size_t k = lists_.size();
-    while (k > 0 && !(lists_[k - 1].list.dtype == p.dtype() && lists_[k - 1].device == p.device())) --k;
-    if (k == 0 || lists_[k - 1].list.count == kOptimizerTensors) {
+    auto fits = [&](const Placed& l) { return l.list.dtype == p.dtype() && l.device == p.device() && !l.list.ids; };
+    while (k > 0 && !fits(lists_[k - 1])) --k;
+    if (k == 0 || rows || lists_[k - 1].list.count == kOptimizerTensors) {
       lists_.push_back({});
       k = lists_.size();
       lists_[k - 1].list.dtype = p.dtype();
@@ -61,6 +64,18 @@ class Lists {
     OptimizerTensor& slot = list.t[list.count++];
     slot.n = p.numel();
     slot.p = put("parameter", p, p, changes);
+    if (rows) {
+      WEFT_CHECK(p.dim() == 2 && rows->values.shape()[1] == p.shape()[1] && rows->values.dtype() == p.dtype(), Value,
+                 "[", op_, "] expected a sparse gradient as wide as its parameter ", name_of(p.dtype()), " ",
+                 to_string(p.shape()), ", got rows of ", name_of(rows->values.dtype()), " ",
+                 to_string(rows->values.shape()));
+      list.ids = rows->ids.ptr<int64_t>();
+      list.cols = p.shape()[1];
+      slot.g = rows->values.data();
+      slot.n = rows->values.numel();
+      kept_.push_back(rows->ids);
+      kept_.push_back(rows->values);
+    }
     ++added_;
     return slot;
   }
@@ -156,7 +171,8 @@ PyObject* state_tensor(PyObject* state, PyObject* name) {
 
 void optimizer_step(const std::string& name, const py::list& params, const py::dict& state, const py::tuple& names,
                     const py::function& new_state, const py::object& lr, double weight_decay, bool decoupled,
-                    bool maximize, const py::object& grad_scale, const py::kwargs& numbers) {
+                    bool maximize, const py::object& grad_scale, const std::string& not_sparse,
+                    const std::string& not_dense, const py::kwargs& numbers) {
   static PyObject* const kStep = PyUnicode_InternFromString("step");
   const int index = rule_from(name);
   const Rule& rule = kRules[index];
@@ -174,6 +190,8 @@ void optimizer_step(const std::string& name, const py::list& params, const py::d
     const Tensor& p = tensor_of(item.ptr());
     const Tensor grad = p.grad();
     if (!grad.defined()) continue;
+    const std::string& wrong = grad.is_sparse() ? not_sparse : not_dense;
+    WEFT_CHECK(wrong.empty(), Runtime, wrong);
     PyObject *found[kOptimizerStates] = {}, *step = nullptr;
     py::object own;
     auto look = [&] {
@@ -191,8 +209,8 @@ void optimizer_step(const std::string& name, const py::list& params, const py::d
       WEFT_CHECK(PyDict_Check(own.ptr()) && look(), Value, "[", op, "] expected new state to be a dict with ",
                  py::str(names).cast<std::string>());
     }
-    OptimizerTensor& slot = lists.add(p, true, fresh);
-    slot.g = lists.put("gradient", grad, p, false);
+    OptimizerTensor& slot = lists.add(p, true, fresh, grad.is_sparse() ? &rows_of_sparse(grad) : nullptr);
+    if (!grad.is_sparse()) slot.g = lists.put("gradient", grad, p, false);
     for (int i = 0; i < n; ++i) {
       if (!found[i]) continue;
       const char* what = PyUnicode_AsUTF8(PyTuple_GET_ITEM(names.ptr(), i));
@@ -209,6 +227,9 @@ void optimizer_step(const std::string& name, const py::list& params, const py::d
   });
 }
 
+// The elements that can be other than zero.
+const Tensor& touched(const Tensor& t) { return t.is_sparse() ? rows_of_sparse(t).values : t; }
+
 // The norm, and what to multiply gradients by so that it is at most max_norm.
 std::pair<Tensor, Tensor> clip_scale(const TensorList& tensors, double max_norm, const py::object& grad_scale) {
   Device device = tensors.empty() ? Device{} : tensors[0].device();
@@ -220,8 +241,8 @@ std::pair<Tensor, Tensor> clip_scale(const TensorList& tensors, double max_norm,
   for (const Tensor& t : tensors) {
     WEFT_CHECK(t.device() == device, Value, "[grad_norm] expected all tensors on ", to_string(device), ", got one on ",
                to_string(t.device()));
-    lists.add(t, false);
-    pieces += t.numel() / kOptimizerGrain + 1;
+    lists.add(touched(t), false);
+    pieces += touched(t).numel() / kOptimizerGrain + 1;
   }
   Workspace partial(pieces * (int64_t)sizeof(double), device), sum(sizeof(double), device);
   bool first = true;
@@ -245,7 +266,7 @@ std::pair<Tensor, Tensor> clip_scale(const TensorList& tensors, double max_norm,
 void scale_tensors(const TensorList& tensors, const py::object& by) {
   Scalar scale("scale_", "scale", by);
   Lists lists("scale_");
-  for (const Tensor& t : tensors) lists.add(t, true);
+  for (const Tensor& t : tensors) lists.add(touched(t), true);
   lists.run([&](const OptimizerList& list, Device device, double elements, bool) {
     ScaleList args{list, scale.value, scale.pointer("scale_", device)};
     launch("scale_", device, kernels<OptimizerKernels>(device).scale, args, elements);
@@ -257,12 +278,14 @@ void scale_tensors(const TensorList& tensors, const py::object& by) {
 void bind_optimizer(py::module_& m) {
   m.def("_optimizer_step", optimizer_step, py::arg("rule"), py::arg("params"), py::arg("state"), py::arg("names"),
         py::arg("new_state"), py::arg("lr"), py::arg("weight_decay") = 0.0, py::arg("decoupled") = false,
-        py::arg("maximize") = false, py::arg("grad_scale") = py::none(),
+        py::arg("maximize") = false, py::arg("grad_scale") = py::none(), py::arg("not_sparse") = "",
+        py::arg("not_dense") = "",
         "One step of the rule (csrc/kernels/optimizer_rules.h) for each tensor of the list params that has a gradient, "
         "in place. state[p] is a dict: names says under which keys the rule's state is, None where it keeps none; "
         "'step', float32, is counted up where the rule counts. new_state(p) makes and returns what is missing. The "
         "rule's numbers come by name. lr and grad_scale, by which gradients are multiplied on their way in, are "
-        "numbers or float32 tensors of one element, read when the step runs.");
+        "numbers or float32 tensors of one element, read when the step runs. not_sparse, not_dense: why such gradients "
+        "are not taken; '' where they are.");
   m.def("_clip_scale", clip_scale, py::arg("tensors"), py::arg("max_norm") = HUGE_VAL,
         py::arg("grad_scale") = py::none(),
         "(norm, scale), float32: the L2 norm of all the tensors together, summed in float64; and grad_scale times what "

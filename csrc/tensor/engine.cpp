@@ -6,6 +6,7 @@
 
 #include "ops/copy.h"
 #include "ops/pointwise.h"
+#include "ops/sparse.h"
 #include "tensor/autograd.h"
 
 namespace weft {
@@ -18,6 +19,8 @@ bool ours_alone(const Tensor& t) { return t.ref().unique() && t.get()->storage.u
 void accumulate(Tensor& sum, Tensor g) {
   if (!sum.defined())
     sum = std::move(g);
+  else if (sum.is_sparse() || g.is_sparse())
+    sum = add_sparse(sum, g, !grad_enabled() && ours_alone(sum));
   else if (!grad_enabled() && ours_alone(sum) && sum.dtype() == g.dtype() && sum.shape() == g.shape())
     add_into(sum, g);
   else
@@ -128,6 +131,8 @@ class Engine {
   static void add_to_grad(TensorImpl& x, Tensor grad) {
     if (!x.grad) {
       x.grad = grad_enabled() || ours_alone(grad) ? grad.ref() : clone(grad).ref();
+    } else if (x.grad->storage->sparse || grad.is_sparse()) {
+      x.grad = add_sparse(Tensor(x.grad), grad, !grad_enabled()).ref();
     } else if (grad_enabled()) {
       x.grad = add(Tensor(x.grad), grad).ref();
     } else {

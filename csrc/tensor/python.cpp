@@ -199,6 +199,8 @@ PyGetSetDef attributes[] = {
     {"mT", attribute([](const Tensor& t) { return transpose(t, -2, -1); }), nullptr, "The last two dimensions swapped.",
      nullptr},
     {"is_cuda", attribute([](const Tensor& t) { return t.device().is_cuda(); }), nullptr, nullptr, nullptr},
+    {"is_sparse", attribute([](const Tensor& t) { return t.is_sparse(); }), nullptr,
+     "Whether it holds some rows only: the gradient of an embedding with sparse=True.", nullptr},
     {"is_leaf", attribute([](const Tensor& t) { return !grad_fn_of(t); }), nullptr,
      "True if not made by a recorded operation.", nullptr},
     {"grad_fn", attribute([](const Tensor& t) -> py::object {

@@ -41,6 +41,11 @@ Storage::~Storage() {
   }
 }
 
+void refuse_sparse() {
+  fail(ErrorKind::NotImplemented,
+       "this operation expects dense tensors, got a sparse one: use to_dense(), or work on its indices() and values()");
+}
+
 TensorImpl::~TensorImpl() { dispose(std::move(grad_fn)); }
 
 Tensor Tensor::empty(const Dims& shape, DType dtype, Device device) {
@@ -65,6 +70,7 @@ Tensor Tensor::full(const Dims& shape, double value, DType dtype, Device device)
 Tensor Tensor::zeros(const Dims& shape, DType dtype, Device device) { return full(shape, 0, dtype, device); }
 
 Tensor Tensor::as_view(const Dims& shape, const Dims& strides, int64_t offset) const {
+  if (is_sparse() && !(shape == this->shape() && strides == this->strides())) refuse_sparse();
   Ref<TensorImpl> impl = make_ref<TensorImpl>();
   impl->storage = impl_->storage;
   impl->offset = offset;

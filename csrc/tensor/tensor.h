@@ -35,12 +35,15 @@ struct Storage : RefCounted {
   bool inference = inference_mode();
   bool exposed = false;      // others have its address (NumPy, DLPack) and may write to it without a new version
   Ref<RefCounted> attached;  // copies made of one version (ops/packed.h)
+  Ref<RefCounted> sparse;    // instead of memory: some rows of a table (ops/sparse.h)
 
   Storage(size_t bytes, Device device);  // MemoryError naming size and device
   Storage(void* data, size_t bytes, Device device, void (*deleter)(void*), void* owner)
       : data(data), bytes(bytes), device(device), deleter(deleter), owner(owner) {}
   ~Storage() override;
 };
+
+[[noreturn]] void refuse_sparse();
 
 struct TensorHook;
 
@@ -92,6 +95,7 @@ class Tensor {
   bool is_contiguous() const { return weft::is_contiguous(impl_->shape, impl_->strides); }
   void* data() const {
     if (anybody_records()) note_use(*impl_->storage);
+    if (is_sparse()) refuse_sparse();
     return (char*)impl_->storage->data + impl_->offset * itemsize();
   }
   template <class T>
@@ -101,6 +105,7 @@ class Tensor {
   uint32_t version() const { return impl_->storage->version.load(std::memory_order_relaxed); }
   void bump_version() const { impl_->storage->version.fetch_add(1, std::memory_order_relaxed); }
 
+  bool is_sparse() const { return (bool)impl_->storage->sparse; }
   bool requires_grad() const { return impl_->requires_grad; }
   bool is_leaf() const { return !impl_->grad_fn; }
   void set_requires_grad(bool on) const;  // leaves only; floating dtypes only

@@ -321,6 +321,8 @@ class Tensor:
     def clip_(self, min: Operand | None = None, max: Operand | None = None) -> Tensor: ...
     def clone(self) -> Tensor:
         """A copy with memory of its own; the gradient passes through."""
+    def coalesce(self: Any) -> Any:
+        """Of a sparse tensor: itself, because no row is ever in it twice."""
     def contiguous(self, memory_format: memory_format = ...) -> Tensor:
         """The tensor itself if its memory is in that order (row-major by default), else a copy that is."""
     def copy_(self, src: Tensor, non_blocking: builtins.bool = False) -> Tensor:
@@ -384,6 +386,8 @@ class Tensor:
         """Degrees as radians."""
     def deg2rad_(input) -> Tensor:
         """Degrees as radians."""
+    def dense_dim(self) -> builtins.int:
+        """dim() - sparse_dim()."""
     def detach(self) -> Tensor:
         """The same memory, off the tape."""
     def detach_(self: Any) -> Any:
@@ -534,9 +538,13 @@ class Tensor:
         """The input with x[indices] = values, or +=; indices: a tuple of integer or bool tensors."""
     def index_select(self, dim: builtins.int, index: Tensor) -> Tensor:
         """The slices along dim that an index names."""
+    def indices(self) -> Tensor:
+        """Of a sparse tensor: which rows are there, ascending, as [1, n]."""
     def inner(input, other: Tensor) -> Tensor:
         """Sums of products along the last dimensions: (*a, k) and (*b, k) give (*a, *b). A number multiplies."""
     def int(self) -> Tensor: ...
+    def is_coalesced(self) -> builtins.bool:
+        """True for a sparse one."""
     def is_complex(input) -> builtins.bool:
         """False: there are no complex numbers here."""
     def is_contiguous(self, memory_format: memory_format = ...) -> builtins.bool:
@@ -554,6 +562,8 @@ class Tensor:
         """Whether two tensors have one shape."""
     def is_signed(input) -> builtins.bool:
         """Whether the dtype has negative numbers."""
+    @property
+    def is_sparse(self) -> builtins.bool: ...
     def isclose(self, other: Tensor, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
         """Where |input - other| <= atol + rtol |other|."""
     def isfinite(self) -> Tensor: ...
@@ -921,6 +931,8 @@ class Tensor:
     @overload
     def sort(*args: Any, **kwargs: Any) -> Any:
         """The same with NumPy's names axis and keepdims."""
+    def sparse_dim(self) -> builtins.int:
+        """1 for a sparse tensor, 0 otherwise."""
     def split(self, split_size: Any, dim: builtins.int = 0) -> tuple:
         """Pieces of split_size (the last may be smaller), or of the sizes given; views."""
     def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = 0) -> tuple:
@@ -999,6 +1011,8 @@ class Tensor:
         """The tensor with another dtype and on another device: to(dtype), to(device), to(device, dtype), to(other), and in
         another memory format: to(memory_format=weft.channels_last). The tensor itself if nothing changes and copy is
         False."""
+    def to_dense(self, dtype: _dtype | None = None) -> Tensor:
+        """All rows, zeros where a sparse tensor has none; a dense one is returned itself."""
     def tolist(self) -> Any:
         """Nested lists of Python numbers."""
     @overload
@@ -1052,6 +1066,8 @@ class Tensor:
         """A new dimension of size 1."""
     def unsqueeze_(self: Any, dim: builtins.int) -> Any:
         """unsqueeze() in place."""
+    def values(self) -> Tensor:
+        """Of a sparse tensor: its rows [n, columns], in the order of indices(); not a copy."""
     @overload
     def var(self, unbiased: builtins.bool) -> Tensor:
         """Variance over `dim`: squares divided by n - correction (1 unless given, 0 if not unbiased)."""
@@ -1357,7 +1373,7 @@ def elu(input: Tensor, alpha: builtins.float = 1.0, inplace: builtins.bool = Fal
     """x, or alpha (e^x - 1) below zero. https://arxiv.org/abs/1511.07289"""
 def elu_(input: Tensor, alpha: builtins.float = 1.0) -> Tensor: ...
 def embedding(input: Tensor, weight: Tensor, padding_idx: builtins.int | None = None, max_norm: Any | None = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, sparse: builtins.bool = False) -> Tensor:
-    """Rows of weight [rows, cols] by id: input [...] of integers gives [..., cols]. IndexError names an id that is out of range. The row padding_idx gets no gradient."""
+    """Rows of weight [rows, cols] by id: input [...] of integers gives [..., cols]. IndexError names an id that is out of range. The row padding_idx gets no gradient. sparse: the gradient holds the rows used and no others."""
 def empty(*args: Any, dtype: _dtype | None = None, device: _device | None = None, requires_grad: builtins.bool = False) -> Tensor:
     """A new tensor; sizes as ints or as one sequence. dtype float32 unless given."""
 def empty_cache() -> None:

@@ -51,6 +51,9 @@ def __format__(self: Tensor, spec: str) -> str:
 
 def tensor_repr(t: Tensor) -> str:
     """`tensor([1., 2.], requires_grad=True)`; long tensors are summarised."""
+    if t.is_sparse:
+        rows = f"indices={t.indices()},\n       values={t.values()}"
+        return f"tensor({rows},\n       size={tuple(t.shape)}, nnz={t._nnz()}, layout=sparse_coo)"
     kind = type(t).__name__
     name = "tensor(" if kind in ("Tensor", "Parameter") else f"{kind}("
     text = _with_suffixes(name + _body(t.detach(), len(name)), _suffixes(t), len(name))

@@ -313,6 +313,21 @@ def test_embedding(check, device):
         F.embedding(weft.tensor([1, 9]).to(device), weft.zeros(9, 2, device=device))
 
 
+def test_sparse_gradient(device):
+    ids, dy, start = rng.integers(0, 7, (11, 30)), normal(11, 30, 5), normal(9, 5)
+    weights = [weft.tensor(start).to(d).requires_grad_() for d in ("cpu", device)]
+    for w in weights:
+        rows = F.embedding(weft.tensor(ids).to(w.device), w, padding_idx=2, sparse=True)
+        for _ in range(2):
+            (rows * weft.tensor(dy).to(w.device)).sum().backward(retain_graph=True)
+        optimizer = weft.optim.SparseAdam([w], lr=0.1)
+        optimizer.step(max_norm=3.0)
+        optimizer.step()
+    assert_close(weights[1].grad.indices().cpu(), weights[0].grad.indices())
+    assert_close(weights[1].grad.to_dense().cpu(), weights[0].grad.to_dense(), terms=60)
+    assert_close(weights[1].cpu(), weights[0], terms=60)
+
+
 def test_dropout_is_the_cpus(device):
     x = weft.ones(1003)
     weft.manual_seed(5)

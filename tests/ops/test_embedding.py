@@ -108,5 +108,5 @@ def test_bad_input():
         F.embedding(weft.tensor([0]), weft.ones(4))
     with pytest.raises(ValueError, match="padding_idx 4"):
         F.embedding(weft.tensor([0]), w, padding_idx=4)
-    with pytest.raises(NotImplementedError, match="sparse"):
-        F.embedding(weft.tensor([0]), w, sparse=True)
+    with pytest.raises(RuntimeError, match="scale_grad_by_freq"):
+        F.embedding(weft.tensor([0]), w, sparse=True, scale_grad_by_freq=True)

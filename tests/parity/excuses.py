@@ -110,8 +110,8 @@ SAMPLES: dict[str, tuple] = {
         lambda args, kwargs: kwargs.get("p") == 0.5 and args[0].shape[kwargs["dim"]] == 1,
         "the gradient of x / |x| is 0, of which PyTorch's rounding leaves 2e-7",
     ),
-    "nn.functional.embedding": (_sparse_gradient, "no sparse layouts"),
-    "nn.functional.embedding_bag": (_sparse_gradient, "no sparse layouts"),
+    "nn.functional.embedding": (_sparse_gradient, "its gradient is sparse: tests/optim/test_sparse_gradients.py"),
+    "nn.functional.embedding_bag": (_sparse_gradient, "its gradient is sparse: tests/optim/test_sparse_gradients.py"),
     "nn.functional.layer_norm": (
         lambda args, kwargs: args[1] == (1,) and str(args[0].dtype) == "torch.float32",
         "x minus the mean of x alone is 0; PyTorch's gradient of the weight is a rounding error times 1 / sqrt(eps)",

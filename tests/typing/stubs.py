@@ -35,7 +35,7 @@ PROPERTIES = {
     "device": "_device", "dtype": "_dtype",
     "grad_fn": "Node | None", "is_cuda": "builtins.bool", "is_leaf": "builtins.bool", "itemsize": "builtins.int",
     "nbytes": "builtins.int", "ndim": "builtins.int", "requires_grad": "builtins.bool", "shape": "Size",
-    "retains_grad": "builtins.bool", "is_cpu": "builtins.bool", "layout": "Any",
+    "retains_grad": "builtins.bool", "is_cpu": "builtins.bool", "layout": "Any", "is_sparse": "builtins.bool",
 }  # fmt: skip
 WRITABLE = ("data", "grad", "requires_grad")
 ARITHMETIC = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"

@@ -65,6 +65,8 @@ class Embedding(_Table):
     """Rows of a table by index: (*) -> (*, embedding_dim). weight: (num_embeddings, embedding_dim), N(0, 1).
 
     The row `padding_idx` starts as zeros and gets no gradient. max_norm: rows that are used are first shortened to it.
+    sparse: weight.grad holds the rows that were used, each once (`is_sparse`, `indices()`, `values()`,
+    `to_dense()`), for SGD without momentum, SparseAdam and Adagrad, which then touch no other row of the table.
     """
 
     _name = "embedding"
@@ -144,7 +146,7 @@ def _options(layer: Any, **more: Any) -> list[str]:
 class EmbeddingBag(_Table):
     """The sum, mean or maximum of the rows of each bag of indices; see functional.embedding_bag().
 
-    input: (bags, ids), or (ids,) with `offsets`; result (bags, embedding_dim).
+    input: (bags, ids), or (ids,) with `offsets`; result (bags, embedding_dim). sparse: as in Embedding.
     """
 
     _name = "embedding_bag"

@@ -1,7 +1,7 @@
 """Optimizers and learning-rate schedules."""
 
 from weft.optim import lr_scheduler, swa_utils
-from weft.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
+from weft.optim.adam import Adam, Adamax, AdamW, NAdam, RAdam, SparseAdam
 from weft.optim.adaptive import Adadelta, Adagrad, RMSprop
 from weft.optim.matrix import Adafactor, Muon
 from weft.optim.optimizer import Optimizer
@@ -24,6 +24,7 @@ __all__ = [
     "RAdam",
     "RMSprop",
     "Rprop",
+    "SparseAdam",
     "lr_scheduler",
     "swa_utils",
 ]

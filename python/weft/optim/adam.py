@@ -77,6 +77,12 @@ class Adam(_Moments):
     def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if group["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
+    def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
+        return {**super()._numbers(group), "plain_eps": 0}
+
+    def _not_sparse(self, group: dict[str, Any]) -> str:
+        return f"{super()._not_sparse(group)}, please consider SparseAdam instead"
+
 
 class AdamW(Adam):
     """Adam whose weight decay shrinks the parameters directly: p *= 1 - lr * weight_decay.
@@ -110,6 +116,36 @@ class AdamW(Adam):
             differentiable=differentiable,
             decoupled_weight_decay=True,
         )
+
+
+class SparseAdam(_Moments):
+    """Adam for sparse gradients alone: parameters, m and v change in the rows that the gradient has, and in no others.
+
+    So m and v do not fade while a row is not used, as they would with Adam; the step that corrects them counts on.
+    As torch.optim.SparseAdam, where eps is added to sqrt(v) before the correction.
+    """
+
+    _rule = "adam"
+    _not_dense = "SparseAdam does not support dense gradients, please consider Adam instead"
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float | Tensor = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        maximize: bool = False,
+    ) -> None:
+        super().__init__(params, False, lr=lr, betas=betas, eps=eps, weight_decay=0.0, maximize=maximize)
+
+    def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
+        return ("exp_avg", "exp_avg_sq")
+
+    def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
+        return {**super()._numbers(group), "plain_eps": 1}
+
+    def _not_sparse(self, group: dict[str, Any]) -> str:
+        return ""
 
 
 class Adamax(_Moments):

@@ -46,7 +46,10 @@ class RMSprop(FusedOptimizer):
 
 
 class Adagrad(FusedOptimizer):
-    """p -= lr / (1 + (step - 1) * lr_decay) * g / (sqrt(sum of all g²) + eps). Duchi et al., 2011."""
+    """p -= lr / (1 + (step - 1) * lr_decay) * g / (sqrt(sum of all g²) + eps). Duchi et al., 2011.
+
+    Without weight_decay it takes sparse gradients, and changes the rows that they have.
+    """
 
     _rule = "adagrad"
 
@@ -75,6 +78,9 @@ class Adagrad(FusedOptimizer):
 
     def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
         return {"lr_decay": group["lr_decay"], "eps": group["eps"]}
+
+    def _not_sparse(self, group: dict[str, Any]) -> str:
+        return "weight_decay option is not compatible with sparse gradients" if group["weight_decay"] else ""
 
     def _first(self, name: str, group: dict[str, Any], p: Tensor) -> Tensor:
         return _core.full_like(p, self.defaults["initial_accumulator_value"])

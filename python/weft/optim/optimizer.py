@@ -62,7 +62,7 @@ class Optimizer:
         for group in self.param_groups:
             for p in group["params"]:
                 if p.grad is not None:
-                    if set_to_none:
+                    if set_to_none or p.grad.is_sparse:
                         p.grad = None
                     else:
                         p.grad = p.grad.detach().zero_()
@@ -134,6 +134,8 @@ class Optimizer:
 
     def _state_value(self, name: str, value: Any, p: Tensor) -> Any:
         if not isinstance(value, Tensor):
+            if name in self._scalars and isinstance(value, int | float):  # as PyTorch's SparseAdam keeps its step
+                return _core.tensor(float(value))
             if not hasattr(value, "detach") and not isinstance(value, np.ndarray):
                 return copy.deepcopy(value)
             value = as_tensor(value if isinstance(value, np.ndarray) else value.detach().cpu().numpy())
@@ -164,6 +166,7 @@ class FusedOptimizer(Optimizer):
 
     _rule: str
     _counted = True  # state["step"] is the number of steps, in float32
+    _not_dense = ""  # why it takes no dense gradients
 
     def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         """The keys of the rule's state; None for what this group does not keep."""
@@ -172,6 +175,10 @@ class FusedOptimizer(Optimizer):
     def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
         """What the rule needs to know besides lr and weight_decay, by its own names."""
         raise NotImplementedError
+
+    def _not_sparse(self, group: dict[str, Any]) -> str:
+        """Why this group takes no sparse gradients, or ''."""
+        return f"{type(self).__name__} does not support sparse gradients"
 
     def _first(self, name: str, group: dict[str, Any], p: Tensor) -> Tensor:
         """What state begins with."""
@@ -200,6 +207,8 @@ class FusedOptimizer(Optimizer):
             group.get("decoupled_weight_decay", False),
             group["maximize"],
             grad_scale,
+            self._not_sparse(group),
+            self._not_dense,
             **self._numbers(group),
         )
 

@@ -13,7 +13,8 @@ from weft.optim.optimizer import FusedOptimizer, check_options, not_differentiab
 class SGD(FusedOptimizer):
     """p -= lr * b, where b = momentum * b + (1 - dampening) * g and g = grad + weight_decay * p.
 
-    Nesterov's form uses g + momentum * b. The first b is g.
+    Nesterov's form uses g + momentum * b. The first b is g. Without momentum and weight_decay it takes sparse
+    gradients, and changes the rows that they have.
     """
 
     _rule = "sgd"
@@ -45,6 +46,11 @@ class SGD(FusedOptimizer):
 
     def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
         return {name: group[name] for name in ("momentum", "dampening", "nesterov")}
+
+    def _not_sparse(self, group: dict[str, Any]) -> str:
+        if group["momentum"]:
+            return "momentum option is not compatible with sparse gradients"
+        return "weight_decay option is not compatible with sparse gradients" if group["weight_decay"] else ""
 
 
 class ASGD(FusedOptimizer):

@@ -20,6 +20,7 @@ def embedding(
     """Rows of weight (rows, columns) by id: (*) -> (*, columns). The row `padding_idx` gets no gradient.
 
     max_norm: rows that are used and longer are first shortened to it, in `weight` itself.
+    sparse: the gradient of weight holds the rows that were used and no others; not with scale_grad_by_freq.
     """
     if max_norm is not None:
         _shorten(input, weight, max_norm, norm_type)
@@ -56,7 +57,7 @@ def embedding_bag(
     input: (bags, ids), or (ids,) with `offsets` (bags,), where each bag begins. per_sample_weights: a factor for each
     id, with mode="sum". Ids equal to padding_idx do not count.
     """
-    _check_bags(input, weight, offsets, mode, per_sample_weights, scale_grad_by_freq)
+    _check_bags(input, weight, offsets, mode, per_sample_weights, scale_grad_by_freq, sparse)
     bag, bags = _bag_of_each(input, offsets, include_last_offset)
     ids = input.reshape(-1)
     rows = embedding(ids, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
@@ -75,7 +76,7 @@ def embedding_bag(
     return total.to(weight.dtype)
 
 
-def _check_bags(input, weight, offsets, mode, per_sample_weights, scale_grad_by_freq):
+def _check_bags(input, weight, offsets, mode, per_sample_weights, scale_grad_by_freq, sparse):
     if mode not in ("sum", "mean", "max"):
         raise ValueError(f"[embedding_bag] expected mode 'sum', 'mean' or 'max', got {mode!r}")
     if weight.dim() != 2:
@@ -87,6 +88,8 @@ def _check_bags(input, weight, offsets, mode, per_sample_weights, scale_grad_by_
         )
     if offsets is not None and offsets.dim() != 1:
         raise ValueError(f"[embedding_bag] expected offsets of 1 dimension, got shape {tuple(offsets.shape)}")
+    if mode == "max" and sparse:
+        raise ValueError("[embedding_bag] mode='max' does not take sparse")
     if mode == "max" and scale_grad_by_freq:
         raise ValueError("[embedding_bag] mode='max' does not take scale_grad_by_freq")
     if per_sample_weights is not None:

@@ -15,6 +15,11 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in parameters if p.grad is not None]
 
 
+def _elements(t: Tensor) -> Tensor:
+    """Those that can be other than zero."""
+    return t.values() if t.is_sparse else t
+
+
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor],
     norm_type: float = 2.0,
@@ -25,7 +30,7 @@ def get_total_norm(
 
     error_if_nonfinite: RuntimeError where it is nan or infinite. There is one implementation, whatever foreach says.
     """
-    tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+    tensors = [_elements(t) for t in ([tensors] if isinstance(tensors, Tensor) else tensors)]
     norm_type = float(norm_type)
     if not tensors:
         return _core.tensor(0.0)
@@ -70,7 +75,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, f
     """Keeps every gradient element between -clip_value and clip_value."""
     with no_grad():
         for g in _grads(parameters):
-            g.clamp_(-float(clip_value), float(clip_value))
+            _elements(g).clamp_(-float(clip_value), float(clip_value))
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
