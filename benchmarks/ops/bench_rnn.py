@@ -1,5 +1,6 @@
 """Recurrent layers: LSTM, GRU and RNN, whole training steps without an optimizer, and inference."""
 
+import weft
 from benchmarks.harness import Case, bench, randn, torch
 from weft import nn
 
@@ -50,6 +51,33 @@ def rnn_train(shape, kind):
         grad=[0],
         flops=3 * flops(kind, shape),
         terms=65536,
+    )
+
+
+@bench(SIZES[:2], kind=["LSTM", "GRU"])
+def rnn_train_autocast(shape, kind):
+    """Under autocast to bfloat16: the products over all steps in bfloat16, the steps in float32."""
+    ours, theirs = networks(kind, shape[2])
+
+    def lowered(m, net):
+        def step(x):
+            x.grad = None
+            for p in net.parameters():
+                p.grad = None
+            with m.autocast("cpu", dtype=m.bfloat16):
+                y = net(x)[0]
+            y.float().sum().backward()
+            return x.grad
+
+        return step
+
+    return Case(
+        inputs=[randn(*shape)],
+        weft=lowered(weft, ours),
+        torch=theirs and lowered(torch, theirs),
+        grad=[0],
+        flops=3 * flops(kind, shape),
+        verify=False,  # PyTorch keeps h in bfloat16
     )
 
 

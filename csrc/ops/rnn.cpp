@@ -82,18 +82,18 @@ RnnLayout layout_of(const Tensor& x, const std::optional<Tensor>& batch_sizes, b
 
 struct Results {
   DType h, c;
-  bool cast;
+  std::optional<DType> lower;  // under autocast
 };
 
 // Under autocast the results have PyTorch's dtypes: what it hands to oneDNN, and products, give the lower one; states
-// that are added to keep their own. All is computed in float32.
+// that are added to keep their own. The products over all steps are of the lower dtype, the steps of float32.
 Results dtypes_of(RnnMode mode, const Tensor& x, const Tensor& h0, const std::optional<Tensor>& c0, bool projected,
                   bool packed) {
   const std::optional<DType> lower = autocast_dtype(Autocast::Lower, x);
-  if (!lower) return {x.dtype(), x.dtype(), false};
-  if (mode == RnnMode::Gru) return {h0.dtype(), h0.dtype(), true};
-  if (mode != RnnMode::Lstm || !c0 || (!packed && !projected)) return {*lower, *lower, true};
-  return {projected ? *lower : c0->dtype(), c0->dtype(), true};
+  if (!lower) return {x.dtype(), x.dtype(), {}};
+  if (mode == RnnMode::Gru) return {h0.dtype(), h0.dtype(), lower};
+  if (mode != RnnMode::Lstm || !c0 || (!packed && !projected)) return {*lower, *lower, lower};
+  return {projected ? *lower : c0->dtype(), c0->dtype(), lower};
 }
 
 TensorList rnn_layer(const std::string& name, const Tensor& x, const Tensor& h0, const std::optional<Tensor>& c0,
@@ -106,7 +106,7 @@ TensorList rnn_layer(const std::string& name, const Tensor& x, const Tensor& h0,
   WEFT_CHECK(weights.size() == 5 || weights.size() == 10, Runtime, "[", kRnnLayer,
              "] expected five weights for each of one ", "or two directions, got ", weights.size());
   const int directions = (int)weights.size() / 5;
-  const RnnLayout layout = layout_of(x, batch_sizes, batch_first && !batch_sizes);
+  RnnLayout layout = layout_of(x, batch_sizes, batch_first && !batch_sizes);
 
   TensorList given{rows_of(x), h0, c0.value_or(Tensor())};
   for (const auto& w : weights) given.push_back(w.value_or(Tensor()));
@@ -114,9 +114,10 @@ TensorList rnn_layer(const std::string& name, const Tensor& x, const Tensor& h0,
                  given[directions * 5 - 1].defined(),
              Runtime, "[", kRnnLayer, "] expected weight_ih and weight_hh");
   const Results dtypes = dtypes_of(mode, x, h0, c0, given[RnnSlots::weights(0) + 4].defined(), (bool)batch_sizes);
+  layout.lower = dtypes.lower;
   for (Tensor& t : given)
     if (t.defined()) {
-      if (dtypes.cast) t = autocast(Autocast::Float32, t);
+      if (dtypes.lower) t = autocast(Autocast::Float32, t);
       check_operands(kRnnLayer, given[0], t);
     }
   if (is_half(given[0].dtype()))

@@ -1,6 +1,8 @@
 // One layer of a recurrent network over whole sequences, in one or two directions.
 #pragma once
 
+#include <optional>
+
 #include "kernels/rnn.h"
 #include "tensor/tensor.h"
 
@@ -15,7 +17,8 @@ struct RnnWeights {  // of one direction; biases together or not at all
 // Where the rows of the sequences are; see kernels/rnn.h.
 struct RnnLayout {
   int64_t steps, batch, row_step;
-  Tensor first, active;  // int64 [steps] on the host
+  Tensor first, active;        // int64 [steps] on the host
+  std::optional<DType> lower;  // of the products over all steps, under autocast; the steps are float32
 };
 
 struct RnnInputs {

@@ -60,6 +60,28 @@ Ref<Storage> packed_hh(const RnnShape& s, const Tensor& hh) {
   });
 }
 
+// Products over all steps at once, in the lower dtype where there is one.
+struct AllSteps {
+  std::optional<DType> lower;
+  Tensor operator()(const Tensor& a, bool a_transposed, const Tensor& b, bool b_transposed,
+                    const Epilogue& e = {}) const {
+    if (!lower) return product(kRnnLayer, a, a_transposed, b, b_transposed, e);
+    Epilogue lowered = e;
+    if (e.bias.defined()) lowered.bias = to(e.bias, *lower);
+    return to(product(kRnnLayer, to(a, *lower), a_transposed, to(b, *lower), b_transposed, lowered), DType::Float32);
+  }
+  void add_to(Tensor& sum, const Tensor& a, const Tensor& b) const {
+    Epilogue more;
+    more.beta = 1;
+    if (!sum.defined())
+      sum = (*this)(a, false, b, false);
+    else if (lower)
+      add_into(sum, (*this)(a, false, b, false));
+    else
+      product_into(kRnnLayer, sum, a, false, b, false, more);
+  }
+};
+
 // What the forward pass leaves for the backward one, for each direction.
 struct LayerKept {
   Tensor gates, kept, raw;
@@ -75,11 +97,12 @@ Fused fused_forward(RnnMode mode, int directions, const RnnLayout& layout, const
   const DType dtype = in.x.dtype();
   RnnForward f{};
   f.s = shape_of(mode, directions, layout, in);
-  const int64_t rows = in.x.shape()[0], H = f.s.hidden, G = rnn_gates(mode) * H;
+  const int64_t rows = in.x.shape()[0], H = f.s.hidden;
   Fused result;
   Tensor y = Tensor::empty({rows, directions * f.s.out}, dtype, device), x = in.x.detach();
   Tensor h = clone(in.h0.detach()), h0 = contiguous(in.h0.detach()), c;
   if (mode == RnnMode::Lstm) c = clone(in.c0.detach());
+  const AllSteps all{layout.lower};
   TensorList alive;
   Ref<Storage> packed[2];
   auto pointer = [&](const Tensor& t) -> const void* {
@@ -91,10 +114,9 @@ Fused fused_forward(RnnMode mode, int directions, const RnnLayout& layout, const
     const RnnWeights& w = in.w[i];
     RnnForward::Direction& d = f.d[i];
     LayerKept& kept = result.kept[i];
-    kept.gates = Tensor::empty({rows, G}, dtype, device);
     Epilogue e;
     e.bias = first_bias(mode, w);
-    if (rows) product_into(kRnnLayer, kept.gates, x, false, w.ih.detach(), true, e);
+    kept.gates = all(x, false, w.ih.detach(), true, e);
     if (keep && mode >= RnnMode::Lstm) kept.kept = Tensor::empty({rows, H}, dtype, device);
     if (f.s.projected) kept.raw = Tensor::empty({rows, H}, dtype, device);
     d.gates = kept.gates.data();
@@ -164,23 +186,21 @@ TensorList fused_backward(Backward& b, RnnMode mode, int directions, const RnnLa
   f.first = b.needs(RnnSlots::h0);
   run(kernels<RnnKernels>(device).backward, f, device, rows);
 
+  const AllSteps all{layout.lower};
   TensorList grads(RnnSlots::weights(directions));
-  if (b.needs(0)) {
-    Tensor dx = Tensor::empty(in.x.shape(), dtype, device);
-    Epilogue e;
-    for (int i = 0; i < directions; ++i, e.beta = 1) product_into(kRnnLayer, dx, dp[i], false, in.w[i].ih, false, e);
-    grads[0] = dx;
-  }
   if (f.first) grads[RnnSlots::h0] = dh;
   grads[RnnSlots::c0] = dc;
   for (int i = 0; i < directions; ++i) {
     const int at = RnnSlots::weights(i);
-    if (b.needs(at)) grads[at] = product(kRnnLayer, dp[i], true, in.x, false);
-    if (b.needs(at + 1)) grads[at + 1] = product(kRnnLayer, dq[i], true, before[i], false);
     if (b.needs(at + 2)) grads[at + 2] = sum(dp[i], {0});
     if (b.needs(at + 3))
       grads[at + 3] = mode != RnnMode::Gru && grads[at + 2].defined() ? clone(grads[at + 2]) : sum(dq[i], {0});
-    if (b.needs(at + 4)) grads[at + 4] = product(kRnnLayer, dout[i], true, kept[i].raw, false);
+    const Tensor p = to(dp[i], layout.lower.value_or(dtype));
+    const Tensor q = mode == RnnMode::Gru ? dq[i] : p;
+    if (b.needs(0)) all.add_to(grads[0], p, in.w[i].ih);
+    if (b.needs(at)) grads[at] = all(p, true, in.x, false);
+    if (b.needs(at + 1)) grads[at + 1] = all(q, true, before[i], false);
+    if (b.needs(at + 4)) grads[at + 4] = all(dout[i], true, kept[i].raw, false);
   }
   return grads;
 }
