@@ -203,11 +203,8 @@ void backward_weight(const ConvArgs& a) {
       if (a.winograd && winograd_weight_wins<T>(p))
         return winograd_weights(cut_winograd_weight<T>(a.shape, a.x_last, a.y_last), (T*)a.weight, a.weight_last,
                                 (const T*)a.x, a.x_last, (const T*)a.y, a.y_last, (char*)a.workspace, a.workers);
-    const ChannelWeightCut c = cut_channel_weight<T>(a.shape, a.x_last);
-    T* sums = (T*)a.workspace;
-    sum_channel_weights(c, sums, (const T*)a.x, a.x_last, (const T*)a.y, a.y_last,
-                        (char*)(sums + divide_up(c.splits * c.sum_room, 64) * 64), a.workers);
-    return combine_channel_weights(c, (T*)a.weight, (const T*)sums, a.weight_last);
+    return channel_weights(cut_channel_weight<T>(a.shape, a.x_last), (T*)a.weight, a.weight_last, (const T*)a.x,
+                           a.x_last, (const T*)a.y, a.y_last, (char*)a.workspace, a.workers);
   }
   const WeightCut c = cut_weight<T>(a.shape);
   T* sums = (T*)a.workspace;
@@ -238,8 +235,7 @@ int64_t backward_weight_room(const ConvArgs& a) {
   if (weight_by_channels<T>(p, a)) {
     if (a.winograd && winograd_weight_wins<T>(p))
       return winograd_weight_room<T>(cut_winograd_weight<T>(a.shape, a.x_last, a.y_last), a.workers);
-    const ChannelWeightCut c = cut_channel_weight<T>(a.shape, a.x_last);
-    return divide_up(c.splits * c.sum_room, 64) * 64 * (int64_t)sizeof(T) + a.workers * c.worker_room;
+    return channel_weight_room<T>(cut_channel_weight<T>(a.shape, a.x_last), a.workers);
   }
   const WeightCut c = cut_weight<T>(a.shape);
   return divide_up(c.splits * c.sum_room, 64) * 64 * (int64_t)sizeof(T) + a.workers * scratch_bytes<T>(c);

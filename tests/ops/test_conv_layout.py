@@ -37,19 +37,25 @@ def expected(x, w, b, dy, transposed, options):
     return y, *torch.autograd.grad([y], [x, w, b], [torch.from_numpy(dy.astype(np.float64))])
 
 
-def check(shape, outputs, kernel, dtype="float32", transposed=False, tolerance=None, **options):
-    """Values and gradients in all four combinations of memory formats."""
+def arrays(shape, outputs, kernel, dtype, transposed, options):
+    """x, w, b and dy."""
     groups = options.get("groups", 1)
     x = rng.standard_normal(shape).astype(dtype)
     filters = (shape[1], outputs // groups) if transposed else (outputs, shape[1] // groups)
     w, b = rng.standard_normal((*filters, *kernel)).astype(dtype), rng.standard_normal(outputs).astype(dtype)
     name = f"conv{'_transpose' if transposed else ''}{len(shape) - 2}d"
     out = getattr(torch.nn.functional, name)(torch.from_numpy(x), torch.from_numpy(w), **options).shape
-    dy = rng.standard_normal(out).astype(dtype)
+    return x, w, b, rng.standard_normal(out).astype(dtype)
+
+
+def check(shape, outputs, kernel, dtype="float32", transposed=False, tolerance=None, **options):
+    """Values and gradients in all four combinations of memory formats; a sequence has but one."""
+    x, w, b, dy = arrays(shape, outputs, kernel, dtype, transposed, options)
     want = [t.detach().numpy() for t in expected(x, w, b, dy, transposed, options)]
     if tolerance is None:
         tolerance = 1e-5 if dtype == "float32" else 1e-13
-    for x_last, dy_last in itertools.product((False, True), repeat=2):
+    formats = (False, True) if len(shape) > 3 else (False,)
+    for x_last, dy_last in itertools.product(formats, repeat=2):
         w_last = x_last != dy_last
         got = run(x, w, b, dy, x_last, dy_last, w_last, transposed, options)
         for g, e in zip(got, want, strict=True):
