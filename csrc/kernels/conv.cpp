@@ -73,9 +73,11 @@ bool by_channels(const Pass& p, const ConvArgs& a) {
   return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || (p.channels >= 16 && p.axes.taps() > 1));
 }
 
+// Where a stride passes over pixels that no tap reads, the lanes along pixels read less of [channels, pixels] order.
 template <class T>
 bool weight_by_channels(const Pass& p, const ConvArgs& a) {
-  return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || p.axes.taps() > 1);
+  const bool strided = p.axes.depths.a.stride * p.axes.rows.a.stride * p.axes.cols.a.stride > 1;
+  return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || p.axes.taps() > 1 || !strided);
 }
 
 WEFT_INLINE Pass pass_of(const ConvArgs& a) {

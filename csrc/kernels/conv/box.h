@@ -3,7 +3,7 @@
 // a piece turns what it needs into that order first.
 #pragma once
 
-#include "kernels/conv/axis.h"
+#include "kernels/conv/planes.h"
 #include "kernels/matmul/pack.h"
 
 namespace weft::WEFT_ISA::conv {
@@ -102,6 +102,7 @@ WEFT_INLINE int64_t source_room(const Pass& p, const Boxes& b, bool last) {
 // [n] elements of `channels` each, channels last.
 template <class T>
 WEFT_INLINE void copy_line(T* to, const T* from, int64_t n, int64_t channels, const Strides& s) {
+  if (s.channel == 1 && s.col == channels) return copy_run(to, from, n * channels);
   if (s.channel != 1) return mm::pack_panel(to, (int)channels, from, s.col, s.channel, n, (int)channels);
   for (int64_t i = 0; i < n; ++i)
     for (int64_t c = 0; c < channels; ++c) to[i * channels + c] = from[i * s.col + c];

@@ -59,6 +59,16 @@ ChannelCut cut_channels(const Pass& p, bool out_last, bool source_last) {
   return c;
 }
 
+// Writes v to every other element from `to` on, and leaves what is between. NOTE: what is between the first and the
+// last is rewritten, so it must be the caller's own.
+template <class V, int... I>
+WEFT_INLINE void store_pairs(scalar_of<V>* to, V v, mm::Seq<I...>) {
+  constexpr int L = lanes<V>;
+  store<V>(to, __builtin_shufflevector(load<V>(to), v, (I & 1 ? I : L + I / 2)...));
+  to += L;
+  store_n<V>(to, __builtin_shufflevector(load_n<V>(to, L - 1), v, (I & 1 ? I : L + (L + I) / 2)...), L - 1);
+}
+
 // [outputs, width] to out[channel * stride + at[output]].
 template <class T>
 void put_outputs(T* out, int64_t stride, const int64_t* at, const T* from, int64_t width, int64_t outputs,
@@ -68,6 +78,8 @@ void put_outputs(T* out, int64_t stride, const int64_t* at, const T* from, int64
   for (int64_t i = 0; i < outputs; i += L) {
     const int64_t n = smaller(L, outputs - i);
     const bool neighbours = at[i + n - 1] - at[i] == n - 1;
+    bool pairs = n == L;  // as a phase of stride 2 has them
+    for (int64_t j = 1; j < n && pairs; ++j) pairs = at[i + j] - at[i + j - 1] == 2;
     for (int64_t c = 0; c < channels; c += L)
       turn(from + i * width + c, width, n, smaller(L, channels - c), [&](int64_t j, V v) {
         T* to = out + (c + j) * stride;
@@ -75,6 +87,8 @@ void put_outputs(T* out, int64_t stride, const int64_t* at, const T* from, int64
           store<V>(to + at[i], v);
         else if (neighbours)
           store_n<V>(to + at[i], v, n);
+        else if (pairs)
+          store_pairs(to + at[i], v, typename mm::Indices<L>::type());
         else
           for (int64_t l = 0; l < n; ++l) to[at[i + l]] = v[l];
       });
@@ -143,6 +157,7 @@ void channel_pass(const Pass& p, const ChannelCut& c, const ChannelArgs<T>& a, c
             const Range panel = panels.at(i);
             const int64_t m = group * p.m + panel.begin * L, width = panel.size() * L;
             ChannelTile<T> t{};
+            t.zeros = zeros;
             t.bias = a.bias ? a.bias + m : nullptr;
             t.channels = smaller(width, p.m - panel.begin * L);
             t.out = a.out_last ? a.out + m : buffer;

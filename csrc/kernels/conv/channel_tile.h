@@ -22,6 +22,7 @@ constexpr int kTileRows = 4;
 template <class T>
 struct ChannelTile {
   const T* const* in;
+  const T* zeros;  // runs that begin here add nothing; or null
   int64_t pixel, runs, from, length;
   const T* weight;
   const T* ahead;  // what to fetch into the cache meanwhile, `ahead_step` further for each row of weights; or null
@@ -33,6 +34,14 @@ struct ChannelTile {
   int rows;
   int64_t channels;
 };
+
+// Whether run r is padding for all outputs.
+template <class T>
+WEFT_INLINE bool meets_nothing(const ChannelTile<T>& t, int64_t r) {
+  int i = 0;
+  while (i < t.rows && t.in[i * t.pixel + r] == t.zeros) ++i;
+  return i == t.rows;
+}
 
 template <class T, int NV>
 void channel_tile(const ChannelTile<T>& t) {
@@ -60,6 +69,11 @@ void channel_tile(const ChannelTile<T>& t) {
   const T* ahead = t.ahead ? t.ahead : w;
   const int64_t length = t.length, from = t.from, ahead_step = t.ahead_step;
   for (int64_t r = 0; r < t.runs; ++r) {
+    if (meets_nothing(t, r)) {
+      w += length * NV * L;
+      ahead += length * ahead_step;
+      continue;
+    }
     const T* a[MR];
 #pragma GCC unroll 8
     for (int i = 0; i < MR; ++i) a[i] = t.in[(i < t.rows ? i : 0) * t.pixel + r] + from;

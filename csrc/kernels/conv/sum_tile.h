@@ -1,7 +1,7 @@
 // The register tile of a weight's gradient: rows are terms of a filter (input channels under a tap), lanes run along
-// output channels, and the sum along outputs. Both operands lie in vectors: of one output, a vector of neighbouring
-// terms and a vector of neighbouring output channels, and the next output's behind it, so that whatever a tile reads is
-// in neighbouring lines of the cache.
+// output channels, and the sum along those outputs where the tap does not meet padding. Both operands lie in vectors:
+// of one output, a vector of neighbouring terms and a vector of neighbouring output channels, and the next output's
+// behind it, so that whatever a tile reads is in neighbouring lines of the cache.
 #pragma once
 
 #include "simd/vec.h"
@@ -14,14 +14,19 @@ constexpr int kSumRows = 8;
 constexpr int kSumRows = 4;
 #endif
 
+// A term of the sum: where its vectors begin, in elements.
+struct Met {
+  int32_t a, b;
+};
+
 // sums[i * row + j] = (add ? sums[i * row + j] : 0) + the sum over k < count of
-// a[k][from + i] * b[k * L + j % L + j / L * b_vec], for i < MR and j < NV vectors of L.
+// a[met[k].a + i] * b[met[k].b + j % L + j / L * b_vec], for i < MR and j < NV vectors of L.
 template <class T>
 struct SumTile {
-  const T* const* a;
-  int64_t from;
-  const T* b;
-  int64_t b_vec, count;
+  const Met* met;
+  int64_t count;
+  const T *a, *b;
+  int64_t b_vec;
   T* sums;
   int64_t row;
   bool add;
@@ -36,14 +41,12 @@ void sum_tile(const SumTile<T>& t) {
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 4
     for (int j = 0; j < NV; ++j) acc[i][j] = t.add ? load<V>(t.sums + i * t.row + j * L) : V{};
-  const T *b = t.b, *b1 = t.b + (NV - 1) * t.b_vec;
-  const T* const* rows = t.a;
-  const int64_t from = t.from;
-  for (const T* const* end = rows + t.count; rows < end; ++rows, b += L, b1 += L) {
-    const T* a = *rows + from;
+  const T *all_a = t.a, *all_b = t.b, *all_b1 = t.b + (NV - 1) * t.b_vec;
+  for (const Met *met = t.met, *end = met + t.count; met < end; ++met) {
+    const T* a = all_a + met->a;
     V row[NV];
-    row[0] = load<V>(b);
-    if constexpr (NV == 2) row[1] = load<V>(b1);
+    row[0] = load<V>(all_b + met->b);
+    if constexpr (NV == 2) row[1] = load<V>(all_b1 + met->b);
 #pragma GCC unroll 8
     for (int i = 0; i < MR; ++i) {
       const V x = splat<V>(a[i]);
@@ -62,7 +65,7 @@ void sum_tile(const SumTile<T>& t) {
 template <class T, int NV>
 WEFT_INLINE void sum_rows(int64_t rows, SumTile<T> t) {
   constexpr int L = lanes<vec_of<T>>, most = kSumRows < L ? kSumRows : L, least = most < 4 ? most : 4;
-  for (; rows > 0; rows -= most, t.from += most, t.sums += most * t.row)
+  for (; rows > 0; rows -= most, t.a += most, t.sums += most * t.row)
     rows > least ? sum_tile<T, most, NV>(t) : sum_tile<T, least, NV>(t);
 }
 template <class T>

@@ -143,17 +143,16 @@ void transform_box(const WinogradWeightCut& c, int64_t i, int64_t first_tile, T*
 // sums[point, channels of a block, width of a panel] += the products of `tiles` tiles, for some of the points.
 template <class T>
 void add_products(const WinogradWeightCut& c, T* sums, Range points, Range panel, Range block, const T* x, const T* dy,
-                  int64_t tiles, bool add, const T** table) {
+                  int64_t tiles, bool add, Met* met) {
   constexpr int64_t L = kLane<T>;
   const int64_t width = panel.size() * L;
-  for (int64_t i = 0; i < smaller(kTilesAtOnce, tiles); ++i) table[i] = x + i * L;
+  for (int64_t i = 0; i < smaller(kTilesAtOnce, tiles); ++i) met[i] = {(int32_t)(i * L), (int32_t)(i * L)};
   for (int64_t point = points.begin; point < points.end; ++point)
     for (int64_t t = 0; t < tiles; t += kTilesAtOnce)
       for (int64_t v = block.begin; v < block.end; ++v)
         run_sum_tiles((int)panel.size(), L,
-                      SumTile<T>{table, point * c.x_point + (v * c.tiles + t) * L,
+                      SumTile<T>{met, smaller(kTilesAtOnce, tiles - t), x + point * c.x_point + (v * c.tiles + t) * L,
                                  dy + point * c.dy_point + (panel.begin * c.tiles + t) * L, c.tiles * L,
-                                 smaller(kTilesAtOnce, tiles - t),
                                  sums + point * c.sum_point + (v - block.begin) * L * width, width, add || t > 0});
 }
 
@@ -223,11 +222,11 @@ void winograd_weights(const WinogradWeightCut& c, T* dweight, bool last, const T
         pairs * c.point_parts,
         [&](int64_t i, int worker) {
           const int64_t pair = i / c.point_parts;
-          const T** table = (const T**)(scratch + worker * c.worker_room);
-          T* sums = c.local ? (T*)(table + kTilesAtOnce) : all_sums + pair * c.sum_room;
+          Met* met = (Met*)(scratch + worker * c.worker_room);
+          T* sums = c.local ? (T*)(met + kTilesAtOnce) : all_sums + pair * c.sum_room;
           const Range panel = panels.at(pair / c.blocks), block = block_of(pair);
           add_products(c, sums, share(i % c.point_parts, c.point_parts, kPoints), panel, block, (const T*)x_to,
-                       (const T*)dy_to, tiles, chunk > 0, table);
+                       (const T*)dy_to, tiles, chunk > 0, met);
           if (c.local) transform_sums(c, dweight, last, (const T*)sums, panel, block, block);
         },
         workers);
