@@ -129,6 +129,26 @@ def test_long_sums(isa, dtype):
         check_product(a, b, to_weft(a, dtype) @ turned, dtype, f"{m}x{n}x{k} NT")
 
 
+@pytest.mark.parametrize("dtype", ("float32", "float64"))
+def test_vectors_and_matrices(isa, dtype):
+    """Around the edges of the pieces of a row's product, by rows and by columns, with what an epilogue does."""
+    for n, k in ((17, 1931), (48, 700), (1000, 131), (4096, 64), (4099, 67), (9001, 40), (33, 9001)):
+        a, b, bias = randn(1, k), randn(k, n), randn(n)
+        x = to_weft(a, dtype)
+        for name, y in (("rows", to_weft(b, dtype)), ("columns", to_weft(np.ascontiguousarray(b.T), dtype).T)):
+            check_product(a, b, x @ y, dtype, f"{n} {k} {name}")
+            check_product(a, b, (y.T @ x[0]).reshape(1, n), dtype, f"{n} {k} {name}, from the right")
+            shifted = weft.addmm(to_weft(bias, dtype), x, y) - to_weft(bias, dtype)
+            check_product(a, b, shifted, dtype, f"{n} {k} {name}, with a bias")
+
+
+@pytest.mark.parametrize("dtype", ("float32", "float64"))
+def test_dot(isa, dtype):
+    for k in (0, 1, 7, 8, 15, 16, 127, 128, 129, 65_535, 65_536, 65_537, 200_003):
+        a, b = abs(randn(k)), abs(randn(k))  # nothing cancels
+        check_product(a[None], b[:, None], (to_weft(a, dtype).dot(to_weft(b, dtype))).reshape(1, 1), dtype, str(k))
+
+
 @pytest.mark.parametrize("dtype", ("uint8", "int8", "int16", "int32", "int64"))
 def test_integers(isa, dtype):
     kind = np.dtype(dtype)
@@ -210,7 +230,8 @@ def test_change_before_backward():
 
 
 @pytest.mark.parametrize(
-    "m, n, k", [(1, 900, 800), (7, 500, 600), (64, 64, 64), (130, 260, 300), (520, 530, 700), (20, 20, 30_000)]
+    "m, n, k",
+    [(1, 900, 800), (7, 500, 600), (64, 64, 64), (130, 260, 300), (520, 530, 700), (20, 20, 30_000), (1, 1, 300_000)],
 )
 @pytest.mark.parametrize("dtype", ("float32", "float64", "bfloat16"))
 def test_same_bits_for_any_number_of_threads(m, n, k, dtype):

@@ -1,11 +1,11 @@
 // Which way a product goes. Decided by shape and strides alone, and asked twice: for the workspace and for the work.
 #pragma once
 
-#include "kernels/matmul/small.h"
+#include "kernels/matmul/vectors.h"
 
 namespace weft::WEFT_ISA::mm {
 
-enum class Way : uint8_t { Nothing, Direct, Dots, Split, Blocked };
+enum class Way : uint8_t { Nothing, Direct, Row, Dot, Dots, Split, Blocked };
 
 // A small C with a long sum leaves nothing else to share out: the sum is cut in parts, added in their order.
 constexpr int64_t kSplitPart = 4096, kSplitMost = 32;
@@ -24,9 +24,15 @@ WEFT_INLINE bool stays_in_place(const Gemm<T>& g) {
   return g.m <= 16 * kRows || (bytes <= 524288 && g.m * g.k * (int64_t)sizeof(T) <= 1048576) || bytes <= 32768;
 }
 
+constexpr int64_t kRowLeast = 1 << 15;  // below that, B is in the first-level cache
+
 template <class T, class S>
 WEFT_INLINE Way way_of(const Gemm<T, S>& g, bool may_split = true) {
   if (g.m == 0 || g.n == 0) return Way::Nothing;
+  if constexpr (sizeof(T) == sizeof(S)) {
+    if (g.m == 1 && g.n == 1 && g.a_k == 1 && g.b_k == 1) return Way::Dot;
+    if (g.m == 1 && g.n > kPanel<T> && g.b_col == 1 && g.n * g.k >= kRowLeast) return Way::Row;
+  }
   if (may_split && split_parts(g.m, g.n, g.k) > 1) return Way::Split;
   if constexpr (sizeof(T) == sizeof(S)) {
     constexpr int L = lanes<vec_of<T>>;
@@ -52,6 +58,8 @@ template <class T, class S>
 int64_t scratch_of(const Gemm<T, S>& g, int workers, bool may_split = true) {
   switch (way_of(g, may_split)) {
     case Way::Direct: return direct_scratch<T>(g.n, g.k);
+    case Way::Row: return row_scratch<T>(g.n, g.k);
+    case Way::Dot: return whole_lines<T>(dot_parts(g.k));
     case Way::Split: {
       const int64_t parts = split_parts(g.m, g.n, g.k);
       return parts * (whole_lines<T>(g.m * g.n) + scratch_of(split_part(g, parts, 0), 1, false));
@@ -66,6 +74,8 @@ void gemm(const Gemm<T, S>& g, T* scratch, const Run& run, bool may_split = true
   const Way way = way_of(g, may_split);
   if constexpr (sizeof(T) == sizeof(S)) {
     if (way == Way::Direct) return gemm_direct(g, scratch, run);
+    if (way == Way::Row) return gemm_row(g, scratch, run);
+    if (way == Way::Dot) return gemm_dot(g, scratch, run);
     if (way == Way::Dots) return gemm_dots(g, run);
   }
   if (way == Way::Blocked) return gemm_blocked(g, scratch, run);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/matmul/blocked.h"
+#include "simd/rows.h"
 
 namespace weft::WEFT_ISA::mm {
 
@@ -64,24 +65,32 @@ void gemm_direct(const Gemm<T>& g, T* scratch, const Run& run) {
 template <class T, int MR>
 WEFT_INLINE vec_of<T> dots(const T* const* a, const T* const* b, int64_t k) {
   using V = vec_of<T>;
-  constexpr int L = lanes<V>, NR = L / MR;
+  constexpr int L = lanes<V>, NR = L / MR, G = NR < 4 ? NR : 4;  // G: rows of B at a time; many streams crowd the cache
   V sum[L];
 #pragma GCC unroll 16
-  for (int i = 0; i < L; ++i) sum[i] = V{};
-  auto step = [&](auto get, int64_t at) __attribute__((always_inline)) {
-    V x[MR];
+  for (int g = 0; g < NR; g += G) {
+    V part[MR * G];
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i) x[i] = get(a[i] + at);
+    for (int i = 0; i < MR * G; ++i) part[i] = V{};
+    auto step = [&](auto get, int64_t at) __attribute__((always_inline)) {
+      V x[MR];
 #pragma GCC unroll 16
-    for (int j = 0; j < NR; ++j) {
-      V y = get(b[j] + at);
+      for (int i = 0; i < MR; ++i) x[i] = get(a[i] + at);
 #pragma GCC unroll 16
-      for (int i = 0; i < MR; ++i) sum[i * NR + j] += x[i] * y;
-    }
-  };
-  int64_t at = 0;
-  for (; at + L <= k; at += L) step([](const T* p) { return load<V>(p); }, at);
-  if (at < k) step([=](const T* p) { return load_n<V>(p, k - at); }, at);
+      for (int j = 0; j < G; ++j) {
+        V y = get(b[g + j] + at);
+#pragma GCC unroll 16
+        for (int i = 0; i < MR; ++i) part[i * G + j] += x[i] * y;
+      }
+    };
+    int64_t at = 0;
+    for (; at + L <= k; at += L) step([](const T* p) { return load<V>(p); }, at);
+    if (at < k) step([=](const T* p) { return load_n<V>(p, k - at); }, at);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i)
+#pragma GCC unroll 16
+      for (int j = 0; j < G; ++j) sum[i * NR + g + j] = part[i * G + j];
+  }
   return sums(sum);
 }
 
