@@ -102,7 +102,8 @@ void backward_block(const AttentionBackward& a, const BackwardRoom<T, S>& room, 
   Product<T> qk{room.queries, width, 1, {room.keys_t, P, P * depth}, room.scores, kScoreRow};
   qk.scale = (T)(s.scale * kLog2E);
   multiply<F::pairs>(m, ceil_div(n, P), qk, [&](int64_t i) { return Span{0, depth, ceil_div(seen(i + kRows), P)}; });
-  const Product<T> dv_t{room.douts, v_width, 1, {room.values_t, P, P * v_depth}, room.dscores, kScoreRow};
+  Product<T> dv_t{room.douts, v_width, 1, {room.values_t, P, P * v_depth}, room.dscores, kScoreRow};
+  dv_t.scale = (T)s.scale;
   multiply<F::pairs>(m, ceil_div(n, P), dv_t,
                      [&](int64_t i) { return Span{0, v_depth, ceil_div(seen(i + kRows), P)}; });
 
@@ -111,12 +112,13 @@ void backward_block(const AttentionBackward& a, const BackwardRoom<T, S>& room, 
     const int64_t count = seen(r + 1);
     T *p = room.scores + r * kScoreRow, *d = room.dscores + r * kScoreRow;
     const S *x = dout + r * a.dout_at.row, *y = out + r * s.out.row;
-    const T delta = hsum(sum_over<V>(s.v_dim, [=](V& sum, int64_t e, auto io) __attribute__((always_inline)) {
-      sum += io.load(x + e) * io.load(y + e);
-    }));
+    const T delta =
+        (T)s.scale * hsum(sum_over<V>(s.v_dim, [=](V& sum, int64_t e, auto io) __attribute__((always_inline)) {
+          sum += io.load(x + e) * io.load(y + e);
+        }));
     if (a.mask) mask_row(s, a.mask, {g.b, g.h, g.i0 + r, g.j0}, p, count);
     if (s.dropout) dropout_factors(s, first + r, g.j0, count, room.factor);
-    gradient_row((T)s.scale, p, d, count, all, ((const T*)a.lse)[first + r], delta, s.dropout ? room.factor : nullptr);
+    gradient_row(p, d, count, all, ((const T*)a.lse)[first + r], delta, s.dropout ? room.factor : nullptr);
   }
 
   T *scores = room.scores, *dscores = room.dscores;

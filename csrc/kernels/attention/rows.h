@@ -6,27 +6,6 @@
 
 namespace weft::WEFT_ISA::attention {
 
-// 2^x for x that is at most about 0; below the normal numbers 0 is as good as any.
-WEFT_INLINE f32v exp2_below(f32v x) {
-#if WEFT_AVX512
-  x = clamp_keep_nan(x, -151.0f, 1.0f);
-#else
-  x = clamp_keep_nan(x, -127.0f, 1.0f);  // the exponent of -127 is that of zero
-#endif
-  const f32v n = vrint(x), f = x - n;
-  f32v p = f * 0.001326472731307149f + 0.009671512991189957f;
-  p = p * f + 0.05550733581185341f;
-  p = p * f + 0.24022242426872253f;
-  p = p * f + 0.6931470036506653f;
-  p = p * f + 1.0f;
-#if WEFT_AVX512
-  return scale_pow2(p, n);
-#else
-  return p * pow2_whole(n);
-#endif
-}
-WEFT_INLINE f64v exp2_below(f64v x) { return vexp2(x); }
-
 // Not NaN, where b is not.
 WEFT_INLINE f32v larger(f32v a, f32v b) {
 #if WEFT_AVX512
@@ -42,6 +21,27 @@ template <class V>
 WEFT_INLINE scalar_of<V> largest(V v) {
   return fold<scalar_of<V>, WEFT_VEC_BYTES>(v, [](auto a, auto b) { return a > b ? a : b; });
 }
+
+// 2^x for x that is at most about 0; below the normal numbers 0 is as good as any. NaN stays.
+WEFT_INLINE f32v exp2_below(f32v x) {
+#if WEFT_AVX512
+  x = larger(splat<f32v>(-151.0f), x);
+#else
+  x = larger(splat<f32v>(-127.0f), x);  // the exponent of -127 is that of zero
+#endif
+  const f32v n = vrint(x), f = x - n;
+  f32v p = f * 0.001326472731307149f + 0.009671512991189957f;
+  p = p * f + 0.05550733581185341f;
+  p = p * f + 0.24022242426872253f;
+  p = p * f + 0.6931470036506653f;
+  p = p * f + 1.0f;
+#if WEFT_AVX512
+  return scale_pow2(p, n);
+#else
+  return p * pow2_whole(n);
+#endif
+}
+WEFT_INLINE f64v exp2_below(f64v x) { return vexp2(x); }
 
 // A row of a block: query i of head h and batch item b, and its keys from j0 on.
 struct Place {
@@ -112,17 +112,16 @@ WEFT_INLINE T softmax_row(T* row, int64_t n, T* top, T* total) {
     s0 += p0;
     s1 += p1;
   }
-  T correction = now == before ? T(1) : T(0);
-  if (now != before && before != -kInfinity<T>) correction = exp2_below(splat<V>(before - shift))[0];
+  const T correction = exp2_below(splat<V>(before - shift))[0];  // whether the maximum moves is hard to foretell
   *top = now;
   *total = *total * correction + hsum(s0 + s1);
   return correction;
 }
 
 // n scores become the probabilities after dropout, d (which comes in as dout v) the gradient of the products q k; from
-// n to `width` both become zero.
+// n to `width` both become zero. d and delta come in times the scale of the products.
 template <class T>
-WEFT_INLINE void gradient_row(T scale, T* p, T* d, int64_t n, int64_t width, T lse, T delta, const T* factor) {
+WEFT_INLINE void gradient_row(T* p, T* d, int64_t n, int64_t width, T lse, T delta, const T* factor) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
   int64_t j = 0;
@@ -137,7 +136,7 @@ WEFT_INLINE void gradient_row(T scale, T* p, T* d, int64_t n, int64_t width, T l
     }
     store<V>(p + j, dropped);
     // Where nothing is attended to, dprob may be anything.
-    store<V>(d + j, prob == 0 ? V{} : prob * (dprob - delta) * scale);
+    store<V>(d + j, prob == 0 ? V{} : prob * (dprob - delta));
   }
   for (; j < width; j += L) {
     store<V>(p + j, V{});
