@@ -60,7 +60,7 @@ Tensor linear_act(const Tensor& x, const Tensor& weight, const Tensor& bias, Act
   const bool recorded = needs_grad(x, weight, bias), keeps_argument = act > Activation::Relu;
   Epilogue e;
   e.act = act;
-  if (bias.defined()) e.bias = contiguous(bias.detach());
+  if (bias.defined()) e.bias = bias.is_contiguous() ? bias : contiguous(bias.detach());
   if (recorded && keeps_argument) e.pre = Tensor::empty(shape, x.dtype(), x.device());
   product_into("linear", y, x, false, weight, true, e);
   if (!recorded) return y;

@@ -265,7 +265,11 @@ void bind_autograd(py::module_& m) {
       m, "is_inference", [](const Tensor& t) { return t.get()->storage->inference; },
       "True for a tensor made in inference mode.");
   m.def("is_grad_enabled", &grad_mode, "Whether operations of this thread are recorded.");
-  m.def("_set_grad_enabled", &set_grad_enabled);
+  m.def("_set_grad_enabled", [](bool enabled) {
+    const bool before = grad_mode();
+    set_grad_enabled(enabled);
+    return before;
+  });
   m.def("_backward", &backward, py::arg("tensors"), py::arg("grad_tensors") = py::none(),
         py::arg("retain_graph") = py::none(), py::arg("create_graph") = false, py::arg("inputs") = py::none());
   m.def("_grad", &grad, py::arg("outputs"), py::arg("inputs"), py::arg("grad_outputs") = py::none(),

@@ -7,16 +7,14 @@ from weft import _core
 
 class _GradMode:
     mode = True
-
-    def __init__(self):
-        self._before = []
+    _before = None  # what was there, and then the same of the entry before this one: a switch may be entered again
 
     def __enter__(self):
-        self._before.append(_core.is_grad_enabled())
-        _core._set_grad_enabled(self.mode)
+        self._before = (_core._set_grad_enabled(self.mode), self._before)
 
     def __exit__(self, *exception):
-        _core._set_grad_enabled(self._before.pop())
+        before, self._before = self._before
+        _core._set_grad_enabled(before)
 
     def __call__(self, function):
         @wraps(function)
@@ -34,13 +32,7 @@ class no_grad(_GradMode):
 
     def __new__(cls, function=None):
         self = super().__new__(cls)
-        if function is None:
-            return self
-        self.__init__()
-        return self(function)
-
-    def __init__(self, function=None):
-        super().__init__()
+        return self if function is None else self(function)
 
 
 class enable_grad(no_grad):
@@ -61,17 +53,17 @@ class inference_mode(_GradMode):
         return self(mode)
 
     def __init__(self, mode=True):
-        super().__init__()
         self.inference = bool(mode)
         self.mode = not self.inference
 
     def __enter__(self):
         super().__enter__()
-        self._before.append(_core.is_inference_mode_enabled())
+        self._before = (_core.is_inference_mode_enabled(), self._before)
         _core._set_inference_mode(self.inference)
 
     def __exit__(self, *exception):
-        _core._set_inference_mode(self._before.pop())
+        before, self._before = self._before
+        _core._set_inference_mode(before)
         super().__exit__(*exception)
 
     def __call__(self, function):
@@ -89,13 +81,11 @@ class set_grad_enabled(_GradMode):
     """Switches recording on or off at once; as a context manager, also back again."""
 
     def __init__(self, mode):
-        super().__init__()
         self.mode = bool(mode)
-        self._at_creation = _core.is_grad_enabled()
-        _core._set_grad_enabled(self.mode)
+        self._at_creation = _core._set_grad_enabled(self.mode)
 
     def __enter__(self):
-        self._before.append(self._at_creation)
+        self._before = (self._at_creation, self._before)
         _core._set_grad_enabled(self.mode)
 
     def __call__(self, function):

@@ -20,7 +20,8 @@ class _List(Module):
     _item: type = Module
 
     def _items(self) -> list[Any]:
-        return [v for v in self.__dict__.values() if isinstance(v, self._item)]
+        kind = self._item
+        return [v for v in self.__dict__.values() if isinstance(v, kind)]
 
     def _replace(self, items: Iterable[Any]) -> None:
         for key in [k for k, v in self.__dict__.items() if isinstance(v, self._item)]:
