@@ -51,7 +51,7 @@ FUNCTIONS = {
     "log1p": (weft.log1p, np.log1p, 1.6),
     "tanh": (weft.tanh, np.tanh, 6.0),
     "sigmoid": (weft.sigmoid, sigmoid, 2.6),
-    "erf": (weft.erf, erf, 6.5),
+    "erf": (weft.erf, erf, 6.6),
     "erfc": (weft.erfc, erfc, 9.0),
     "erfinv": (weft.erfinv, erfinv, 4.0),
     "asinh": (weft.asinh, np.arcsinh, 3.0),
