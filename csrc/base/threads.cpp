@@ -14,6 +14,7 @@
 
 #include "base/cpus.h"
 #include "base/error.h"
+#include "base/job.h"
 
 namespace weft {
 
@@ -28,6 +29,7 @@ constexpr auto kPoll = std::chrono::milliseconds(20);
 thread_local bool inside_piece = false;
 thread_local bool cut_short = false;  // by Ctrl-C; stays until take_interrupted(), so that all of a kernel is skipped
 thread_local Clock::time_point last_poll;
+thread_local int place = 0;  // the number of a worker, from 1: where it begins in every job
 
 void relax() {
 #if defined(__x86_64__)
@@ -49,36 +51,13 @@ bool spin_until(const Ready& ready) {
   return ready();
 }
 
-// One call of parallel_for. Lives on its caller's stack: the caller leaves once it has been taken off the list and
-// every helper has gone.
-struct Job {
-  void (*body)(void*, int64_t, int);
-  void* context;
-  int64_t pieces;
-  int max_helpers;
-  Job* after = nullptr;         // the pool's list
-  int joined = 0;               // helpers that ever came: each gets the next worker id
-  Seats seats{};                // under the pool's mutex, as `joined`
-  std::atomic<int> present{0};  // helpers here now
-  alignas(64) std::atomic<int64_t> next{0};
-
-  bool open() const { return joined < max_helpers && next.load(std::memory_order_relaxed) < pieces; }
-
-  bool run_one(int worker) {
-    int64_t piece = next.fetch_add(1, std::memory_order_relaxed);
-    if (piece >= pieces) return false;
-    body(context, piece, worker);
-    return true;
-  }
-};
-
 // Callers put jobs on a list; a free worker joins the open one with the fewest helpers.
 struct Pool {
   std::mutex mutex;
   std::condition_variable work, done;
   std::atomic<uint64_t> posted{0};  // jobs ever posted: what a spinning worker watches
   Job* jobs = nullptr;
-  int workers = 0, spinning = 0, sleeping = 0;
+  int workers = 0, arrived = 0, spinning = 0, sleeping = 0;
 
   void run(Job& job);
   void serve();
@@ -143,6 +122,7 @@ void Pool::serve() {
   FlushDenormals flush;
   inside_piece = true;
   std::unique_lock lock(mutex);
+  place = ++arrived;
   for (;;) {
     while (Job* job = pick()) {
       int worker = ++job->joined;
@@ -152,7 +132,7 @@ void Pool::serve() {
       bool alone = job->seats.take();
       lock.unlock();
       if (!alone) others.move_to_free();
-      while (job->run_one(worker)) {}
+      while (job->run_one(worker, place)) {}
       lock.lock();
       if (job->present.fetch_sub(1, std::memory_order_release) == 1) done.notify_all();
     }
@@ -183,16 +163,16 @@ void work_on(Job& job) {
   while (more) {
     if (poll_due()) {
       cut_short = true;
-      job.next.store(job.pieces, std::memory_order_relaxed);
+      job.close();
     }
     inside_piece = true;
-    more = job.run_one(0);
+    more = job.run_one(0, place);
     inside_piece = false;
   }
 }
 
 void Pool::run(Job& job) {
-  int wanted = (int)std::min<int64_t>(job.max_helpers, job.pieces - 1);
+  const int wanted = job.max_helpers;
   job.seats.take();
   {
     std::lock_guard lock(mutex);
@@ -250,7 +230,7 @@ void set_num_threads(int n) {
 
 bool in_parallel() { return inside_piece; }
 
-void parallel_for(int64_t pieces, void (*body)(void*, int64_t, int), void* context, int max_workers) {
+void parallel_for(int64_t pieces, void (*body)(void*, int64_t, int), void* context, int max_workers, Order order) {
   if (inside_piece) {
     for (int64_t i = 0; i < pieces; ++i) body(context, i, 0);
     return;
@@ -259,7 +239,8 @@ void parallel_for(int64_t pieces, void (*body)(void*, int64_t, int), void* conte
   if (pieces == 1) return body(context, 0, 0);
   int threads = num_threads();
   if (max_workers > 0) threads = std::min(threads, max_workers);
-  Job job{.body = body, .context = context, .pieces = pieces, .max_helpers = threads - 1};
+  threads = (int)std::min<int64_t>(threads, pieces);
+  Job job(pieces, body, context, threads, order);
   if (threads > 1)
     pool().run(job);
   else

@@ -121,7 +121,7 @@ void restore_state(Generator& g, const Tensor& state) {
 
 // For tests: keeps the pool busy with `pieces` pieces of so many microseconds each, and tells which worker ran each, or
 // -1 where a call nested in it did not stay on its thread.
-std::vector<int> trace_pieces(int64_t pieces, double microseconds, int max_workers, int64_t nested) {
+std::vector<int> trace_pieces(int64_t pieces, double microseconds, int max_workers, int64_t nested, bool apart) {
   using Clock = std::chrono::steady_clock;
   std::vector<int> workers(pieces, -2);
   {
@@ -136,7 +136,7 @@ std::vector<int> trace_pieces(int64_t pieces, double microseconds, int max_worke
           parallel(nested, [&](int64_t, int inner) { stayed &= inner == 0 && pthread_equal(pthread_self(), self); });
           workers[piece] = stayed ? worker : -1;
         },
-        max_workers);
+        max_workers, apart ? Order::Apart : Order::Ascending);
   }
   after_launch("trace_pieces", {});
   return workers;
@@ -144,7 +144,7 @@ std::vector<int> trace_pieces(int64_t pieces, double microseconds, int max_worke
 
 void bind_threads(py::module_& m) {
   m.def("_trace_pieces", &trace_pieces, py::arg("pieces"), py::arg("microseconds") = 0.0, py::arg("max_workers") = 0,
-        py::arg("nested") = 0);
+        py::arg("nested") = 0, py::arg("apart") = false);
   m.def("num_threads", &num_threads, "Threads that operations use: WEFT_NUM_THREADS, else affinity and CPU quota.");
   m.def("get_num_threads", &num_threads, "The same as num_threads().");
   m.def("set_num_threads", &set_num_threads, py::arg("threads"),

@@ -23,11 +23,22 @@ def restore_threads():
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 @pytest.mark.parametrize("pieces", [1, 2, 3, 7, 64, 1000])
-def test_every_piece_runs_once(threads, pieces):
+@pytest.mark.parametrize("apart", [False, True])
+def test_every_piece_runs_once(threads, pieces, apart):
     weft.set_num_threads(threads)
-    workers = _core._trace_pieces(pieces, nested=0)
+    workers = _core._trace_pieces(pieces, nested=0, apart=apart)
     assert len(workers) == pieces
     assert set(workers) <= set(range(threads))
+
+
+def test_threads_keep_their_part():
+    """The caller the first pieces and its helper the last ones, if neither is held up."""
+    weft.set_num_threads(2)
+    for _ in range(200):
+        workers = _core._trace_pieces(100, microseconds=20, apart=True)
+        if workers[:40] == [0] * 40 and workers[60:] == [1] * 40:
+            return
+    raise AssertionError(f"never apart: {workers}")
 
 
 def test_helpers_take_part():
