@@ -49,6 +49,7 @@ WEFT_INLINE f32v vfmod(f32v x, f32v y) {
   f32v a = vabs(x), b = vabs(y), q = a / b;
   f32v r = narrow(remainder_widened(widen_low(a), widen_low(b)), remainder_widened(widen_high(a), widen_high(b)));
   r = vcopysign(r, x);
+  if (!any(~((q < 0x1p28f) & (b < __builtin_inff())))) return r;
   for (int i = 0; i < lanes<f32v>; ++i)
     if (!(q[i] < 0x1p28f && b[i] < __builtin_inff())) r[i] = __builtin_fmodf(x[i], y[i]);
   return r;

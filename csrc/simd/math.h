@@ -34,6 +34,8 @@ WEFT_INLINE f32v exp_within(f32v x) {  // -150 <= x <= 89
   return scale_pow2(exp_reduced(r) + 1.0f, n);
 }
 WEFT_INLINE f32v vexp(f32v x) { return exp_within(clamp_keep_nan(x, -104.0f, 89.0f)); }
+WEFT_INLINE f32v vexp_falling(f32v x) { return exp_within(max_of_numbers(splat<f32v>(-104.0f), x)); }  // x <= 0
+WEFT_INLINE f64v vexp_falling(f64v x) { return vexp(x); }
 WEFT_INLINE f32v vexp2(f32v x) {
   x = clamp_keep_nan(x, -151.0f, 129.0f);
   f32v n = vrint(x);
@@ -196,6 +198,7 @@ WEFT_INLINE f32v sine(f32v x, int quarter) {
 #define WEFT_SINE(name, quarter, function)                        \
   WEFT_INLINE f32v name(f32v x) {                                 \
     f32v y = sine(x, quarter);                                    \
+    if (!any(~(vabs(x) < 1e6f))) return y;                        \
     for (int i = 0; i < lanes<f32v>; ++i)                         \
       if (!(__builtin_fabsf(x[i]) < 1e6f)) y[i] = function(x[i]); \
     return y;                                                     \
@@ -205,6 +208,7 @@ WEFT_SINE(vcos, 1, __builtin_cosf)
 #undef WEFT_SINE
 WEFT_INLINE f32v vtan(f32v x) {
   f32v y = sine(x, 0) / sine(x, 1);
+  if (!any(~(vabs(x) < 1e6f))) return y;
   for (int i = 0; i < lanes<f32v>; ++i)
     if (!(__builtin_fabsf(x[i]) < 1e6f)) y[i] = __builtin_tanf(x[i]);
   return y;

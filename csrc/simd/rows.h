@@ -81,6 +81,12 @@ struct FirstLanes {
   }
 };
 
+// Rows that follow each other: what is wanted some thousand bytes later is asked for now, as the processor's own guess
+// ends with a page.
+constexpr int64_t kAhead = 8192;
+WEFT_INLINE void fetch_ahead(const void* p) { __builtin_prefetch((const char*)p + kAhead); }
+WEFT_INLINE void fetch_to_write(void* p) { __builtin_prefetch((char*)p + kAhead, 1); }
+
 template <class V, class Body>
 WEFT_INLINE void each_vector(int64_t n, const Body& body) {
   int64_t j = 0;
@@ -131,20 +137,6 @@ WEFT_INLINE compute_of<T> max_over(const T* x, int64_t n) {
       n, splat<V>(lowest), [](V p, V q) { return vmax(p, q); },
       [=](V& m, int64_t j, auto io) { m = vmax(m, io.keep(io.load(x + j), lowest)); }));
 }
-
-// The larger one, b where a is NaN: one instruction on x86, a third of vmax.
-WEFT_INLINE f32v max_of_numbers(f32v a, f32v b) {
-#if WEFT_AVX512
-  return (f32v)_mm512_max_ps((__m512)a, (__m512)b);
-#elif WEFT_AVX2
-  return (f32v)_mm256_max_ps((__m256)a, (__m256)b);
-#elif defined(__SSE2__)
-  return (f32v)_mm_max_ps((__m128)a, (__m128)b);
-#else
-  return a > b ? a : b;
-#endif
-}
-WEFT_INLINE f64v max_of_numbers(f64v a, f64v b) { return a > b ? a : b; }
 
 // The largest number of a row, and -inf if all are NaN: what softmax subtracts. A NaN then shows in the exponentials.
 template <class T>

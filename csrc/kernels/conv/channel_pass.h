@@ -62,7 +62,7 @@ ChannelCut cut_channels(const Pass& p, bool out_last, bool source_last) {
 // Writes v to every other element from `to` on, and leaves what is between. NOTE: what is between the first and the
 // last is rewritten, so it must be the caller's own.
 template <class V, int... I>
-WEFT_INLINE void store_pairs(scalar_of<V>* to, V v, mm::Seq<I...>) {
+WEFT_INLINE void store_pairs(scalar_of<V>* to, V v, Seq<I...>) {
   constexpr int L = lanes<V>;
   store<V>(to, __builtin_shufflevector(load<V>(to), v, (I & 1 ? I : L + I / 2)...));
   to += L;
@@ -88,7 +88,7 @@ void put_outputs(T* out, int64_t stride, const int64_t* at, const T* from, int64
         else if (neighbours)
           store_n<V>(to + at[i], v, n);
         else if (pairs)
-          store_pairs(to + at[i], v, typename mm::Indices<L>::type());
+          store_pairs(to + at[i], v, typename Indices<L>::type());
         else
           for (int64_t l = 0; l < n; ++l) to[at[i + l]] = v[l];
       });

@@ -5,6 +5,9 @@
 
 namespace weft::WEFT_ISA::mm {
 
+using weft::WEFT_ISA::sums;
+using weft::WEFT_ISA::transpose;
+
 template <class T>
 constexpr bool kReal = (T)0.5 != 0;
 
@@ -20,63 +23,6 @@ WEFT_INLINE int32_t element(int32_t x) { return x; }
 template <class S>
 WEFT_INLINE float element(S x) {
   return to_float(x);
-}
-
-template <int... I>
-struct Seq {};
-template <int L>
-struct Indices;
-template <>
-struct Indices<2> {
-  using type = Seq<0, 1>;
-};
-template <>
-struct Indices<4> {
-  using type = Seq<0, 1, 2, 3>;
-};
-template <>
-struct Indices<8> {
-  using type = Seq<0, 1, 2, 3, 4, 5, 6, 7>;
-};
-template <>
-struct Indices<16> {
-  using type = Seq<0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15>;
-};
-
-// Step S of turning around the vectors a = v[i] and b = v[i + S]: the off-diagonal S x S blocks of each 2S x 2S block
-// change places.
-template <int S, class V, int... I>
-WEFT_INLINE V upper(V a, V b, Seq<I...>) {
-  return __builtin_shufflevector(a, b, (I & S ? lanes<V> + I - S : I)...);
-}
-template <int S, class V, int... I>
-WEFT_INLINE V lower(V a, V b, Seq<I...>) {
-  return __builtin_shufflevector(a, b, (I & S ? lanes<V> + I : I + S)...);
-}
-
-// L vectors of L lanes.
-template <int S = 1, class V>
-WEFT_INLINE void transpose(V* v) {
-  constexpr int L = lanes<V>;
-  constexpr typename Indices<L>::type all;
-#pragma GCC unroll 16
-  for (int i = 0; i < L; ++i)
-    if (!(i & S)) {
-      V a = v[i], b = v[i + S];
-      v[i] = upper<S>(a, b, all);
-      v[i + S] = lower<S>(a, b, all);
-    }
-  if constexpr (2 * S < L) transpose<2 * S>(v);
-}
-// The sums of L vectors, as one vector: the same steps, adding what would change places.
-template <int S = 1, class V>
-WEFT_INLINE V sums(V* v) {
-  constexpr int L = lanes<V>;
-  constexpr typename Indices<L>::type all;
-#pragma GCC unroll 16
-  for (int i = 0; i < L; i += 2 * S) v[i] = upper<S>(v[i], v[i + S], all) + lower<S>(v[i], v[i + S], all);
-  if constexpr (2 * S < L) return sums<2 * S>(v);
-  return v[0];
 }
 
 // A row of a panel: `count` of `width` elements, then zeros.

@@ -33,34 +33,6 @@ WEFT_INLINE int64_t lines_counted(const AveragePool& a, const Lines& l) {
 WEFT_INLINE int64_t divisor_of(const AveragePool& a, int64_t lines, const Span& w) {
   return a.divisor ? a.divisor : lines * (a.count_pad ? w.padded : count(w));
 }
-template <class T>
-struct ScalarOrItself {
-  using type = T;
-};
-template <>
-struct ScalarOrItself<f32v> {
-  using type = float;
-};
-template <>
-struct ScalarOrItself<f64v> {
-  using type = double;
-};
-template <>
-struct ScalarOrItself<i64v> {
-  using type = int64_t;
-};
-template <class T>
-using scalar_or_itself = typename ScalarOrItself<T>::type;
-
-template <class T>
-WEFT_INLINE T divided(T sum, int64_t divisor) {
-  using S = scalar_or_itself<T>;
-  if (divisor == 0) return T{};
-  if constexpr (S(0.5) != S(0))
-    return sum * (S(1) / (S)divisor);
-  else
-    return sum / (S)divisor;
-}
 
 // Neighbouring outputs of a line, all of whose windows are inside it.
 template <class T>
