@@ -6,13 +6,27 @@
 
 namespace weft::WEFT_ISA {
 
-constexpr int64_t kGrain = 32768;  // elements per piece
-constexpr int64_t kTile = 32;
+constexpr int64_t kGrain = 32768;    // elements per piece
+constexpr int64_t kShortRow = 4096;  // bytes
+
+// A row within a cache: the C library's way to choose one costs more.
+static void move_bytes(char* dst, const char* src, int64_t n) {
+  typedef char Bytes __attribute__((vector_size(WEFT_VEC_BYTES), aligned(1), may_alias));
+  constexpr int64_t size = sizeof(Bytes);
+  if (n < size || n > kShortRow) {
+    __builtin_memcpy(dst, src, (size_t)n);
+    return;
+  }
+  const Bytes last = *(const Bytes*)(src + n - size);  // overlaps, and dst may be src
+  for (int64_t i = 0; i + size < n; i += size) *(Bytes*)(dst + i) = *(const Bytes*)(src + i);
+  *(Bytes*)(dst + n - size) = last;
+}
 
 static void copy_row(char* dst, int64_t dst_stride, const char* src, int64_t src_stride, int64_t n, const Copy& a,
                      Convert convert) {
   int64_t ds = size_of(a.dst_dtype), ss = size_of(a.src_dtype);
-  if (dst_stride == 1 && src_stride == 1) return convert(dst, src, n);
+  if (dst_stride == 1 && src_stride == 1)
+    return a.dst_dtype == a.src_dtype ? move_bytes(dst, src, n * ds) : convert(dst, src, n);
   if (a.dst_dtype == a.src_dtype && dst_stride == 1) return gather(dst, src, src_stride, n, ds);
   constexpr int64_t chunk = 256;
   alignas(64) char from[chunk * 8], to[chunk * 8];
@@ -24,39 +38,85 @@ static void copy_row(char* dst, int64_t dst_stride, const char* src, int64_t src
   }
 }
 
-typedef uint32_t u32x4 __attribute__((vector_size(16)));
-typedef u32x4 u32x4_memory __attribute__((aligned(4), may_alias));
+template <int Bytes>
+struct WordOf {
+  using type = int32_t;
+};
+template <>
+struct WordOf<8> {
+  using type = int64_t;
+};
+template <int Bytes>
+using Word = typename WordOf<Bytes>::type;
 
-// dst[i * dst_stride + j] = src[j * src_stride + i] over a tile.
+constexpr int64_t kBandBytes = 128, kCut = 2048;  // of a piece that is turned around: bytes of its rows, columns
+
+// Square blocks of elements of one size; those of less than 4 bytes are as wide as 4 in a register.
 template <class T>
-static void transpose_tile(T* dst, int64_t dst_stride, const T* src, int64_t src_stride, int64_t ni, int64_t nj) {
-  int64_t i = 0;
-  if constexpr (sizeof(T) == 4) {
-    for (; i + 4 <= ni; i += 4) {
-      int64_t j = 0;
-      for (; j + 4 <= nj; j += 4) {
-        const T* s = src + j * src_stride + i;
-        u32x4 a = *(const u32x4_memory*)s, b = *(const u32x4_memory*)(s + src_stride);
-        u32x4 c = *(const u32x4_memory*)(s + 2 * src_stride), d = *(const u32x4_memory*)(s + 3 * src_stride);
-        u32x4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), cd = __builtin_shufflevector(c, d, 0, 4, 1, 5);
-        u32x4 AB = __builtin_shufflevector(a, b, 2, 6, 3, 7), CD = __builtin_shufflevector(c, d, 2, 6, 3, 7);
-        T* t = dst + i * dst_stride + j;
-        *(u32x4_memory*)t = __builtin_shufflevector(ab, cd, 0, 1, 4, 5);
-        *(u32x4_memory*)(t + dst_stride) = __builtin_shufflevector(ab, cd, 2, 3, 6, 7);
-        *(u32x4_memory*)(t + 2 * dst_stride) = __builtin_shufflevector(AB, CD, 0, 1, 4, 5);
-        *(u32x4_memory*)(t + 3 * dst_stride) = __builtin_shufflevector(AB, CD, 2, 3, 6, 7);
-      }
-      for (; j < nj; ++j)
-        for (int k = 0; k < 4; ++k) dst[(i + k) * dst_stride + j] = src[j * src_stride + i + k];
+struct Square {
+  using V = vec_of<Word<sizeof(T)>>;
+  using S = scalar_of<V>;
+  static constexpr int L = lanes<V>;
+  typedef T Elements __attribute__((vector_size(L * sizeof(T)), aligned(alignof(T)), may_alias));
+
+  WEFT_INLINE V get(const T* p, int64_t n) {
+    if (n == L) return __builtin_convertvector(*(const Elements*)p, V);
+    if constexpr (sizeof(T) == sizeof(S)) return load_n<V>((const S*)p, n);
+    V v{};
+    for (int64_t i = 0; i < n; ++i) v[i] = p[i];
+    return v;
+  }
+  WEFT_INLINE void put(T* p, V v, int64_t n) {
+    if (n == L) {
+      *(Elements*)p = __builtin_convertvector(v, Elements);
+    } else if constexpr (sizeof(T) == sizeof(S)) {
+      store_n<V>((S*)p, v, n);
+    } else {
+      for (int64_t i = 0; i < n; ++i) p[i] = (T)v[i];
     }
   }
-  for (; i < ni; ++i)
-    for (int64_t j = 0; j < nj; ++j) dst[i * dst_stride + j] = src[j * src_stride + i];
+  // dst[i * step + j] = src[j * row + i]
+  WEFT_INLINE void turn(T* dst, int64_t step, const T* src, int64_t row) {
+    V v[L];
+#pragma GCC unroll 16
+    for (int j = 0; j < L; ++j) v[j] = get(src + j * row, L);
+    transpose(v);
+#pragma GCC unroll 16
+    for (int i = 0; i < L; ++i) put(dst + i * step, v[i], L);
+  }
+  // The same for i < ni and j < nj, both at most L.
+  static __attribute__((noinline)) void turn_part(T* dst, int64_t step, const T* src, int64_t row, int64_t ni,
+                                                  int64_t nj) {
+    V v[L] = {};
+    for (int64_t j = 0; j < nj; ++j) v[j] = get(src + j * row, ni);
+    transpose(v);
+    for (int64_t i = 0; i < ni; ++i) put(dst + i * step, v[i], nj);
+  }
+};
+
+// What is next is brought into the second cache: many rows fall into one set of the first.
+template <class T>
+static void turn_band(T* dst, int64_t step, const T* src, int64_t row, int64_t ni, int64_t nj) {
+  constexpr int L = Square<T>::L;
+  for (int64_t j = 0; j < nj; j += L) {
+    for (int64_t k = j + L; k < nj && k < j + 2 * L; ++k)
+      for (int64_t b = 0; b < kBandBytes; b += 64) __builtin_prefetch((const char*)(src + k * row) + b, 0, 2);
+    for (int64_t i = 0; i < ni; i += L) {
+      const T* from = src + j * row + i;
+      T* to = dst + i * step + j;
+      if (ni - i >= L && nj - j >= L)
+        Square<T>::turn(to, step, from, row);
+      else
+        Square<T>::turn_part(to, step, from, row, ni - i < L ? ni - i : L, nj - j < L ? nj - j : L);
+    }
+  }
 }
 
-// The destination moves fastest along its last dimension, the source along dimension t: square tiles of both.
+// The destination moves fastest along its last dimension, the source along dimension t: bands of the
+// source two cache lines wide, each of which is read once and whole.
 template <class T>
 static void copy_transposing(const Copy& a, int t) {
+  constexpr int64_t kBand = kBandBytes / sizeof(T);
   int last = a.ndim - 1;
   int64_t shape[kMaxDims], ds[kMaxDims], ss[kMaxDims];  // the dimensions outside of the tiles
   int n = 0;
@@ -65,19 +125,18 @@ static void copy_transposing(const Copy& a, int t) {
     shape[n] = a.shape[d], ds[n] = a.dst_strides[d], ss[n] = a.src_strides[d];
     ++n;
   }
-  int64_t ni = a.shape[t], nj = a.shape[last], bands = (ni + kTile - 1) / kTile;
-  int64_t units = Walk<2>::rows(n, shape) * bands;
+  const int64_t ni = a.shape[t], step = a.dst_strides[t], bands = (ni + kBand - 1) / kBand;
+  const int64_t nj = a.shape[last], row = a.src_strides[last], cuts = (nj + kCut - 1) / kCut;
+  const int64_t units = Walk<2>::rows(n, shape) * bands * cuts, width = nj < kCut ? nj : kCut;
   T* dst = static_cast<T*>(a.dst);
   const T* src = static_cast<const T*>(a.src);
-  parallel_ranges(units, kGrain / (kTile * nj) + 1, [&](int64_t begin, int64_t end) {
+  parallel_ranges(units, kGrain / (kBand * width) + 1, [&](int64_t begin, int64_t end) {
     Walk<2> w{n, shape, {ds, ss}, {}, {}};
     for (int64_t u = begin; u < end; ++u) {
-      w.seek(u / bands);
-      int64_t i = u % bands * kTile, mi = ni - i < kTile ? ni - i : kTile;
-      for (int64_t j = 0; j < nj; j += kTile)
-        transpose_tile(dst + w.offset[0] + i * a.dst_strides[t] + j, a.dst_strides[t],
-                       src + w.offset[1] + i + j * a.src_strides[last], a.src_strides[last], mi,
-                       nj - j < kTile ? nj - j : kTile);
+      w.seek(u / (bands * cuts));
+      const int64_t i = u / cuts % bands * kBand, j = u % cuts * kCut;
+      turn_band(dst + w.offset[0] + i * step + j, step, src + w.offset[1] + i + j * row, row,
+                ni - i < kBand ? ni - i : kBand, nj - j < kCut ? nj - j : kCut);
     }
   });
 }
@@ -90,6 +149,27 @@ static int transposed_dim(const Copy& a) {
   for (int d = 0; d < last; ++d)
     if (a.src_strides[d] == 1 && a.shape[d] >= 4) return d;
   return -1;
+}
+
+// Rows that may be far apart: the processor does not guess where the next ones are.
+static void copy_short_rows(const Copy& a, int64_t rows, int64_t bytes) {
+  constexpr int64_t kFetched = 6;  // rows
+  const int64_t size = size_of(a.dst_dtype), n = a.shape[a.ndim - 2];
+  const int64_t to_next = a.dst_strides[a.ndim - 2] * size, from_next = a.src_strides[a.ndim - 2] * size;
+  parallel_ranges(rows, kGrain / (bytes / size), [&](int64_t begin, int64_t end) {
+    Walk<2> w{a.ndim - 1, a.shape, {a.dst_strides, a.src_strides}, {}, {}};
+    while (begin < end) {
+      w.seek(begin);
+      const int64_t left = n - begin % n, run = left < end - begin ? left : end - begin;
+      char* dst = (char*)a.dst + w.offset[0] * size;
+      const char* src = (const char*)a.src + w.offset[1] * size;
+      for (int64_t i = 0; i < run; ++i, dst += to_next, src += from_next) {
+        for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch(src + kFetched * from_next + b);
+        move_bytes(dst, src, bytes);
+      }
+      begin += run;
+    }
+  });
 }
 
 static void copy(const Copy& a) {
@@ -108,6 +188,8 @@ static void copy(const Copy& a) {
   }
   Convert convert = converter(a.dst_dtype, a.src_dtype);
   int64_t ds = size_of(a.dst_dtype), ss = size_of(a.src_dtype);
+  if (a.dst_dtype == a.src_dtype && dst_stride == 1 && src_stride == 1 && a.ndim > 1 && inner * ds <= kShortRow)
+    return copy_short_rows(a, rows, inner * ds);
   // Long rows are cut into blocks, short ones are gathered into pieces.
   int64_t block = inner < kGrain ? inner : kGrain, blocks = (inner + block - 1) / block;
   parallel_ranges(rows * blocks, kGrain / block, [&](int64_t begin, int64_t end) {

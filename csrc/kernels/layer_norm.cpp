@@ -19,6 +19,8 @@ void layer_norm_row(T* y, A* mean, A* rstd, const T* x, const A* weight, const A
   if (mean) *mean = m = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.load(x + j); })) / (A)n;
   A variance = hsum(sum_over<V>(n,
                                 [=](V& s, int64_t j, auto io) {
+                                  fetch_ahead(x + j);
+                                  fetch_to_write(y + j);
                                   V d = io.keep(io.load(x + j) - m);
                                   s += d * d;
                                 })) /
@@ -57,6 +59,8 @@ void layer_norm_backward_row(T* dx, A* dweight, A* dbias, const T* dy, const T* 
   A mean_g = 0, mean_gx = 0;
   if (dx) {
     auto sums = sum_over<V, Sums<V>>(n, [=](Sums<V>& s, int64_t j, auto io) {
+      fetch_ahead(dy + j);
+      fetch_ahead(x + j);
       V g = io.load(dy + j), xhat = (io.load(x + j) - mean) * rstd;
       if (weight) g *= io.load(weight + j);
       s.a += g;
@@ -66,6 +70,7 @@ void layer_norm_backward_row(T* dx, A* dweight, A* dbias, const T* dy, const T* 
     mean_gx = hsum(sums.b) / (A)n;
   }
   each_vector<V>(n, [=](int64_t j, auto io) {
+    if (dx) fetch_to_write(dx + j);
     V d = io.load(dy + j), xhat = (io.load(x + j) - mean) * rstd;
     if (dweight) {
       io.store(dweight + j, io.load(dweight + j) + d * xhat);

@@ -25,6 +25,7 @@ static void repeat(T* block, T value) {
 
 template <class T>
 static T load_one(const void* p, DType dtype) {
+  if (dtype == dtype_of<T>) return *static_cast<const T*>(p);
   T value;
   converter(dtype_of<T>, dtype)(&value, p, 1);
   return value;
@@ -150,21 +151,23 @@ static void drive_as(const Pointwise& a, Row<T> row) {
   int64_t stride[kPointwiseInputs] = {}, out_stride = a.ndim ? a.out_strides[last] : 1;
   for (int k = 0; k < a.inputs; ++k) stride[k] = a.ndim && a.in[k].data ? a.in[k].strides[last] : 0;
 
+  const int64_t grain = total > 4 * kGrain ? kGrain / 2 : kGrain;  // many pieces: all threads end together
+
   auto constants = [&](Buffers<T>& b) {
     for (int k = 0; k < a.inputs; ++k)
       if (!a.in[k].data) repeat(b.repeated[k], dtype_of<T> == DType::Int64 ? (T)a.in[k].integer : (T)a.in[k].number);
   };
   if (rows > 1 && inner < kShortRow) {
     int64_t together = kChunk / inner;
-    parallel_ranges(rows, kGrain / inner / together * together, [&](int64_t begin, int64_t end) {
+    parallel_ranges(rows, grain / inner / together * together, [&](int64_t begin, int64_t end) {
       Buffers<T> b;
       constants(b);
       for (int64_t r = begin; r < end; r += together) short_rows(a, row, b, r, end - r < together ? end - r : together);
     });
     return;
   }
-  int64_t block = inner < kGrain ? inner : kGrain, blocks = (inner + block - 1) / block;
-  parallel_ranges(rows * blocks, kGrain / block, [&](int64_t begin, int64_t end) {
+  int64_t block = inner < grain ? inner : grain, blocks = (inner + block - 1) / block;
+  parallel_ranges(rows * blocks, grain / block, [&](int64_t begin, int64_t end) {
     Buffers<T> b;
     constants(b);
     const int64_t* none = a.out_strides;

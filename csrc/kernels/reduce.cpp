@@ -239,7 +239,7 @@ void reduce_leaves(const Reduce& a, const Leaf& shape) {
     return;
   }
   Acc* partial = (Acc*)a.workspace;  // [chunks, kept_numel]
-  parallel(shape.units * a.chunks, [&](int64_t piece, int) {
+  parallel_ranges(shape.units * a.chunks, 1, [&](int64_t piece, int64_t) {
     Leaf leaf = shape;
     int64_t k = leaf.place(piece / a.chunks), chunk = piece % a.chunks;
     tree(leaf, partial + chunk * a.kept_numel + k, leaf.leaves * chunk / a.chunks,

@@ -28,7 +28,9 @@ void softmax_few(T* y, const T* x, int64_t rows, int64_t n, bool log) {
     const T* from = x + r * n;
     A *to = kept + r * n, m = max[r];
     sum[r] = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) {
-      V e = vexp(io.load(from + j) - m);
+      __builtin_prefetch(from + rows * n + j);  // the next rows, while there is much to compute
+      __builtin_prefetch(y + (rows + r) * n + j, 1);
+      V e = vexp_falling(io.load(from + j) - m);
       if (kept) io.store(to + j, e);
       s += io.keep(e);
     }));
@@ -44,7 +46,7 @@ void softmax_few(T* y, const T* x, int64_t rows, int64_t n, bool log) {
     else if (kept)
       each_vector<V>(n, [=](int64_t j, auto io) { io.store(to + j, io.load(e + j) * s); });
     else
-      each_vector<V>(n, [=](int64_t j, auto io) { io.store(to + j, vexp(io.load(from + j) - m) * s); });
+      each_vector<V>(n, [=](int64_t j, auto io) { io.store(to + j, vexp_falling(io.load(from + j) - m) * s); });
   }
 }
 
@@ -52,11 +54,25 @@ template <class T>
 void softmax_backward_row(T* dx, const T* dy, const T* y, int64_t n, bool log) {
   using V = row_vec<T>;
   if (log) {
-    auto sum = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.load(dy + j); }));
-    each_vector<V>(n, [=](int64_t j, auto io) { io.store(dx + j, io.load(dy + j) - vexp(io.load(y + j)) * sum); });
+    auto sum = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) {
+      fetch_ahead(dy + j);
+      s += io.load(dy + j);
+    }));
+    each_vector<V>(n, [=](int64_t j, auto io) {
+      fetch_ahead(y + j);
+      fetch_to_write(dx + j);
+      io.store(dx + j, io.load(dy + j) - vexp(io.load(y + j)) * sum);
+    });
   } else {
-    auto dot = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.load(dy + j) * io.load(y + j); }));
-    each_vector<V>(n, [=](int64_t j, auto io) { io.store(dx + j, io.load(y + j) * (io.load(dy + j) - dot)); });
+    auto dot = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) {
+      fetch_ahead(dy + j);
+      fetch_ahead(y + j);
+      s += io.load(dy + j) * io.load(y + j);
+    }));
+    each_vector<V>(n, [=](int64_t j, auto io) {
+      fetch_to_write(dx + j);
+      io.store(dx + j, io.load(y + j) * (io.load(dy + j) - dot));
+    });
   }
 }
 
@@ -91,7 +107,7 @@ void softmax_columns(T* y, const T* x, int64_t n, int64_t step, bool log, IO io)
       n, step, [&](int u, int64_t at) __attribute__((always_inline)) { m[u] = max_of_numbers(io.load(x + at), m[u]); });
   const bool kept = sizeof(T) == sizeof(A) && !log;
   sum_rows<N>(s, n, step, [&](int u, int64_t at) __attribute__((always_inline)) {
-    V e = vexp(io.load(x + at) - m[u]);
+    V e = vexp_falling(io.load(x + at) - m[u]);
     if (kept) io.store(y + at, e);
     return e;
   });
@@ -100,7 +116,7 @@ void softmax_columns(T* y, const T* x, int64_t n, int64_t step, bool log, IO io)
     if (log)
       io.store(y + at, io.load(x + at) - m[u] - s[u]);
     else
-      io.store(y + at, (kept ? io.load(y + at) : vexp(io.load(x + at) - m[u])) * s[u]);
+      io.store(y + at, (kept ? io.load(y + at) : vexp_falling(io.load(x + at) - m[u])) * s[u]);
   });
 }
 
@@ -149,7 +165,8 @@ void logsumexp_rows(const LogSumExp& a) {
       const T* x = (const T*)a.x + r * n;
       A m = max_over(x, n), y = m;
       if (m - m == 0)
-        y = m + log_of(hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.keep(vexp(io.load(x + j) - m)); })));
+        y = m + log_of(hsum(
+                    sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.keep(vexp_falling(io.load(x + j) - m)); })));
       from_compute((T*)a.y + r, y);
     }
   });

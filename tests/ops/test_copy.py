@@ -52,6 +52,34 @@ def test_transposes(isa, dtype, shape):
         assert y.is_contiguous() and to_numpy(y).tobytes() == np.ascontiguousarray(x.transpose(axes)).tobytes()
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "float32", "float64"])
+def test_large_transposes(isa, dtype):
+    """Bands of 128 bytes and cuts of 2,048 columns, whole and not, and views that are not whole rows."""
+    for shape in ((128, 64), (129, 2048), (31, 2049), (5, 4100), (2100, 33)):
+        x = random.integers(0, 99, shape).astype(dtype)
+        t = weft.tensor(x)
+        for a, b in ((t, x), (t[1:, :-1], x[1:, :-1]), (t[:, 3:], x[:, 3:])):
+            assert to_numpy(a.t().contiguous()).tobytes() == np.ascontiguousarray(b.T).tobytes()
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 5, 15, 16, 17, 31, 33, 255, 256, 257, 1023, 1024, 1025])
+def test_short_rows(isa, n):
+    x = random.standard_normal((9, 7, 5, n)).astype(np.float32)
+    t = weft.tensor(x)
+    for axes in ((0, 2, 1, 3), (2, 1, 0, 3), (1, 2, 0, 3)):
+        assert to_numpy(t.permute(*axes).contiguous()).tobytes() == np.ascontiguousarray(x.transpose(axes)).tobytes()
+    target = weft.zeros(7, 9, 5, n + 1)
+    target.permute(1, 0, 2, 3)[..., :n].copy_(t)
+    want = np.zeros((7, 9, 5, n + 1), np.float32)
+    want.transpose(1, 0, 2, 3)[..., :n] = x
+    assert to_numpy(target).tobytes() == want.tobytes()
+
+
+def test_same_bits_of_copies_for_any_number_of_threads():
+    x = weft.tensor(random.standard_normal((8, 33, 21, 45)).astype(np.float32))
+    same_bits(lambda: (x.permute(0, 2, 1, 3).contiguous(), x.permute(0, 2, 3, 1).contiguous()))
+
+
 def test_strided_views(isa):
     x = random.standard_normal((6, 50, 40)).astype(np.float32)
     t = weft.tensor(x)

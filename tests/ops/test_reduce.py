@@ -3,7 +3,7 @@ import pytest
 
 import weft
 from oracle import FLOATS, check, check_same, same_bits
-from weft.testing import assert_close, gradcheck
+from weft.testing import assert_close, gradcheck, to_numpy
 
 INTEGERS = (np.bool_, np.uint8, np.int8, np.int16, np.int32, np.int64)
 SHAPES = ((), (1,), (15,), (16,), (17,), (64,), (65,), (1023,), (2, 3), (7, 130), (130, 7), (3, 1, 5), (4, 5, 6, 2))
@@ -43,6 +43,26 @@ def test_integers(isa, name, dtype):
         check_same(lambda m, x: getattr(m, name)(x.t(), dim), x)  # noqa: B023
     if name[:2] != "am":
         check_same(lambda m, x: getattr(m, name)(x), np.zeros((2, 0), dtype))
+
+
+@pytest.mark.parametrize("name", ("sum", "prod", "amax", "amin", "count_nonzero"))
+@pytest.mark.parametrize("dtype", ("float32", "float64", "int64"))
+def test_short_lines(isa, name, dtype):
+    """Folded several at a time: each as if it stood alone, wherever it stands."""
+    for n in (1, 3, 4, 5, 15, 16, 17, 49, 127, 128, 129):
+        x = weft.tensor((randn(130, n) * 3).astype(dtype))
+        check_same(lambda m, x: getattr(m, name)(x, 1), to_numpy(x)[:37], grad=False)
+        whole = getattr(weft, name)(x, 1)
+        for k in (0, 5, 16, 63, 64, 129):
+            assert to_numpy(whole[k]).tobytes() == to_numpy(getattr(weft, name)(x[k : k + 1], 1)).tobytes()
+
+
+@pytest.mark.parametrize("name", ("amax", "amin", "sum"))
+def test_nan_in_short_lines(isa, name):
+    x = randn(40, 21).astype(np.float32)
+    for k in range(21):
+        x[k, k] = np.nan
+    assert np.isnan(to_numpy(getattr(weft.tensor(x), name)(1))).tolist() == [True] * 21 + [False] * 19
 
 
 @pytest.mark.parametrize("name", ("sum", "mean", "prod", "var"))

@@ -8,8 +8,8 @@ namespace weft::WEFT_ISA {
 
 namespace {
 
-constexpr int kChains = 4;    // independent vectors of partial results of a row
-constexpr int kAhead = 8192;  // bytes
+constexpr int kChains = 4;  // independent vectors of partial results of a row
+constexpr int kShort = 8;   // vectors of a line that is folded beside others
 
 WEFT_INLINE int64_t least_of(int64_t a, int64_t b) { return a < b ? a : b; }
 
@@ -168,10 +168,17 @@ void fold_rows(Acc* acc, const Acc* x, int64_t rows, int64_t row, int64_t column
     });
 }
 
-// n elements beside each other to one, in kChains vectors. What lies ahead is fetched, as the processor's own guess
-// ends with a page: `more` elements follow that will be wanted next.
+// The last lanes of a line that are not a whole vector.
+template <class Op, class Acc, class V>
+WEFT_INLINE V fold_rest(V acc, const Acc* x, int64_t n, V center) {
+  const auto inside = iota<mask_of<V>>() < (scalar_of<mask_of<V>>)n;
+  return Op::combine(acc, inside ? Op::of(load_n<V>(x, n), center) : splat<V>(Op::start));
+}
+
+// n elements beside each other to one, in kChains vectors. What lies ahead is fetched: `more` elements follow that will
+// be wanted next.
 template <class Op, class Acc>
-WEFT_INLINE Acc fold_one_line(const Acc* x, int64_t n, int64_t more, Acc center) {
+WEFT_INLINE Acc fold_long_line(const Acc* x, int64_t n, int64_t more, Acc center) {
   using V = vec_of<Acc>;
   constexpr int w = lanes<V>;
   V c = splat<V>(center), acc[kChains];
@@ -181,7 +188,7 @@ WEFT_INLINE Acc fold_one_line(const Acc* x, int64_t n, int64_t more, Acc center)
   const int64_t fetched = least_of(n, n + more - kAhead / (int64_t)sizeof(Acc));
   for (; i + kChains * w <= fetched; i += kChains * w) {
 #pragma GCC unroll 8
-    for (int k = 0; k < kChains; k += 64 / (int)sizeof(V)) __builtin_prefetch((const char*)(x + i + k * w) + kAhead);
+    for (int k = 0; k < kChains; k += 64 / (int)sizeof(V)) fetch_ahead(x + i + k * w);
 #pragma GCC unroll 8
     for (int k = 0; k < kChains; ++k) acc[k] = Op::combine(acc[k], Op::of(load<V>(x + i + k * w), c));
   }
@@ -190,19 +197,44 @@ WEFT_INLINE Acc fold_one_line(const Acc* x, int64_t n, int64_t more, Acc center)
     for (int k = 0; k < kChains; ++k) acc[k] = Op::combine(acc[k], Op::of(load<V>(x + i + k * w), c));
   }
   for (; i + w <= n; i += w) acc[0] = Op::combine(acc[0], Op::of(load<V>(x + i), c));
-  if (i < n) {
-    mask_of<V> inside = iota<vec_of<scalar_of<mask_of<V>>>>() < (scalar_of<mask_of<V>>)(n - i);
-    acc[1] = Op::combine(acc[1], inside ? Op::of(load_n<V>(x + i, n - i), c) : splat<V>(Op::start));
-  }
+  if (i < n) acc[1] = fold_rest<Op>(acc[1], x + i, n - i, c);
   V total = Op::combine(Op::combine(acc[0], acc[1]), Op::combine(acc[2], acc[3]));
   return fold<Acc, WEFT_VEC_BYTES>(total, [](auto p, auto q) { return Op::combine(p, q); });
 }
-// Lines `row` elements apart, one result each; `more` follow the last one.
+// The same in one vector, which is left as it is.
+template <class Op, class Acc>
+WEFT_INLINE vec_of<Acc> fold_short_line(const Acc* x, int64_t n, Acc center) {
+  using V = vec_of<Acc>;
+  constexpr int w = lanes<V>;
+  V c = splat<V>(center), acc = splat<V>(Op::start);
+  int64_t i = 0;
+  for (; i + w <= n; i += w) {
+    fetch_ahead(x + i);
+    acc = Op::combine(acc, Op::of(load<V>(x + i), c));
+  }
+  return i < n ? fold_rest<Op>(acc, x + i, n - i, c) : acc;
+}
+// Lines `row` elements apart, one result each; `more` follow the last one. Short lines as many at a time as a vector
+// has lanes: across them they are folded together.
 template <class Op, class Acc>
 void fold_lines(Acc* acc, const Acc* x, int64_t lines, int64_t row, int64_t n, int64_t more, const Acc* center) {
-  for (int64_t i = 0; i < lines; ++i)
-    acc[i] = fold_one_line<Op, Acc>(x + i * row, n, row == n ? (lines - 1 - i) * n + more : 0,
-                                    Op::centered ? center[i] : Acc{});
+  using V = vec_of<Acc>;
+  constexpr int w = lanes<V>;
+  const auto combine = [](auto p, auto q) { return Op::combine(p, q); };
+  const auto center_of = [&](int64_t i) { return Op::centered ? center[i] : Acc{}; };
+  int64_t i = 0;
+  if (n > kShort * w) {
+    for (; i < lines; ++i)
+      acc[i] = fold_long_line<Op, Acc>(x + i * row, n, row == n ? (lines - 1 - i) * n + more : 0, center_of(i));
+    return;
+  }
+  for (; is_floating(dtype_of<Acc>) && i + w <= lines; i += w) {
+    V v[w];
+    for (int k = 0; k < w; ++k) v[k] = fold_short_line<Op, Acc>(x + (i + k) * row, n, center_of(i + k));
+    store<V>(acc + i, fold_each(v, combine));
+  }
+  for (; i < lines; ++i)
+    acc[i] = fold<Acc, WEFT_VEC_BYTES>(fold_short_line<Op, Acc>(x + i * row, n, center_of(i)), combine);
 }
 
 // All that the machinery below has to know of an operation, so that it is compiled once per accumulator.
