@@ -18,15 +18,17 @@ WEFT_DEVICE C row_reduce(int width, C v, Op op, C identity) {
 template <class T>
 __global__ void __launch_bounds__(kThreads) cross_entropy_rows(CrossEntropyForward a, int64_t per_piece, int width) {
   using C = Wide<T>;
-  WEFT_SHARED(double, totals, [kThreads / 32][2]);
+  WEFT_SHARED(double, totals, [kThreads / 32][3]);
   const C* weight = static_cast<const C*>(a.weight);
   int lane = threadIdx.x % width, group = threadIdx.x / width, groups = kThreads / width;
   int64_t first = blockIdx.x * per_piece, end = first + per_piece < a.rows ? first + per_piece : a.rows;
-  double total = 0, total_weight = 0;
+  double total = 0, total_weight = 0, wrong = 0;
   for (int64_t i = first + group; i < end; i += groups) {
     int64_t t = a.target[i];
     C loss = 0;
-    if (t != a.ignore_index) {  // the same for all threads of the row
+    if (t != a.ignore_index && (uint64_t)t >= (uint64_t)a.classes) {
+      ++wrong;
+    } else if (t != a.ignore_index) {  // the same for all threads of the row
       const T* x = static_cast<const T*>(a.x) + i * a.classes;
       C max = -INFINITY, sum = 0, smooth = 0, w = weight ? weight[t] : (C)1;
       for (int64_t c = lane; c < a.classes; c += width) max = widen(x[c]) > max ? widen(x[c]) : max;
@@ -52,26 +54,30 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_rows(CrossEntropyForwa
   if (lane == 0) {
     totals[group][0] = total;
     totals[group][1] = total_weight;
+    totals[group][2] = wrong;
   }
   __syncthreads();
-  if (threadIdx.x >= 2) return;
+  if (threadIdx.x >= 3) return;
   double sum = 0;
   for (int g = 0; g < groups; ++g) sum += totals[g][threadIdx.x];
-  a.workspace[2 * blockIdx.x + threadIdx.x] = sum;
+  a.workspace[3 * blockIdx.x + threadIdx.x] = sum;
 }
 
 template <class T>
 __global__ void __launch_bounds__(kThreads) cross_entropy_totals(CrossEntropyForward a, int64_t pieces) {
-  double total = 0, weight = 0;
+  double total = 0, weight = 0, wrong = 0;
   for (int64_t p = threadIdx.x; p < pieces; p += kThreads) {
-    total += a.workspace[2 * p];
-    weight += a.workspace[2 * p + 1];
+    total += a.workspace[3 * p];
+    weight += a.workspace[3 * p + 1];
+    wrong += a.workspace[3 * p + 2];
   }
   total = block_sum(total);
   weight = block_sum(weight);
+  wrong = block_sum(wrong);
   if (threadIdx.x) return;
   a.totals[0] = total;
   a.totals[1] = weight;
+  a.totals[2] = wrong;
   if (a.reduction == LossReduction::Sum) *static_cast<T*>(a.y) = narrow<T>((Wide<T>)total);
   if (a.reduction == LossReduction::Mean)
     *static_cast<T*>(a.y) = narrow<T>((Wide<T>)(weight == 0 ? 0 : total / weight));
@@ -87,7 +93,7 @@ __global__ void __launch_bounds__(kThreads) cross_entropy_gradient(CrossEntropyB
   const T* x = static_cast<const T*>(a.x) + i * a.classes;
   T* dx = static_cast<T*>(a.dx) + i * a.classes;
   int64_t t = a.target[i];
-  bool counts = t != a.ignore_index;
+  bool counts = t != a.ignore_index && (uint64_t)t < (uint64_t)a.classes;
   double share = a.smoothing / (double)a.classes, all = 0;
   if (a.smoothing > 0) {
     for (int64_t c = lane; c < a.classes; c += width) all += weight ? (double)weight[c] : 1.0;

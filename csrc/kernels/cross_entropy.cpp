@@ -23,7 +23,7 @@ template <class T, class A = compute_of<T>>
 void log_sum_exp(A* max, A* log_sum, const T* x, int64_t n) {
   using V = row_vec<T>;
   A m = largest_number(x, n);
-  A sum = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.keep(vexp(io.load(x + j) - m)); }));
+  A sum = hsum(sum_over<V>(n, [=](V& s, int64_t j, auto io) { s += io.keep(vexp_falling(io.load(x + j) - m)); }));
   *max = m;
   *log_sum = log_of(sum);
 }
@@ -46,11 +46,13 @@ void cross_entropy_rows(const CrossEntropyForward& a) {
   int64_t per_piece = cross_entropy_rows_per_piece(a.classes), pieces = cross_entropy_pieces(a.rows, a.classes);
   parallel(pieces, [&](int64_t piece, int) {
     int64_t begin = piece * per_piece, end = begin + per_piece < a.rows ? begin + per_piece : a.rows;
-    double total = 0, total_weight = 0;
+    double total = 0, total_weight = 0, wrong = 0;
     for (int64_t i = begin; i < end; ++i) {
       int64_t t = a.target[i];
       A loss = 0, *max = (A*)a.max + i, *log_sum = (A*)a.log_sum + i;
-      if (t != a.ignore_index) {
+      if (t != a.ignore_index && (uint64_t)t >= (uint64_t)a.classes) {
+        ++wrong;
+      } else if (t != a.ignore_index) {
         const T* x = (const T*)a.x + i * a.classes;
         log_sum_exp(max, log_sum, x, a.classes);
         A w = weight ? weight[t] : 1;
@@ -63,16 +65,15 @@ void cross_entropy_rows(const CrossEntropyForward& a) {
       total += (double)loss;
       if (a.reduction == LossReduction::None) from_compute((T*)a.y + i, loss);
     }
-    a.workspace[2 * piece] = total;
-    a.workspace[2 * piece + 1] = total_weight;
+    a.workspace[3 * piece] = total;
+    a.workspace[3 * piece + 1] = total_weight;
+    a.workspace[3 * piece + 2] = wrong;
   });
-  double total = 0, total_weight = 0;
-  for (int64_t p = 0; p < pieces; ++p) {
-    total += a.workspace[2 * p];
-    total_weight += a.workspace[2 * p + 1];
-  }
-  a.totals[0] = total;
-  a.totals[1] = total_weight;
+  double sums[3] = {};
+  for (int64_t p = 0; p < pieces; ++p)
+    for (int k = 0; k < 3; ++k) sums[k] += a.workspace[3 * p + k];
+  for (int k = 0; k < 3; ++k) a.totals[k] = sums[k];
+  const double total = sums[0], total_weight = sums[1];
   if (a.reduction == LossReduction::Sum) from_compute((T*)a.y, (A)total);
   if (a.reduction == LossReduction::Mean) from_compute((T*)a.y, (A)(total_weight == 0 ? 0 : total / total_weight));
 }
@@ -105,7 +106,7 @@ void cross_entropy_backward_rows(const CrossEntropyBackward& a) {
     for (int64_t i = begin; i < end; ++i) {
       int64_t t = a.target[i];
       T* dx = (T*)a.dx + i * a.classes;
-      bool counts = t != a.ignore_index;
+      bool counts = t != a.ignore_index && (uint64_t)t < (uint64_t)a.classes;
       A d = 0, scale = 0;
       if (counts) {
         d = (A)((double)((const A*)a.dy)[a.reduction == LossReduction::None ? i : 0] / divisor);

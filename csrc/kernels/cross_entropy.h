@@ -4,9 +4,9 @@
 //   dx[c] = d * ((w[t] (1 - s) + s / classes * sum(w)) * p[c] - w[t] (1 - s) [c = t] - s / classes * w[c])
 //   d = dy[i], dy, or dy / sum of w[t]
 // t = target, s = smoothing, w = weight (1 if null). Rows whose target is ignore_index count nothing and get 0.
-// Other targets must be in [0, classes): the host checks. weight, max, log_sum, row_scale and dy are float64 for
-// float64 and else float32; half precision is computed in float32. Sums over rows are taken in pieces that are added in
-// order. dx may alias x.
+// Other targets must be in [0, classes): rows whose target is not are counted and get 0. weight, max, log_sum,
+// row_scale and dy are float64 for float64 and else float32; half precision is computed in float32. Sums over rows are
+// taken in pieces that are added in order. dx may alias x.
 #pragma once
 
 #include <cstdint>
@@ -20,13 +20,13 @@ enum class LossReduction : uint8_t { None, Mean, Sum };
 struct CrossEntropyForward {
   void* y;                // [rows] or one element, in dtype
   void *max, *log_sum;    // [rows]: log p[c] = x[c] - max - log_sum
-  double* totals;         // [2]: sum of losses, sum of w[t]
+  double* totals;         // [3]: sum of losses, sum of w[t], rows whose target is not a class
   const void* x;          // [rows, classes]
   const int64_t* target;  // [rows]
   const void* weight;     // [classes] or null
   int64_t rows, classes, ignore_index;
   double smoothing;
-  double* workspace;  // cross_entropy_pieces(rows, classes) * 2
+  double* workspace;  // cross_entropy_pieces(rows, classes) * 3
   DType dtype;
   LossReduction reduction;
 };

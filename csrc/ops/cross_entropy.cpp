@@ -43,8 +43,12 @@ void check_input(const char* op, const Tensor& x, const Tensor& weight) {
   check_class_weight(op, x.shape()[class_axis(x)], x.device(), weight);
 }
 
-Tensor checked_labels(const char* op, const Tensor& x, const Tensor& target, int64_t ignore_index) {
-  return checked_labels(op, without_classes(x), x.shape()[class_axis(x)], x.device(), target, ignore_index);
+void refuse_labels(const char* op, const Tensor& labels, int64_t classes, int64_t ignore_index) {
+  const Tensor host = to(labels, Device{});
+  const int64_t* t = host.ptr<int64_t>();
+  for (int64_t i = 0; i < host.numel(); ++i)
+    WEFT_CHECK(t[i] == ignore_index || (uint64_t)t[i] < (uint64_t)classes, Index, "[", op, "] expected labels in [0, ",
+               classes, ") or ignore_index ", ignore_index, ", got ", t[i], " at position ", i);
 }
 
 Tensor reduced(const Tensor& loss, LossReduction reduction) {
@@ -101,11 +105,11 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& labels, const CrossEntr
   Tensor in = contiguous(x.detach()), y = Tensor::empty(none ? Dims{rows} : Dims(), x.dtype(), x.device());
   RowState s{Tensor::empty({rows}, wide_of(x.dtype()), x.device()),
              Tensor::empty({rows}, wide_of(x.dtype()), x.device()),
-             Tensor::empty({2}, DType::Float64, x.device()),
+             Tensor::empty({3}, DType::Float64, x.device()),
              labels,
              wide(options.weight, x.dtype()),
              options};
-  Workspace room(cross_entropy_pieces(rows, classes) * 16, x.device());
+  Workspace room(cross_entropy_pieces(rows, classes) * 24, x.device());
   CrossEntropyForward a{};
   a.y = y.data();
   a.max = s.max.data();
@@ -123,6 +127,7 @@ Tensor cross_entropy_rows(const Tensor& x, const Tensor& labels, const CrossEntr
   a.reduction = options.reduction;
   launch("cross_entropy", x.device(), kernels<CrossEntropyKernels>(x.device()).forward, a,
          kCrossEntropyWork * (double)x.numel());
+  check_labels("cross_entropy", s.totals, labels, classes, options.ignore_index);
   if (needs_grad(x))
     record("cross_entropy", {x}, {y}, [s, x = Saved(x)](Backward& b) {
       Tensor v = x.get(b);
@@ -157,24 +162,17 @@ void check_class_weight(const char* op, int64_t classes, Device device, const Te
              name_of(weight.dtype()), " ", to_string(weight.shape()), " on ", to_string(weight.device()));
 }
 
-Tensor checked_labels(const char* op, const Dims& shape, int64_t classes, Device device, const Tensor& target,
-                      int64_t ignore_index) {
+Tensor class_labels(const char* op, const Dims& shape, Device device, const Tensor& target) {
   WEFT_CHECK(target.shape() == shape, Value, "[", op, "] expected labels of shape ", to_string(shape), ", got ",
              to_string(target.shape()));
   WEFT_CHECK(is_integral(target.dtype()), Runtime, "[", op, "] expected integer labels, got ", name_of(target.dtype()));
   WEFT_CHECK(target.device() == device, Runtime, "[", op, "] expected labels on ", to_string(device), ", got ",
              to_string(target.device()));
-  Tensor labels = contiguous(to(target, DType::Int64));
-  Tensor host = labels.device().is_cpu() ? labels : to(labels, Device{});
-  const int64_t* t = host.ptr<int64_t>();
-  const int64_t n = host.numel();
-  auto bad = [=](int64_t i) { return ((uint64_t)t[i] >= (uint64_t)classes) & (t[i] != ignore_index); };
-  bool any = false;  // without a branch for each: there may be millions
-  for (int64_t i = 0; i < n; ++i) any |= bad(i);
-  for (int64_t i = 0; any && i < n; ++i)
-    WEFT_CHECK(!bad(i), Index, "[", op, "] expected labels in [0, ", classes, ") or ignore_index ", ignore_index,
-               ", got ", t[i], " at position ", i);
-  return labels;
+  return contiguous(to(target, DType::Int64));
+}
+
+void check_labels(const char* op, const Tensor& totals, const Tensor& labels, int64_t classes, int64_t ignore_index) {
+  if (to(totals, Device{}).ptr<double>()[2] != 0) refuse_labels(op, labels, classes, ignore_index);
 }
 
 LossReduction parse_reduction(const char* op, const std::string& name) {
@@ -202,14 +200,15 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
              "[cross_entropy] expected label_smoothing in [0, 1], got ", options.label_smoothing);
   if (is_floating(target.dtype()) && target.shape() == x.shape())
     return cross_entropy_probabilities(x, target, options);
-  Tensor labels = checked_labels("cross_entropy", x, target, options.ignore_index);
+  Tensor labels = class_labels("cross_entropy", without_classes(x), x.device(), target);
   Tensor y = cross_entropy_rows(class_rows(x), labels, options);
   return options.reduction == LossReduction::None ? reshape(y, target.shape()) : y;
 }
 
 Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
   check_input("nll_loss", x, options.weight);
-  Tensor labels = reshape(checked_labels("nll_loss", x, target, options.ignore_index), {-1}), rows = class_rows(x);
+  Tensor labels = reshape(class_labels("nll_loss", without_classes(x), x.device(), target), {-1}), rows = class_rows(x);
+  refuse_labels("nll_loss", labels, rows.shape()[1], options.ignore_index);
   Tensor ignored = eq(labels, Tensor::full({}, (double)options.ignore_index, DType::Int64, x.device()));
   Tensor safe = where(ignored, Tensor::zeros({}, DType::Int64, x.device()), labels);
   Tensor row = Tensor::empty({rows.shape()[0]}, DType::Int64, Device{});

@@ -23,9 +23,10 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
 // x as above but log-probabilities, target class labels.
 Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options = {});
 
-// Labels as contiguous int64, every one of them in [0, classes) or ignore_index. On a GPU this waits for them.
-Tensor checked_labels(const char* op, const Dims& shape, int64_t classes, Device device, const Tensor& target,
-                      int64_t ignore_index);
+// Labels as contiguous int64; whether they are in [0, classes) or ignore_index, the kernel sees on its way: what it
+// left in `totals` is checked afterwards. On a GPU this waits for it.
+Tensor class_labels(const char* op, const Dims& shape, Device device, const Tensor& target);
+void check_labels(const char* op, const Tensor& totals, const Tensor& labels, int64_t classes, int64_t ignore_index);
 void check_class_weight(const char* op, int64_t classes, Device device, const Tensor& weight);
 
 LossReduction parse_reduction(const char* op, const std::string& name);  // "none", "mean", "sum"; ValueError

@@ -35,7 +35,7 @@ struct Gradients {
 
 struct Losses {
   Tensor rows;  // [rows]
-  Tensor sums;  // [2], float64: of the losses, and of the labels' class weights
+  Tensor sums;  // [3], float64: of the losses, of the labels' class weights, and of wrong labels
 };
 
 // The losses of the chunk's rows, and its share of `g` for the losses' gradients `dy`: [rows], or one for all.
@@ -48,8 +48,8 @@ void run_chunk(const Problem& p, int64_t first, int64_t count, Losses& losses, c
   e.bias = p.bias;
   Tensor logits = product("linear_cross_entropy", x, false, p.weight, true, e);
   Tensor max = Tensor::empty({count}, wide_of(dtype), device), log_sum = Tensor::empty_like(max);
-  Tensor totals = Tensor::empty({2}, DType::Float64, device), y = rows_from(losses.rows, first, count);
-  Workspace room(cross_entropy_pieces(count, classes) * 16, device);
+  Tensor totals = Tensor::empty({3}, DType::Float64, device), y = rows_from(losses.rows, first, count);
+  Workspace room(cross_entropy_pieces(count, classes) * 24, device);
   Tensor scale = p.options.weight.defined() ? contiguous(to(p.options.weight, wide_of(dtype))) : Tensor();
 
   CrossEntropyForward a{};
@@ -107,7 +107,7 @@ void run_chunk(const Problem& p, int64_t first, int64_t count, Losses& losses, c
 Losses run(const Problem& p, const Tensor& dy, Gradients* g) {
   GradMode off(false);
   const int64_t rows = p.x.shape()[0], step = chunk_rows(p.weight.shape()[0]);
-  Losses losses{Tensor::empty({rows}, p.x.dtype(), p.x.device()), Tensor::zeros({2}, DType::Float64, p.x.device())};
+  Losses losses{Tensor::empty({rows}, p.x.dtype(), p.x.device()), Tensor::zeros({3}, DType::Float64, p.x.device())};
   for (int64_t first = 0; first < rows; first += step) run_chunk(p, first, std::min(step, rows - first), losses, dy, g);
   return losses;
 }
@@ -149,7 +149,7 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
   WEFT_CHECK(options.label_smoothing >= 0 && options.label_smoothing <= 1, Runtime, "[", op,
              "] expected label_smoothing in [0, 1], got ", options.label_smoothing);
   Problem p{contiguous(x.detach()), contiguous(weight.detach()), bias.defined() ? contiguous(bias.detach()) : bias,
-            checked_labels(op, {rows}, classes, x.device(), target, options.ignore_index), options};
+            class_labels(op, {rows}, x.device(), target), options};
   if (options.weight.defined()) p.options.weight = options.weight.detach();
 
   const bool none = options.reduction == LossReduction::None, recorded = needs_grad(x, weight, bias);
@@ -161,6 +161,7 @@ Tensor linear_cross_entropy(const Tensor& x, const Tensor& weight, const Tensor&
     const bool made_now = recorded && !none;
     if (made_now) g = make_room(p, x.requires_grad(), weight.requires_grad(), bias.defined() && bias.requires_grad());
     Losses losses = run(p, Tensor::full({}, 1, wide, x.device()), made_now ? &g : nullptr);
+    check_labels(op, losses.sums, p.labels, classes, options.ignore_index);
     share = share_of_loss(losses, options.reduction);
     y = none ? losses.rows : to(mul(select(losses.sums, 0, 0), share), x.dtype());
   }
