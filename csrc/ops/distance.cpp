@@ -45,6 +45,20 @@ Tensor euclidean_grad(const Tensor& dy, const Tensor& y, const Tensor& a, const 
   return sub(mul(a, sum(ratio, {-1}, true)), times(ratio, false, b, false));
 }
 
+// For any p, and of operations on all differences [..., rows, cols, n].
+Tensor composed_distance_grad(const Tensor& dy, const Tensor& y, const Tensor& a, const Tensor& b, double p) {
+  if (p == 2) return euclidean_grad(dy, y, a, b);
+  Tensor d = sub(unsqueeze(a, -2), unsqueeze(b, -3)), size = abs(d), length = unsqueeze(y, -1), slope = sign(d);
+  Tensor zero = zero_like(d), none = eq(d, zero);
+  if (p == 0) slope = mul(slope, 0.0);
+  if (std::isinf(p)) slope = where(eq(size, length), slope, zero);
+  if (p != 0 && p != 1 && !std::isinf(p)) {
+    Tensor share = div(masked_fill(size, none, {{}, 1}), masked_fill(length, eq(length, zero), {{}, 1}));
+    slope = masked_fill(mul(slope, pow(share, p - 1)), none, {{}, 0});
+  }
+  return sum(mul(slope, unsqueeze(dy, -1)), {-2});
+}
+
 Tensor grad_directly(const Tensor& dy, const Tensor& y, const Tensor& a, const Tensor& b, bool exchanged, double p) {
   const int64_t rows = a.size(-2), cols = b.size(-2), n = a.size(-1);
   Tensor g = contiguous(dy.detach()), d = Tensor::empty_like(a);
@@ -53,7 +67,6 @@ Tensor grad_directly(const Tensor& dy, const Tensor& y, const Tensor& a, const T
            DistanceGrad{d.data(), g.data(), y.data(), a.data(), b.data(), a.numel() / (rows * n), rows, cols, n,
                         exchanged ? 1 : cols, exchanged ? rows : 1, p, a.dtype()},
            (double)a.numel() * (double)(cols + 1));
-  if (grad_enabled()) no_second_derivative("cdist with p other than 2", {dy, a, b}, {d});
   return d;
 }
 
@@ -63,10 +76,11 @@ Tensor distances(const Tensor& x1, const Tensor& x2, double p, Mode mode) {
   if (needs_grad(x1, x2))
     record("cdist", {x1, x2}, {y}, [p, mode, y = Saved::output(y), x1 = Saved(x1), x2 = Saved(x2)](Backward& back) {
       Tensor a = x1.get(back), b = x2.get(back), distance = y.get(back), dy = back.dy();
-      if (mode == Mode::Products || (p == 2 && grad_enabled()))
-        return back.grads(
-            back.needs(0) ? euclidean_grad(dy, distance, a, b) : Tensor(),
-            back.needs(1) ? euclidean_grad(transpose(dy, -2, -1), transpose(distance, -2, -1), b, a) : Tensor());
+      if (mode == Mode::Products || grad_enabled())
+        return back.grads(back.needs(0) ? composed_distance_grad(dy, distance, a, b, p) : Tensor(),
+                          back.needs(1)
+                              ? composed_distance_grad(transpose(dy, -2, -1), transpose(distance, -2, -1), b, a, p)
+                              : Tensor());
       a = contiguous(a), b = contiguous(b);
       return back.grads(back.needs(0) ? grad_directly(dy, distance, a, b, false, p) : Tensor(),
                         back.needs(1) ? grad_directly(dy, distance, b, a, true, p) : Tensor());
@@ -101,7 +115,7 @@ Tensor pdist(const Tensor& x, double p) {
       Tensor places = places_of_pairs(rows, a.device());
       auto matrix = [&](const Tensor& t) { return reshape(gather(t, 0, places), {rows, rows}); };
       Tensor distance = matrix(y.get(back)), dy = matrix(back.dy());
-      if (p == 2 && grad_enabled()) return back.grads(euclidean_grad(dy, distance, a, a));
+      if (grad_enabled()) return back.grads(composed_distance_grad(dy, distance, a, a, p));
       return back.grads(grad_directly(dy, distance, contiguous(a), contiguous(a), false, p));
     });
   return y;
