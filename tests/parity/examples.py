@@ -15,6 +15,7 @@ NOT_OPERATIONS = set(
     is_autocast_enabled set_autocast_enabled get_autocast_dtype set_autocast_dtype is_autocast_cache_enabled
     set_autocast_cache_enabled clear_autocast_cache autocast_increment_nesting autocast_decrement_nesting autocast
     set_printoptions cpu_isa cpu_isas set_cpu_isa linear_act rnn_layer im2col col2im
+    coalesce is_coalesced indices values sparse_dim dense_dim to_dense
     to type type_as cpu cuda tensor as_tensor asarray from_numpy new_tensor from_dlpack to_dlpack checked""".split()  # noqa: SIM905
 )
 
