@@ -1,8 +1,12 @@
+import os
 import signal
 
 import pytest
 
 from weft import _core
+
+# PyTorch, the reference, on one thread: on small tensors others only spin, and the suite takes twice as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_configure(config):
