@@ -130,9 +130,11 @@ void Pool::serve() {
       if (job->open()) wake(job->max_helpers - job->joined);
       Seats others = job->seats;
       bool alone = job->seats.take();
+      // Where all workers take part each has its own place; of some of them two might have the same.
+      const int first = workers == job->max_helpers ? place : worker;
       lock.unlock();
       if (!alone) others.move_to_free();
-      while (job->run_one(worker, place)) {}
+      while (job->run_one(worker, first)) {}
       lock.lock();
       if (job->present.fetch_sub(1, std::memory_order_release) == 1) done.notify_all();
     }

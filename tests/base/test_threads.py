@@ -33,6 +33,8 @@ def test_every_piece_runs_once(threads, pieces, apart):
 
 def test_threads_keep_their_part():
     """The caller the first pieces and its helper the last ones, if neither is held up."""
+    weft.set_num_threads(4)
+    _core._trace_pieces(64, microseconds=200)  # the pool has more than one helper from now on
     weft.set_num_threads(2)
     for _ in range(200):
         workers = _core._trace_pieces(100, microseconds=20, apart=True)

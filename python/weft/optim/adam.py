@@ -138,9 +138,6 @@ class SparseAdam(_Moments):
     ) -> None:
         super().__init__(params, False, lr=lr, betas=betas, eps=eps, weight_decay=0.0, maximize=maximize)
 
-    def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
-        return ("exp_avg", "exp_avg_sq")
-
     def _numbers(self, group: dict[str, Any]) -> dict[str, float]:
         return {**super()._numbers(group), "plain_eps": 1}
 
