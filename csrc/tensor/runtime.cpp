@@ -56,11 +56,17 @@ bool finalizing() {
 
 void* release_gil() { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; }
 
+[[noreturn]] void stay() {
+  for (;;) pause();
+}
+
 void restore_gil(void* state) {
   // A daemon thread that comes back while the interpreter ends would be unwound through our frames, which aborts the
-  // process. It stays here instead, as it does from Python 3.14 on.
-  while (finalizing() && !on_main_thread()) pause();
-  PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+  // process. It stays here instead, as it does from Python 3.14 on; also where the end began while it waited.
+  if (finalizing() && !on_main_thread()) stay();
+  try {
+    PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+  } catch (...) { stay(); }  // nothing but the unwinding of a thread that ends gets here
 }
 
 // What a signal handler raised during a launch, until the launch ends. Main thread only.
