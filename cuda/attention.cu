@@ -139,7 +139,7 @@ template <class T>
 WEFT_DEVICE T factor(const AttentionShape& s, int64_t row, int64_t j) {
   if (!s.dropout || j >= s.keys) return 1;
   uint64_t block = (uint64_t)row * (uint64_t)((s.keys + 3) / 4) + (uint64_t)j / 4;
-  return philox(s.stream.seed, offset_of(s.stream), block).v[j % 4] < s.drop_below ? T(0) : (T)s.keep_scale;
+  return philox(seed_of(s.stream), offset_of(s.stream), block).v[j % 4] < s.drop_below ? T(0) : (T)s.keep_scale;
 }
 
 template <class T>

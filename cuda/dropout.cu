@@ -10,11 +10,11 @@ namespace {
 
 template <class V>
 __global__ void __launch_bounds__(256) dropout(Dropout a, bool vectors) {
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   int64_t groups = (a.n + kGroup - 1) / kGroup;
   for (int64_t g = (int64_t)blockIdx.x * 256 + threadIdx.x; g < groups; g += (int64_t)gridDim.x * 256) {
     int64_t i = g * kGroup;
-    Philox4 words = philox(a.stream.seed, offset, (uint64_t)g);
+    Philox4 words = philox(seed, offset, (uint64_t)g);
     V v[kGroup];
     bool whole = vectors && i + kGroup <= a.n;
     if (!(whole && load_group(a.x, a.dtype, i, v)))

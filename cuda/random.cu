@@ -52,10 +52,10 @@ WEFT_DEVICE void normal(const RandomFill& a, const Philox4& w, double (&v)[2]) {
 
 template <RandomKind kind, class V, int E>
 __global__ void __launch_bounds__(256) random_numbers(RandomFill a) {
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   int64_t blocks = (a.n + E - 1) / E;
   for (int64_t b = (int64_t)blockIdx.x * 256 + threadIdx.x; b < blocks; b += (int64_t)gridDim.x * 256) {
-    Philox4 w = philox(a.stream.seed, offset, (uint64_t)b);
+    Philox4 w = philox(seed, offset, (uint64_t)b);
     V v[E];
     if constexpr (kind == RandomKind::Uniform) {
       uniform(a, w, v);

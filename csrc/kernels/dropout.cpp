@@ -15,7 +15,7 @@ template <class T>
 void dropout(const Dropout& a) {
   T* y = static_cast<T*>(a.y);
   const T* x = static_cast<const T*>(a.x);
-  uint64_t seed = a.stream.seed, offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   f32v scale = splat<f32v>((float)a.scale);
   parallel_ranges(a.n, 16 * 1024, [&](int64_t begin, int64_t end) {
     constexpr int kLanes = lanes<f32v>;
@@ -39,7 +39,7 @@ template <>
 void dropout<double>(const Dropout& a) {
   double* y = static_cast<double*>(a.y);
   const double* x = static_cast<const double*>(a.x);
-  uint64_t seed = a.stream.seed, offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   parallel_ranges(a.n, 16 * 1024, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i += kPhiloxWords) {
       PhiloxWords w = philox_words(seed, offset, (uint64_t)i / 4);

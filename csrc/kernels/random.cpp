@@ -32,10 +32,10 @@ WEFT_INLINE void fill_float(T* y, int64_t n, const F& make) {
 template <class T>
 void uniform(const RandomFill& a) {
   constexpr int kBits = sizeof(T) == 4 ? 24 : dtype_of<T> == DType::Float16 ? 11 : 8;
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   float low = (float)a.a, width = (float)(a.b - a.a), unit = 1.0f / (float)(1 << kBits);
   fill_float(static_cast<T*>(a.y), a.n, [&](int64_t i, f32v* v) {
-    PhiloxWords w = philox_words(a.stream.seed, offset, (uint64_t)i / 4);
+    PhiloxWords w = philox_words(seed, offset, (uint64_t)i / 4);
     for (int h = 0; h < 2; ++h) v[h] = to_f32((i32v)(w.v[h] >> (32 - kBits))) * unit * width + low;
   });
 }
@@ -55,10 +55,10 @@ WEFT_INLINE void turn(u32v w, f32v& cosine, f32v& sine) {
 
 template <class T>
 void normal(const RandomFill& a) {
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   float mean = (float)a.a, deviation = (float)a.b;
   fill_float(static_cast<T*>(a.y), a.n, [&](int64_t i, f32v* v) {
-    PhiloxLanes l = philox_lanes(a.stream.seed, offset, (uint64_t)i / 4);
+    PhiloxLanes l = philox_lanes(seed, offset, (uint64_t)i / 4);
     u32v u = pair_up(l.w[0], l.w[2]);
     // In (0, 1]; the top 31 bits, because conversions are signed.
     f32v radius = vsqrt(-2.0f * vlog(to_f32((i32v)(u >> 1)) * 0x1p-31f + 0x1p-33f)) * deviation;
@@ -77,20 +77,20 @@ WEFT_INLINE uint64_t word64(uint64_t seed, uint64_t offset, int64_t i) {
 WEFT_INLINE double unit53(uint64_t w) { return (double)(int64_t)(w >> 11) * 0x1p-53; }
 
 void uniform_double(const RandomFill& a) {
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   parallel_ranges(a.n, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      static_cast<double*>(a.y)[i] = unit53(word64(a.stream.seed, offset, i)) * (a.b - a.a) + a.a;
+      static_cast<double*>(a.y)[i] = unit53(word64(seed, offset, i)) * (a.b - a.a) + a.a;
   });
 }
 
 void normal_double(const RandomFill& a) {
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   double* y = static_cast<double*>(a.y);
   parallel_ranges(a.n, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i += 2) {
-      double u = 1 - unit53(word64(a.stream.seed, offset, i));
-      double angle = kTwoPi * unit53(word64(a.stream.seed, offset, i + 1));
+      double u = 1 - unit53(word64(seed, offset, i));
+      double angle = kTwoPi * unit53(word64(seed, offset, i + 1));
       double radius = __builtin_sqrt(-2 * __builtin_log(u)) * a.b;
       y[i] = radius * __builtin_cos(angle) + a.a;
       if (i + 1 < end) y[i + 1] = radius * __builtin_sin(angle) + a.a;
@@ -112,11 +112,11 @@ WEFT_INLINE void put_int(T* y, int64_t v) {
 
 template <class T>
 void integer(const RandomFill& a) {
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   parallel_ranges(a.n, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       put_int(static_cast<T*>(a.y) + i,
-              (int64_t)((uint64_t)a.low + scale64(word64(a.stream.seed, offset, i), a.range)));
+              (int64_t)((uint64_t)a.low + scale64(word64(seed, offset, i), a.range)));
   });
 }
 
@@ -131,10 +131,10 @@ WEFT_INLINE double probability(const void* p, DType dtype, int64_t i) {
 
 template <class T>
 void bernoulli(const RandomFill& a) {
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   parallel_ranges(a.n, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; i += kPhiloxWords) {
-      PhiloxWords w = philox_words(a.stream.seed, offset, (uint64_t)i / 4);
+      PhiloxWords w = philox_words(seed, offset, (uint64_t)i / 4);
       int64_t n = end - i < kPhiloxWords ? end - i : kPhiloxWords;
       for (int64_t k = 0; k < n; ++k) {
         double u = philox_uniform(w.v[k / kLanes][k % kLanes]), p = a.p ? probability(a.p, a.p_dtype, i + k) : a.a;
@@ -175,11 +175,11 @@ void fill_random(const RandomFill& a) {
 }
 
 void choice(const RandomChoice& a) {
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   parallel_ranges(a.rows * a.samples, kGrain / 16, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const double* cdf = a.cdf + i / a.samples * a.cols;
-      double total = cdf[a.cols - 1], t = unit53(word64(a.stream.seed, offset, i)) * total;
+      double total = cdf[a.cols - 1], t = unit53(word64(seed, offset, i)) * total;
       t = t < total ? t : __builtin_nextafter(total, 0);  // the product may round up
       int64_t low = 0, high = a.cols - 1;
       while (low < high) {
@@ -198,14 +198,14 @@ void choice(const RandomChoice& a) {
 // anywhere.
 void permutation(const RandomPermutation& a) {
   constexpr int64_t kBlock = 64 * kPhiloxBlocks;  // a multiple of the elements that a vector of blocks serves
-  uint64_t offset = offset_of(a.stream);
+  uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   int64_t partner[kBlock];
   for (int64_t i = 0; i < a.n; ++i) a.y[i] = i;
   for (int64_t begin = (a.n - 1) / kBlock * kBlock; begin >= 0; begin -= kBlock) {
     const int64_t end = begin + kBlock < a.n ? begin + kBlock : a.n;
     alignas(64) uint32_t words[kPhiloxWords];
     for (int64_t i = begin; i < end; i += kPhiloxWords / 2) {
-      PhiloxWords w = philox_words(a.stream.seed, offset, (uint64_t)i / 2);
+      PhiloxWords w = philox_words(seed, offset, (uint64_t)i / 2);
       store<u32v>(words, w.v[0]);
       store<u32v>(words + lanes<u32v>, w.v[1]);
       for (int64_t k = 0; k < kPhiloxWords / 2 && i + k < end; ++k) {

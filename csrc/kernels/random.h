@@ -19,10 +19,11 @@
 namespace weft {
 
 struct RandomStream {
-  uint64_t seed, offset;      // in blocks of four words
-  const uint64_t* offset_at;  // where given, added to the offset when the kernel runs
+  uint64_t seed, offset;  // in blocks of four words
+  const uint64_t* at;     // where given, seed and offset are read there when the kernel runs
 };
-WEFT_HD WEFT_INLINE uint64_t offset_of(const RandomStream& s) { return s.offset + (s.offset_at ? *s.offset_at : 0); }
+WEFT_HD WEFT_INLINE uint64_t seed_of(const RandomStream& s) { return s.at ? s.at[0] : s.seed; }
+WEFT_HD WEFT_INLINE uint64_t offset_of(const RandomStream& s) { return s.at ? s.at[1] : s.offset; }
 
 enum class RandomKind : uint8_t { Uniform, Normal, Integer, Bernoulli };
 

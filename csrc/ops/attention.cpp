@@ -47,6 +47,10 @@ Tensor empty_like_rows(const Tensor& like, const Dims& d) {
 
 double work_of(const AttentionShape& s) { return (double)s.batch * s.heads * s.queries * s.keys * (s.dim + s.v_dim); }
 
+struct AttentionRule : AttentionShape {
+  Ref<Storage> random;  // where the stream is read, if it is
+};
+
 // Query, key and value, or their gradients: [B, H, L, E], [B, Hk, S, E], [B, Hk, S, Ev], the last dimension dense.
 struct Three {
   Tensor q, k, v;
@@ -84,8 +88,7 @@ Tensor run_forward(const Three& x, const Tensor& mask, AttentionShape s, const T
 }
 
 // query [B, H, L, E], key [B, Hk, S, E], value [B, Hk, S, Ev], mask [B, H, L, S] or undefined; nothing empty
-Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask,
-              const AttentionShape& s) {
+Tensor attend(const Tensor& query, const Tensor& key, const Tensor& value, const Tensor& mask, const AttentionRule& s) {
   const Three rows{with_rows(query), with_rows(key), with_rows(value)};
   Tensor out = empty_like_rows(rows.q, {s.batch, s.heads, s.queries, s.v_dim});
   Tensor lse = run_forward(rows, mask, s, out);
@@ -135,7 +138,7 @@ Tensor join_heads(const Tensor& x, int batch_axis) {
 
 // x: [N, L, 3 * H * D], its last dimension dense; mask [N, H, L, L] or undefined; nothing empty. One gradient for all
 // three, so that a layer's projection finds it as one.
-Tensor attend_packed(const Tensor& x, const Tensor& mask, const AttentionShape& s, int batch_axis) {
+Tensor attend_packed(const Tensor& x, const Tensor& mask, const AttentionRule& s, int batch_axis) {
   const int64_t width = s.heads * s.dim;
   auto parts = [=](const Tensor& t) {
     return Three{heads_of(t, s.heads, s.dim, 0, batch_axis), heads_of(t, s.heads, s.dim, 1, batch_axis),
@@ -198,13 +201,15 @@ Tensor four(const Tensor& x) {
   return reshape(x, {batch, s[n - 3], s[n - 2], s[n - 1]});
 }
 
-void set_dropout(AttentionShape& s, double p) {
+void set_dropout(AttentionRule& s, double p, Device device) {
   if (p == 0) return;
   s.dropout = true;
   // p = 1 keeps everything, times 0: 2^32 does not fit drop_below.
   s.drop_below = p < 1 ? (uint32_t)(p * 4294967296.0) : 0;
   s.keep_scale = p < 1 ? 1 / (1 - p) : 0;
-  s.stream = draw_stream(nullptr, s.batch * s.heads * s.queries * ((s.keys + 3) / 4 * 4));
+  DrawnStream drawn = draw_stream(nullptr, s.batch * s.heads * s.queries * ((s.keys + 3) / 4 * 4), device);
+  s.stream = drawn.stream;
+  s.random = drawn.cell;
 }
 
 // What the kernels of a device take a dtype as.
@@ -241,7 +246,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
                                     const AttentionOptions& o) {
   check(query, key, value, mask, o);
   const DType dtype = query.dtype(), sums = computed_in(dtype), inner = taken_as(dtype, query.device());
-  AttentionShape s{};
+  AttentionRule s{};
   s.queries = query.size(-2);
   s.keys = key.size(-2);
   s.dim = query.size(-1);
@@ -289,7 +294,7 @@ Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key, cons
   s.batch = q.shape()[0];
   s.heads = q.shape()[1];
   s.kv_heads = k.shape()[1];
-  set_dropout(s, o.dropout_p);
+  set_dropout(s, o.dropout_p, query.device());
   Tensor out = to(attend(q, k, v, m, s), dtype);
   return out.shape() == out_shape ? out : reshape(out, out_shape);
 }
@@ -302,7 +307,7 @@ Tensor self_attention(const Tensor& packed, int64_t heads, const Tensor& mask, d
              to_string(d));
   const int axis = batch_first ? 0 : 1;
   const DType dtype = packed.dtype();
-  AttentionShape s{};
+  AttentionRule s{};
   s.batch = d[axis];
   s.heads = s.kv_heads = heads;
   s.queries = s.keys = d[1 - axis];
@@ -317,7 +322,7 @@ Tensor self_attention(const Tensor& packed, int64_t heads, const Tensor& mask, d
     s.mask_is_bool = mask.dtype() == DType::Bool;
     m = expand(s.mask_is_bool ? mask : to(mask, computed_in(dtype)), {s.batch, heads, s.queries, s.keys});
   }
-  set_dropout(s, dropout_p);
+  set_dropout(s, dropout_p, packed.device());
   return to(attend_packed(x, m, s, axis), dtype);
 }
 

@@ -41,6 +41,19 @@ bool usable(const LowerCopy& kept, const Tensor& t, DType to) {
 
 bool autocast_active() { return state.enabled[0] || state.enabled[1]; }
 
+void autocast_state(bool (&on)[2], DType (&lower)[2]) {
+  for (int i = 0; i < 2; ++i) {
+    on[i] = state.enabled[i];
+    lower[i] = state.dtype[i];
+  }
+}
+
+WithoutKeptConversions::WithoutKeptConversions()
+    : before(std::make_shared<decltype(state.kept)>(std::exchange(state.kept, {}))) {}
+WithoutKeptConversions::~WithoutKeptConversions() {
+  state.kept = std::move(*std::static_pointer_cast<decltype(state.kept)>(before));
+}
+
 std::optional<DType> autocast_dtype(Autocast policy, const Tensor& t) {
   if (!t.defined() || !is_floating(t.dtype()) || t.dtype() == DType::Float64) return {};
   const int device = index_of(t.device());

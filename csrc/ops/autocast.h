@@ -15,7 +15,13 @@ namespace weft {
 
 enum class Autocast { Lower, Float32 };
 
-bool autocast_active();                                             // on this thread, for any device
+bool autocast_active();                                 // on this thread, for any device
+void autocast_state(bool (&on)[2], DType (&lower)[2]);  // of the CPU, of GPUs
+struct WithoutKeptConversions {  // for as long as it lives this thread's conversions of parameters are made anew
+  WithoutKeptConversions();
+  ~WithoutKeptConversions();
+  std::shared_ptr<void> before;
+};
 std::optional<DType> autocast_dtype(Autocast to, const Tensor& t);  // nothing where t is left as it is
 Tensor autocast(Autocast to, const Tensor& t);
 

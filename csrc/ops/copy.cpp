@@ -47,6 +47,7 @@ void move_bytes(const Tensor& dst, const Tensor& src) {
   size_t bytes = (size_t)(src.numel() * src.itemsize());
   if (bytes == 0) return;
   Device to = dst.device(), from = src.device();
+  if (anybody_records()) note_host_read("a copy between devices");
   WithoutGil free(true);  // a copy to the host waits for all work before it
   if (from.is_cpu()) {
     succeeded(device_runtime(to.kind).copy_from_host(dst.data(), src.data(), bytes, to.index), to);

@@ -48,7 +48,7 @@ Tensor integer_range(int64_t first, int64_t end, int64_t by) {
   uint64_t span = by > 0 ? (uint64_t)end - (uint64_t)first : (uint64_t)first - (uint64_t)end;
   uint64_t step = by > 0 ? (uint64_t)by : 0 - (uint64_t)by, count = span / step + (span % step != 0);
   WEFT_CHECK(count < (uint64_t)1 << 62, Value, "[arange] ", count, " elements are too many");
-  Tensor t = Tensor::empty({(int64_t)count}, DType::Int64);
+  Tensor t = Tensor::table({(int64_t)count}, DType::Int64);
   for (int64_t i = 0; i < t.numel(); ++i) t.ptr<int64_t>()[i] = first + i * by;
   return t;
 }
@@ -60,7 +60,7 @@ Tensor floating_range(double first, double end, double by, bool whole) {
   check_range(first, end, by);
   double count = std::ceil((end - first) / by);
   WEFT_CHECK(count < 4e18, Value, "[arange] ", count, " elements are too many");
-  Tensor t = Tensor::empty({(int64_t)count}, DType::Float64);
+  Tensor t = Tensor::table({(int64_t)count}, DType::Float64);
   if (whole) first = std::trunc(first), by = std::trunc(by);
   for (int64_t i = 0; i < t.numel(); ++i) t.ptr<double>()[i] = first + (double)i * by;
   return t;
@@ -90,7 +90,7 @@ Tensor linspace(double a, double b, int64_t steps, std::optional<DType> dtype, D
   WEFT_CHECK(steps >= 0, Runtime, "[linspace] steps must not be negative, got ", steps);
   DType d = dtype_or(dtype, default_dtype);
   if (!is_floating(d)) a = std::trunc(a), b = std::trunc(b);
-  Tensor t = Tensor::empty({steps}, DType::Float64);
+  Tensor t = Tensor::table({steps}, DType::Float64);
   double by = steps > 1 ? (b - a) / (double)(steps - 1) : 0;
   for (int64_t i = 0; i < steps; ++i)  // from both ends, so that the last is exactly b
     t.ptr<double>()[i] = i < steps / 2 ? a + by * (double)i : b - by * (double)(steps - 1 - i);

@@ -211,7 +211,7 @@ Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions
   refuse_labels("nll_loss", labels, rows.shape()[1], options.ignore_index);
   Tensor ignored = eq(labels, Tensor::full({}, (double)options.ignore_index, DType::Int64, x.device()));
   Tensor safe = where(ignored, Tensor::zeros({}, DType::Int64, x.device()), labels);
-  Tensor row = Tensor::empty({rows.shape()[0]}, DType::Int64, Device{});
+  Tensor row = Tensor::table({rows.shape()[0]}, DType::Int64);
   for (int64_t i = 0; i < row.numel(); ++i) row.ptr<int64_t>()[i] = i;
   if (!x.device().is_cpu()) row = to(row, x.device());
 

@@ -37,17 +37,17 @@ Structure structure_of(const char* op, const Tensor& crow, const Tensor& col, in
   check_indices(op, crow, col);
   Structure s{contiguous(to(crow.detach(), DType::Int64)), contiguous(to(col.detach(), DType::Int64)), crow.numel() - 1,
               columns};
-  Tensor crow_host = to(s.crow, Device{}), col_host = to(s.col, Device{});
-  const int64_t *start = crow_host.ptr<int64_t>(), *c = col_host.ptr<int64_t>();
-  int64_t nonzero = col.numel();
-  WEFT_CHECK(start[0] == 0 && start[s.rows] == nonzero, Value, "[", op, "] expected crow_indices from 0 to ", nonzero,
-             ", the number of col_indices, got ", start[0], " to ", start[s.rows]);
-  for (int64_t r = 0; r < s.rows; ++r)
-    WEFT_CHECK(start[r] <= start[r + 1], Value, "[", op, "] expected ascending crow_indices, got ", start[r + 1],
-               " after ", start[r], " at row ", r);
-  for (int64_t k = 0; k < nonzero; ++k)
-    WEFT_CHECK(c[k] >= 0 && c[k] < columns, Index, "[", op, "] column ", c[k], " at position ", k,
-               " is out of range: the matrix has ", columns, " columns");
+  at_each_run({to(s.crow, Device{}), to(s.col, Device{})}, [op, rows = s.rows, columns](const TensorList& t) {
+    const int64_t *start = t[0].ptr<int64_t>(), *c = t[1].ptr<int64_t>(), nonzero = t[1].numel();
+    WEFT_CHECK(start[0] == 0 && start[rows] == nonzero, Value, "[", op, "] expected crow_indices from 0 to ", nonzero,
+               ", the number of col_indices, got ", start[0], " to ", start[rows]);
+    for (int64_t r = 0; r < rows; ++r)
+      WEFT_CHECK(start[r] <= start[r + 1], Value, "[", op, "] expected ascending crow_indices, got ", start[r + 1],
+                 " after ", start[r], " at row ", r);
+    for (int64_t k = 0; k < nonzero; ++k)
+      WEFT_CHECK(c[k] >= 0 && c[k] < columns, Index, "[", op, "] column ", c[k], " at position ", k,
+                 " is out of range: the matrix has ", columns, " columns");
+  });
   return s;
 }
 

@@ -90,7 +90,7 @@ Tensor distances(const Tensor& x1, const Tensor& x2, double p, Mode mode) {
 
 // The place of the distance of rows i and j among those of pairs; of i and i, whose difference is 0, any place.
 Tensor places_of_pairs(int64_t rows, Device device) {
-  Tensor places = Tensor::empty({rows * rows}, DType::Int64);
+  Tensor places = Tensor::table({rows * rows}, DType::Int64);
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < rows; ++j)
       places.ptr<int64_t>()[i * rows + j] = i == j ? 0 : pairs_row(std::min(i, j), rows) + std::max(i, j);

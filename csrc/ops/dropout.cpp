@@ -10,13 +10,13 @@ namespace weft {
 namespace {
 
 struct DropoutRule {
-  RandomStream stream;
+  DrawnStream drawn;
   uint32_t drop_below;
   double scale;
 };
 
 void run(const Tensor& y, const Tensor& x, const DropoutRule& rule) {
-  Dropout args{y.data(), x.data(), x.numel(), rule.stream, rule.drop_below, rule.scale, x.dtype()};
+  Dropout args{y.data(), x.data(), x.numel(), rule.drawn.stream, rule.drop_below, rule.scale, x.dtype()};
   launch("dropout", x.device(), kernels<DropoutKernels>(x.device()).apply, args, (double)args.n * 2);
 }
 
@@ -46,7 +46,8 @@ Tensor dropout(const Tensor& x, double p, bool training, bool inplace) {
   if (!training || p == 0 || x.numel() == 0) return x;
   WEFT_CHECK(is_floating(x.dtype()), Runtime, "[dropout] expected a floating tensor, got ", name_of(x.dtype()));
   // p = 1 keeps everything, times 0: 2^32 does not fit drop_below.
-  DropoutRule rule{draw_stream(nullptr, x.numel()), p < 1 ? (uint32_t)(p * 4294967296.0) : 0, p < 1 ? 1 / (1 - p) : 0};
+  DropoutRule rule{draw_stream(nullptr, x.numel(), x.device()), p < 1 ? (uint32_t)(p * 4294967296.0) : 0,
+                   p < 1 ? 1 / (1 - p) : 0};
   return inplace ? masked_inplace(x, rule) : masked(x, rule);
 }
 

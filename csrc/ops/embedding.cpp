@@ -75,12 +75,13 @@ Tensor lookup(const Tensor& ids, const Tensor& weight, const EmbeddingTable& tab
   Tensor bad = Tensor::empty({}, DType::Int64, device);
   EmbeddingForward args{y.data(), w.data(), ids.ptr<int64_t>(), bad.ptr<int64_t>(), n, table.rows, cols, w.dtype()};
   launch("embedding", device, kernels<EmbeddingKernels>(device).forward, args, (double)y.numel());
-  int64_t where_bad = bad.item_int();
-  if (where_bad != INT64_MAX) {
-    int64_t id = ids.as_view({}, {}, ids.get()->offset + where_bad).item_int();
+  at_each_run({bad, ids}, [rows = table.rows](const TensorList& t) {
+    int64_t where_bad = t[0].item_int();
+    if (where_bad == INT64_MAX) return;
+    int64_t id = t[1].as_view({}, {}, t[1].get()->offset + where_bad).item_int();
     fail(ErrorKind::Index, cat("[embedding] id ", id, " at position ", where_bad,
-                               " of the input is out of range: the table has ", table.rows, " rows"));
-  }
+                               " of the input is out of range: the table has ", rows, " rows"));
+  });
   if (needs_grad(weight))
     record("embedding", {weight}, {y}, [ids = Saved(ids), table, sparse](Backward& b) {
       if (!sparse) return b.grads(table_gradient(ids.get(b), b.dy(), table));

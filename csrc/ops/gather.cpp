@@ -16,10 +16,13 @@ void check_in_range(const char* op, const Tensor& index, int64_t size, int64_t d
   Tensor bad = Tensor::empty({}, DType::Int64, index.device());
   launch(op, index.device(), kernels<GatherKernels>(index.device()).check,
          IndexCheck{bad.ptr<int64_t>(), index.ptr<int64_t>(), index.numel(), size}, (double)index.numel());
-  int64_t at = bad.item_int();
-  if (at == INT64_MAX) return;
-  int64_t value = index.as_view({}, {}, index.get()->offset + at).item_int();
-  fail(ErrorKind::Index, cat("[", op, "] index ", value, " is out of bounds for dimension ", dim, " with size ", size));
+  at_each_run({bad, index}, [op, size, dim](const TensorList& t) {
+    int64_t at = t[0].item_int();
+    if (at == INT64_MAX) return;
+    int64_t value = t[1].as_view({}, {}, t[1].get()->offset + at).item_int();
+    fail(ErrorKind::Index,
+         cat("[", op, "] index ", value, " is out of bounds for dimension ", dim, " with size ", size));
+  });
 }
 
 namespace {

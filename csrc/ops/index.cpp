@@ -58,15 +58,17 @@ IndexedRows locate(const Tensor& x, int first, const TensorList& indices) {
     a.stride[k] = x.strides()[first + k];
   }
   launch("index", x.device(), kernels<IndexKernels>(x.device()).offsets, a, (double)count * n);
-  int64_t where = bad.item_int();
-  if (where != INT64_MAX) {
+  keep.push_back(bad);
+  at_each_run(keep, [first, shape = x.shape()](const TensorList& t) {
+    int64_t where = t.back().item_int();
+    if (where == INT64_MAX) return;
     int64_t i = where / kMaxDims, k = where % kMaxDims;
-    int64_t value = reshape(keep[(size_t)k], {-1}).as_view({}, {}, i).item_int();
+    int64_t value = reshape(t[(size_t)k], {-1}).as_view({}, {}, t[(size_t)k].get()->offset + i).item_int();
     fail(ErrorKind::Index, cat("[index] index ", value, " is out of bounds for dimension ", first + k, " of size ",
-                               x.shape()[first + (int)k]));
-  }
+                               shape[first + (int)k]));
+  });
   auto spread = [&](int d, bool before) {  // at[..., None] + arange(size) * stride, or the same in front
-    Tensor steps = Tensor::empty({x.shape()[d]}, DType::Int64);
+    Tensor steps = Tensor::table({x.shape()[d]}, DType::Int64);
     for (int64_t i = 0; i < x.shape()[d]; ++i) steps.ptr<int64_t>()[i] = i * x.strides()[d];
     steps = to(steps, x.device());
     at = before ? add(reshape(steps, {-1, 1}), reshape(at, {1, -1}))
@@ -141,6 +143,7 @@ void index_put(const Tensor& x, int first, const TensorList& indices, const Tens
 }
 
 Tensor nonzero(const Tensor& x) {
+  if (anybody_records()) note_host_read("nonzero()");
   Tensor mask = contiguous(to(to(x.detach(), DType::Bool), Device{}));
   const bool* m = mask.ptr<bool>();
   int64_t n = mask.numel(), count = 0;

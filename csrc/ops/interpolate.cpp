@@ -202,7 +202,7 @@ InterpolateAxis laid_out(const Taps& t, std::vector<int32_t>& index, std::vector
 }
 template <class T>
 Tensor on_device(const std::vector<T>& values, DType dtype, Device device) {
-  Tensor t = Tensor::empty({(int64_t)values.size()}, dtype);
+  Tensor t = Tensor::table({(int64_t)values.size()}, dtype);
   std::memcpy(t.data(), values.data(), values.size() * sizeof(T));
   return to(t, device);
 }

@@ -90,7 +90,9 @@ Tensor binary_cross_entropy(const Tensor& x, const Tensor& target, const Maybe& 
   {
     GradMode off(false);
     Tensor outside = bitwise_not(ge(mul(x, rsub(x, 1)), number(0, x)));  // x (1 - x) < 0, or NaN
-    WEFT_CHECK(!any_host(outside), Runtime, "[binary_cross_entropy] expected an input between 0 and 1");
+    at_each_run({outside}, [](const TensorList& t) {
+      WEFT_CHECK(!any_host(t[0]), Runtime, "[binary_cross_entropy] expected an input between 0 and 1");
+    });
     Tensor floor = number(-100, x), hit = maximum(log(x), floor), miss = maximum(log1p(neg(x)), floor);
     slope = sub(miss, hit);  // by the target
     loss = sub(mul(target, slope), miss);

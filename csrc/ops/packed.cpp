@@ -45,6 +45,11 @@ struct Copies : RefCounted {
   }
 };
 
+Ref<Storage> note_packed(Recorder* recorder, const Ref<Storage>& memory) {
+  if (recorder) recorder->used(*memory);
+  return memory;
+}
+
 Copies& copies_of(Storage& s) {
   if (!s.attached) s.attached = Ref<RefCounted>(new Copies);
   Copies& all = static_cast<Copies&>(*s.attached);
@@ -59,23 +64,26 @@ Copies& copies_of(Storage& s) {
 
 Ref<Storage> packed_copy(const Tensor& t, const PackedKey& key, int64_t bytes, const std::function<void(void*)>& pack) {
   Storage& s = *t.get()->storage;
-  if (current_recorder() || s.deleter) return {};
+  Recorder* recorder = anybody_records() ? current_recorder() : nullptr;
+  if (s.deleter || s.arena) return {};
+  if (recorder && (s.exposed || !recorder->packs(s))) return {};
+  Unrecorded outlives_the_step;
   if (s.exposed) {
     s.attached.reset();
     return {};
   }
   const PackedCopy* found = copies_of(s).find(key);
-  if (!found) {
+  if (!found && !recorder) {
     copies_of(s).put(key, {});
     return {};
   }
-  if (found->memory) return found->memory;
+  if (found && found->memory) return note_packed(recorder, found->memory);
   if (held + bytes > kMostBytes) return {};
   const uint32_t version = t.version();
   Ref<Storage> memory = make_ref<Storage>((size_t)bytes, t.device());
   pack(memory->data);  // frees the GIL
   if (t.version() == version && !s.exposed) copies_of(s).put(key, memory);
-  return memory;
+  return note_packed(recorder, memory);
 }
 
 int64_t packed_bytes_held() { return held; }

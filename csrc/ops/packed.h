@@ -16,8 +16,8 @@ struct PackedKey {
 };
 
 // The copy, made by `pack(memory)` where there is none yet; nothing if it would not pay: the first time that these
-// numbers are asked for (most tensors serve one product), while a step is recorded (a replay has to follow changes of
-// the weight), where somebody else may write to the memory unseen, or when all copies together would pass a gibibyte.
+// numbers are asked for (most tensors serve one product), while a step is recorded that has to follow changes of the
+// weight, where somebody else may write to the memory unseen, or when all copies together would pass a gibibyte.
 // The caller holds on to the result while it reads it. Call it under the GIL, like all that changes a tensor's state.
 Ref<Storage> packed_copy(const Tensor& t, const PackedKey& key, int64_t bytes, const std::function<void(void*)>& pack);
 

@@ -7,21 +7,42 @@
 #include "ops/scan.h"
 #include "ops/sort.h"
 #include "ops/view.h"
+#include "tensor/hooks.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
 namespace weft {
 
-RandomStream draw_stream(Generator* generator, int64_t words) {
-  Generator::Range range = (generator ? *generator : default_generator()).draw((uint64_t)words);
-  return {range.seed, range.offset, nullptr};
+DrawnStream draw_stream(Generator* generator, int64_t words, Device device) {
+  Generator& from = generator ? *generator : default_generator();
+  Recorder* recorder = anybody_records() ? current_recorder() : nullptr;
+  if (recorder && !device.is_cpu()) note_cannot_replay("random numbers are drawn on a GPU");
+  if (!recorder || !recorder->arena() || !device.is_cpu()) {
+    Generator::Range range = from.draw((uint64_t)words);
+    return {{range.seed, range.offset, nullptr}, {}};
+  }
+  Ref<Storage> cell;
+  {
+    Unrecorded outlives_the_step;
+    cell = make_ref<Storage>(2 * sizeof(uint64_t), device);
+  }
+  std::shared_ptr<py::object> owner;
+  if (generator) owner = shared_callable(py::cast(generator, py::return_value_policy::reference));
+  now_and_at_replay([&from, words, cell, owner] {
+    Generator::Range range = from.draw((uint64_t)words);
+    auto* at = static_cast<uint64_t*>(cell->data);
+    at[0] = range.seed;
+    at[1] = range.offset;
+  });
+  const auto* at = static_cast<const uint64_t*>(cell->data);
+  return {{at[0], at[1], at}, cell};
 }
 
 Tensor random_permutation(int64_t n, Generator* generator) {
   WEFT_CHECK(n >= 0, Value, "[randperm] expected n >= 0, got ", n);
   Tensor y = Tensor::empty({n}, DType::Int64);
   launch("randperm", Device{}, kernels<RandomKernels>(Device{}).permutation,
-         RandomPermutation{y.ptr<int64_t>(), n, draw_stream(generator, 2 * n)}, (double)n * 8);
+         RandomPermutation{y.ptr<int64_t>(), n, draw_stream(generator, 2 * n).stream}, (double)n * 8);
   return y;
 }
 
@@ -40,7 +61,8 @@ void fill_random(const char* name, const Tensor& t, RandomFill a, Generator* gen
   if (a.n == 0) return;
   a.y = y.data();
   a.dtype = y.dtype();
-  a.stream = draw_stream(generator, words_of(a));
+  DrawnStream drawn = draw_stream(generator, words_of(a), y.device());
+  a.stream = drawn.stream;
   launch(name, y.device(), kernels<RandomKernels>(y.device()).fill, a, (double)a.n * 4);
   if (!t.is_contiguous()) copy_into(t, y);
 }
@@ -104,8 +126,9 @@ Tensor bernoulli(const Tensor& p, Generator* generator) {
   Tensor q = contiguous(p.detach()), y = Tensor::empty_like(q);
   if (q.device().is_cpu()) {
     GradMode off(false);
-    Tensor d = to(q, DType::Float64);
-    for (int64_t i = 0; i < d.numel(); ++i) check_probability("bernoulli", d.ptr<double>()[i]);
+    at_each_run({to(q, DType::Float64)}, [](const TensorList& t) {
+      for (int64_t i = 0; i < t[0].numel(); ++i) check_probability("bernoulli", t[0].ptr<double>()[i]);
+    });
   }
   RandomFill f{};
   f.kind = RandomKind::Bernoulli;
@@ -125,17 +148,19 @@ Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, Gen
   Tensor w = contiguous(to(to(weights.detach(), Device{}), DType::Float64));
   int64_t cols = w.shape().back(), rows = cols ? w.numel() / cols : 0;
   WEFT_CHECK(cols > 0, Runtime, "[multinomial] expected at least one weight, got ", to_string(weights.shape()));
-  for (int64_t r = 0; r < rows; ++r) {
-    int64_t positive = 0;
-    for (int64_t c = 0; c < cols; ++c) {
-      double v = w.ptr<double>()[r * cols + c];
-      WEFT_CHECK(v >= 0 && std::isfinite(v), Runtime, "[multinomial] expected finite weights >= 0, got ", v, " in row ",
-                 r, " at ", c);
-      positive += v > 0;
+  at_each_run({w}, [rows, cols, least = replacement ? 1 : samples](const TensorList& t) {
+    for (int64_t r = 0; r < rows; ++r) {
+      int64_t positive = 0;
+      for (int64_t c = 0; c < cols; ++c) {
+        double v = t[0].ptr<double>()[r * cols + c];
+        WEFT_CHECK(v >= 0 && std::isfinite(v), Runtime, "[multinomial] expected finite weights >= 0, got ", v,
+                   " in row ", r, " at ", c);
+        positive += v > 0;
+      }
+      WEFT_CHECK(positive >= least, Runtime, "[multinomial] expected at least ", least, " weights above 0 in row ", r,
+                 ", got ", positive);
     }
-    WEFT_CHECK(positive >= (replacement ? 1 : samples), Runtime, "[multinomial] expected at least ",
-               replacement ? 1 : samples, " weights above 0 in row ", r, ", got ", positive);
-  }
+  });
   Dims shape = w.shape();
   shape[shape.n - 1] = samples;
   Tensor y;
@@ -143,10 +168,10 @@ Tensor multinomial(const Tensor& weights, int64_t samples, bool replacement, Gen
     y = Tensor::empty(shape, DType::Int64);
     Tensor cdf = cumsum(w, -1);
     if (y.numel() > 0)
-      launch(
-          "multinomial", Device{}, kernels<RandomKernels>(Device{}).choice,
-          RandomChoice{y.ptr<int64_t>(), cdf.ptr<double>(), rows, cols, samples, draw_stream(generator, 2 * y.numel())},
-          (double)y.numel() * 64);
+      launch("multinomial", Device{}, kernels<RandomKernels>(Device{}).choice,
+             RandomChoice{y.ptr<int64_t>(), cdf.ptr<double>(), rows, cols, samples,
+                          draw_stream(generator, 2 * y.numel()).stream},
+             (double)y.numel() * 64);
   } else {
     // A race: the k first of independent exponential times with these rates (Efraimidis and Spirakis 2006).
     Tensor u = Tensor::empty(w.shape(), DType::Float64);

@@ -49,6 +49,7 @@ RnnLayout layout_of(const Tensor& x, const std::optional<Tensor>& batch_sizes, b
   if (batch_sizes) {
     WEFT_CHECK(batch_sizes->dim() == 1 && batch_sizes->dtype() == DType::Int64 && !batch_sizes->device().is_cuda(),
                Runtime, "[", kRnnLayer, "] expected batch_sizes to be one row of int64 on the CPU");
+    if (anybody_records()) note_host_read("a packed sequence");
     l.active = contiguous(batch_sizes->detach());
     l.steps = l.active.shape()[0];
     l.row_step = 1;
@@ -56,10 +57,10 @@ RnnLayout layout_of(const Tensor& x, const std::optional<Tensor>& batch_sizes, b
     l.batch = x.shape()[batch_first ? 0 : 1];
     l.steps = x.shape()[batch_first ? 1 : 0];
     l.row_step = batch_first ? l.steps : 1;
-    l.active = Tensor::empty({l.steps}, DType::Int64);
+    l.active = Tensor::table({l.steps}, DType::Int64);
   }
   WEFT_CHECK(l.steps > 0, Runtime, "[", kRnnLayer, "] expected sequences of at least one step");
-  l.first = Tensor::empty({l.steps}, DType::Int64);
+  l.first = Tensor::table({l.steps}, DType::Int64);
   int64_t *first = l.first.ptr<int64_t>(), *active = l.active.ptr<int64_t>();
   if (batch_sizes) {
     l.batch = active[0];

@@ -36,9 +36,11 @@ void check_sorter(const Tensor& sequence, const Tensor& sorter) {
   WEFT_CHECK(sorter.device() == sequence.device(), Runtime, "[searchsorted] expected the sorter on ",
              to_string(sequence.device()), ", got ", to_string(sorter.device()));
   if (sorter.numel() == 0) return;
-  int64_t low = amin(sorter).item_int(), high = amax(sorter).item_int(), n = sequence.shape().back();
-  WEFT_CHECK(low >= 0 && high < n, Runtime, "[searchsorted] expected a sorter of indices between 0 and ", n - 1,
-             ", got ", low < 0 ? low : high);
+  at_each_run({sorter}, [n = sequence.shape().back()](const TensorList& t) {
+    int64_t low = amin(t[0]).item_int(), high = amax(t[0]).item_int();
+    WEFT_CHECK(low >= 0 && high < n, Runtime, "[searchsorted] expected a sorter of indices between 0 and ", n - 1,
+               ", got ", low < 0 ? low : high);
+  });
 }
 
 Tensor values_of(const Operand& x, const Tensor& sequence) {

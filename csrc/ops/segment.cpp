@@ -65,14 +65,15 @@ Segments group_rows(const char* op, const Tensor& ids, std::optional<int64_t> co
                 n,
                 s.count};
   launch(op, Device{}, kernels<SegmentKernels>(Device{}).plan, a, (double)n * 4);
-  int64_t at = bad.item_int();
-  if (at != INT64_MAX) {
-    int64_t id = host.ptr<int64_t>()[at];
-    WEFT_CHECK(id >= 0 && id < s.count, Index, "[", op, "] segment id ", id, " at position ", at,
-               " is out of range: there are ", s.count, " segments");
+  at_each_run({bad, host}, [op, segments = s.count](const TensorList& t) {
+    int64_t at = t[0].item_int();
+    if (at == INT64_MAX) return;
+    int64_t id = t[1].ptr<int64_t>()[at];
+    WEFT_CHECK(id >= 0 && id < segments, Index, "[", op, "] segment id ", id, " at position ", at,
+               " is out of range: there are ", segments, " segments");
     fail(ErrorKind::Value, cat("[", op, "] expected ascending segment_ids with sorted=True, but id ", id,
                                " at position ", at, " follows a larger one"));
-  }
+  });
   s.start = to(s.start, device);
   if (!sorted) s.order = to(s.order, device);
   return s;

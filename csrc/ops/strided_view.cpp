@@ -10,7 +10,7 @@ namespace weft {
 namespace {
 
 Tensor steps(int64_t n, int64_t by) {
-  Tensor t = Tensor::empty({n}, DType::Int64);
+  Tensor t = Tensor::table({n}, DType::Int64);
   for (int64_t i = 0; i < n; ++i) t.ptr<int64_t>()[i] = i * by;
   return t;
 }

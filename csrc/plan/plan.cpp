@@ -1,120 +1,140 @@
 #include "plan/plan.h"
 
+#include <chrono>
 #include <cstring>
+#include <optional>
 
-#include "base/generator.h"
 #include "ops/copy.h"
+#include "ops/layout.h"
 #include "tensor/autograd.h"
-#include "tensor/python.h"
 
 namespace weft {
 
 namespace {
 
-struct Recording {  // makes `plan` this thread's recorder for as long as it lives
-  explicit Recording(Recorder* plan) {
-    WEFT_CHECK(!current_recorder(), Runtime, "[plan] a recording is already under way on this thread");
-    current_recorder() = plan;
-    ++active_recorders;
-  }
-  ~Recording() {
-    current_recorder() = nullptr;
-    --active_recorders;
-  }
-};
+constexpr double kWorthFreeing = 50000;  // of work, as launch() counts it
 
-std::string kind_of(const Tensor& t) {
-  return cat(name_of(t.dtype()), " ", to_string(t.shape()), " on ", to_string(t.device()));
+// Memory like t's, and its elements.
+Tensor copy_of(const Tensor& t) {
+  Tensor y = Tensor::empty(t.shape(), t.dtype(), t.device());
+  if (!t.is_contiguous() && is_dense(t)) y.get()->strides = t.strides();
+  if (y.strides() == t.strides() && t.device().is_cpu())
+    memcpy(y.data(), t.data(), (size_t)(t.numel() * t.itemsize()));
+  else
+    copy_into(y, t);
+  return y;
 }
 
 }  // namespace
 
-Plan::Plan(const TensorList& inputs, const Step& step) {
-  for (const Tensor& t : inputs) {
-    inputs_.push_back(clone(t.detach()));
-    used(*inputs_.back().get()->storage);
+bool Plan::fits() const {
+  for (const Leaf& l : leaves_)
+    if (!l.cleared && !(l.tensor->grad == l.entry && (!l.entry || l.entry->storage == l.memory))) return false;
+  for (const Packed& p : packed_)
+    if (p.of->version.load(std::memory_order_relaxed) != p.version || p.of->exposed) return false;
+  return true;
+}
+
+void Plan::copy_in(size_t i, const Tensor& from) {
+  const Tensor& to = inputs_[i];
+  if (from.strides() == to.strides() && from.device().is_cpu() && to.numel() * to.itemsize() <= 4096)
+    memcpy(to.data(), from.data(), (size_t)(to.numel() * to.itemsize()));
+  else
+    copy_into(to, from.detach());
+}
+
+// Somebody kept a gradient of the last replay, or a view of it: it becomes memory of its own, and a new tensor takes
+// its place in the arena.
+void Plan::give_away(Leaf& leaf) {
+  const Ref<Storage> held = leaf.exit->storage;
+  Ref<TensorImpl> fresh = Tensor(leaf.exit).detach().ref();
+  fresh->storage = make_ref<Storage>(held->data, held->bytes, held->device, nullptr, nullptr);
+  fresh->storage->arena = arena_;
+  Ref<Storage> own = copy_of(Tensor(fresh)).get()->storage;
+  std::swap(held->data, own->data);
+  std::swap(held->arena, own->arena);
+  leaf.exit = fresh;
+}
+
+void Plan::run(std::vector<double>* seconds) {
+  using Clock = std::chrono::steady_clock;
+  for (Leaf& l : leaves_) {
+    const bool there = l.tensor->grad == l.exit;
+    if (l.exit && l.exit->storage->arena == arena_ && (l.exit->refs > 1 + there || l.exit->storage->refs > 1))
+      give_away(l);
+    if (l.tensor->grad != l.exit) l.tensor->grad = l.exit;
   }
-  uint64_t random_before = default_generator().position();
-  GradMode off(false);
-  Recording recording(this);
-  for (const Tensor& y : step(inputs_)) {
-    used(*y.get()->storage);
-    outputs_.push_back(y.detach());
-  }
-  WEFT_CHECK(default_generator().position() == random_before, Runtime,
-             "[plan] the step draws random numbers, which a replay would repeat; use eval() or leave it eager");
-}
-
-void Plan::launched(const char* name, Device device, void (*kernel)(const void*), const void* args, size_t bytes) {
-  size_t at = arguments_.size();
-  arguments_.resize(at + (bytes + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
-  memcpy(&arguments_[at], args, bytes);
-  launches_.push_back({name, device, kernel, at});
-}
-
-void Plan::used(Storage& storage) {
-  if (known_.insert(&storage).second) memory_.push_back(Ref<Storage>(&storage));
-}
-
-void Plan::read_by_host(const char* what) {
-  fail(ErrorKind::Runtime, cat("[plan] ", what,
-                               " reads a value on the host while a step is being recorded: a replay "
-                               "could not follow it; move it out of the step"));
-}
-
-TensorList Plan::replay(const TensorList& inputs) {
-  WEFT_CHECK(inputs.size() == inputs_.size(), Type, "[plan] recorded with ", inputs_.size(), " inputs, got ",
-             inputs.size());
-  for (size_t i = 0; i < inputs.size(); ++i)
-    WEFT_CHECK(inputs[i].shape() == inputs_[i].shape() && inputs[i].dtype() == inputs_[i].dtype() &&
-                   inputs[i].device() == inputs_[i].device(),
-               Value, "[plan] input ", i, " was recorded as ", kind_of(inputs_[i]), ", got ", kind_of(inputs[i]),
-               "; record another plan for it");
-  for (const auto& s : memory_) s->attached.reset();  // the launches may write to it, and no version tells
-  GradMode off(false);
-  WithoutGil free(true);
-  std::lock_guard lock(mutex_);
-  for (size_t i = 0; i < inputs.size(); ++i) copy_into(inputs_[i], inputs[i].detach());
-  for (const Launch& l : launches_) {
-    before_launch(l.name, l.device, true);
-    {
-      FlushDenormals flush;
-      l.kernel(&arguments_[l.args]);
+  {
+    std::optional<WithoutGil> free;
+    if (work_ > kWorthFreeing) free.emplace(true);
+    std::optional<FlushDenormals> flush;
+    for (const Item& item : items_) {
+      if (!item.kernel || item.renew >= 0) {
+        flush.reset();
+        if (free) free.reset();
+        if (item.kernel)
+          renewals_[(size_t)item.renew](&arguments_[item.at]);
+        else
+          deeds_[item.at]();
+        if (work_ > kWorthFreeing) free.emplace(true);
+        if (!item.kernel) continue;
+      }
+      if (!flush) flush.emplace();
+      Clock::time_point start;
+      if (seconds) start = Clock::now();
+      if (!item.device.is_cpu()) before_launch(item.name, item.device, true);
+      item.kernel(&arguments_[item.at]);
+      if (!item.device.is_cpu()) after_launch(item.name, item.device);
+      if (take_interrupted() && raise_interrupted) {
+        flush.reset();
+        if (free) free.reset();
+        raise_interrupted();
+      }
+      if (seconds) seconds->push_back(std::chrono::duration<double>(Clock::now() - start).count());
     }
-    after_launch(l.name, l.device);
   }
-  TensorList results;
-  for (const Tensor& y : outputs_) results.push_back(clone(y));
-  return results;
+  for (const Outside& o : outside_)
+    if (o.changes) o.storage->version.fetch_add(o.changes, std::memory_order_relaxed);
+}
+
+Tensor Plan::output(size_t i, const TensorList& arguments) const {
+  const Output& o = outputs_[i];
+  if (o.argument >= 0) {
+    const Tensor& given = arguments[(size_t)o.argument];
+    if (o.same) return given;
+    if (given.strides() == inputs_[(size_t)o.argument].strides())
+      return given.as_view(o.tensor.shape(), o.tensor.strides(), given.get()->offset + o.tensor.get()->offset);
+  }
+  if (o.tensor.get()->storage->arena == arena_ || o.argument >= 0) return copy_of(o.tensor);
+  return o.tensor.detach();
+}
+
+std::vector<uint32_t> Plan::outside_versions() const {
+  std::vector<uint32_t> versions;
+  for (const Outside& o : outside_) versions.push_back(o.storage->version.load(std::memory_order_relaxed));
+  return versions;
+}
+
+std::vector<Plan::Line> Plan::lines() const {
+  std::vector<Line> all;
+  for (const Item& item : items_)
+    if (item.kernel) all.push_back({item.name, item.device, item.work});
+  return all;
 }
 
 int64_t Plan::bytes() const {
-  int64_t sum = 0;
-  for (const auto& s : memory_) sum += (int64_t)s->bytes;
+  int64_t sum = (int64_t)arena_->bytes();
+  for (const Tensor& t : inputs_) sum += (int64_t)t.get()->storage->bytes;
   return sum;
 }
 
-std::string Plan::describe() const {
-  std::string text;
-  for (size_t i = 0; i < launches_.size(); ++i)
-    text += cat(i, "\t", launches_[i].name, "\t", to_string(launches_[i].device), "\n");
-  return text + cat(launches_.size(), " launches, ", memory_.size(), " buffers, ", bytes(), " bytes");
-}
+int64_t Plan::peak() const { return (int64_t)arena_->peak(); }
 
-void bind_plan(py::module_& m) {
-  py::class_<Plan>(m, "Plan", "A recorded step. Made by weft.plan.record.")
-      .def(py::init([](py::object step, const TensorList& inputs) {
-             return std::make_unique<Plan>(inputs, [&](const TensorList& copies) {
-               py::list args;
-               for (const Tensor& t : copies) args.append(py::cast(t));
-               return step(*args).cast<TensorList>();
-             });
-           }),
-           py::arg("step"), py::arg("inputs"))
-      .def("replay", &Plan::replay, py::arg("inputs"), "Copies the inputs in, replays, returns the outputs as a list.")
-      .def("describe", &Plan::describe, "The launches and the memory, as text.")
-      .def_property_readonly("nbytes", &Plan::bytes, "Bytes of all memory that the plan keeps, weights included.")
-      .def("__len__", &Plan::launches);
+int64_t Plan::weights() const {
+  int64_t sum = 0;
+  for (const Outside& o : outside_) sum += (int64_t)o.storage->bytes;
+  for (const Tensor& t : inputs_) sum -= known_.count(t.get()->storage.get()) ? (int64_t)t.get()->storage->bytes : 0;
+  return sum;
 }
 
 }  // namespace weft

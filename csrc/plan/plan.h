@@ -1,16 +1,18 @@
 // A step as a flat list of kernel launches over memory that is kept: recorded once while it runs, replayed without
-// walking through the operations again.
+// Python, without the tape and without looking for memory.
 //
-// A replay repeats the launches with the arguments of the recording. What a function computes from its inputs and from
-// tensors it reads (weights may change in place) follows; Python numbers are fixed. What no replay could follow is an
-// error while recording: a value read by the host, random numbers.
+// While a step is recorded, memory comes from an arena of its own: what it releases it uses again, in the same order at
+// each replay, so a replay repeats the launches with the addresses of the recording. What the step reads and changes
+// outside (weights, the state of an optimizer, statistics) it reads and changes in place, with the versions counted on.
+// What the host did between launches and has to do again (drawing random numbers, checking labels, a schedule) is in
+// the list as a deed. A step that no replay could follow is said to be broken, by what it did, and runs on undisturbed.
 #pragma once
 
 #include <cstddef>
 #include <functional>
 #include <mutex>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <vector>
 
 #include "tensor/launch.h"
@@ -20,35 +22,103 @@ namespace weft {
 
 class Plan final : public Recorder {
  public:
-  using Step = std::function<TensorList(const TensorList&)>;
+  // strict: what cannot be replayed is an error at once. packs_weights: weights do not change while it is in use.
+  Plan(bool strict, bool packs_weights) : strict_(strict), packs_weights_(packs_weights) {}
+  explicit Plan(const Plan& forward) : arena_(forward.arena_), strict_(forward.strict_), packs_weights_(false) {}
+  ~Plan() override;
 
-  // Runs `step` on copies of `inputs`, recording.
-  Plan(const TensorList& inputs, const Step& step);
+  // Recording. begin() makes this the thread's recorder; end(), also after an error, lets it go.
+  void begin();
+  void end();
+  void add_input(const Tensor& like);      // before begin: memory of its own for this argument
+  void finish(const TensorList& outputs);  // after end: what the replays return, and what is known of the world outside
 
-  // Copies the inputs in (shapes, dtypes and devices as recorded), replays, returns copies of the outputs.
-  TensorList replay(const TensorList& inputs);
-
-  std::string describe() const;  // one line per launch, then the memory
-  size_t launches() const { return launches_.size(); }
-  int64_t bytes() const;  // of all memory that the plan keeps
-
-  void launched(const char* name, Device device, void (*kernel)(const void*), const void* args, size_t bytes) override;
+  void launched(const char* name, Device device, void (*kernel)(const void*), const void* args, size_t bytes,
+                double work) override;
   void used(Storage& storage) override;
-  void read_by_host(const char* what) override;
+  void cannot_replay(const std::string& reason) override { break_off(reason); }
+  void grad_used(TensorImpl& leaf, GradUse use) override;
+  Arena* arena() override { return broken_.empty() ? arena_.get() : nullptr; }
+  bool packs(Storage& storage) override;
+  void at_replay(std::function<void()> deed) override;
+  void renewed(std::function<void(void*)> renew) override;
+  void break_off(std::string reason);
+  const std::string& broken() const { return broken_; }  // empty: can be replayed
 
- private:
-  struct Launch {
+  // Whether memory of the step lives on elsewhere than in its outputs and in gradients: somebody else kept a tensor
+  // that each replay would write to. Asked once the results of the recording are gone.
+  bool escaped() const;
+
+  // Is what the launches rely on as it was? The gradients that the step found, and the weights that it packed.
+  bool fits() const;
+  std::vector<uint32_t> outside_versions() const;
+  bool repeatable() const;  // changes nothing outside: several like it may run at once
+  // One at a time: the caller holds `busy`. The GIL is freed while there is much to do.
+  void copy_in(size_t input, const Tensor& from);
+  void run(std::vector<double>* seconds = nullptr);
+  Tensor output(size_t i, const TensorList& arguments) const;  // a tensor of its own
+
+  const TensorList& inputs() const { return inputs_; }
+  size_t outputs() const { return outputs_.size(); }
+  size_t launches() const { return launches_; }
+  struct Line {
     const char* name;
     Device device;
-    void (*kernel)(const void*);
-    size_t args;  // index into arguments_
+    double work;
   };
-  std::vector<Launch> launches_;
+  std::vector<Line> lines() const;
+  int64_t bytes() const;    // of the arena and the inputs
+  int64_t peak() const;     // of the arena: the most that was in use at once
+  int64_t weights() const;  // bytes outside that the launches address
+  std::mutex busy;
+
+ private:
+  struct Item {
+    void (*kernel)(const void*);  // null: a deed
+    size_t at;                    // into arguments_, or of the deed
+    int renew;                    // index, or -1
+    const char* name;
+    Device device;
+    double work;
+  };
+  struct Outside {
+    Ref<Storage> storage;
+    uint32_t before, changes;
+  };
+  struct Leaf {
+    Ref<TensorImpl> tensor;
+    bool cleared;  // before anything else happened to its .grad
+    Ref<TensorImpl> entry, exit;
+    Ref<Storage> memory;  // of entry
+  };
+  struct Packed {
+    Ref<Storage> of;
+    uint32_t version;
+  };
+  struct Output {
+    Tensor tensor;
+    int argument = -1;  // it is that input, or a view of it
+    bool same = false;
+  };
+  void give_away(Leaf& leaf);
+
+  Ref<Arena> arena_ = make_ref<Arena>();
+  std::vector<Item> items_;
   std::vector<std::max_align_t> arguments_;
-  std::vector<Ref<Storage>> memory_;
-  std::unordered_set<Storage*> known_;
-  TensorList inputs_, outputs_;
-  std::mutex mutex_;
+  std::vector<std::function<void()>> deeds_;
+  std::vector<std::function<void(void*)>> renewals_;
+  std::vector<Outside> outside_;
+  std::unordered_map<Storage*, size_t> known_;  // into outside_
+  std::vector<Leaf> leaves_;
+  std::unordered_map<TensorImpl*, size_t> known_leaves_;
+  std::vector<Packed> packed_;
+  TensorList inputs_;
+  std::vector<Output> outputs_;
+  std::string broken_;
+  size_t launches_ = 0;
+  double work_ = 0;
+  int next_renewal_ = -1;
+  bool strict_, packs_weights_, recording_ = false;
 };
 
 }  // namespace weft

@@ -129,6 +129,7 @@ class Engine {
   }
 
   static void add_to_grad(TensorImpl& x, Tensor grad) {
+    note_grad(x, GradUse::Added);
     if (!x.grad) {
       x.grad = grad_enabled() || ours_alone(grad) ? grad.ref() : clone(grad).ref();
     } else if (x.grad->storage->sparse || grad.is_sparse()) {

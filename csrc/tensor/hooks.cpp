@@ -10,13 +10,6 @@
 
 namespace weft {
 
-namespace {
-
-struct NodeObject {
-  Ref<Node> node;
-};
-
-// A Python callable that C++ may keep and drop without the GIL.
 std::shared_ptr<py::object> shared_callable(py::object f) {
   return std::shared_ptr<py::object>(new py::object(std::move(f)), [](py::object* o) {
     if (!Py_IsInitialized()) return;
@@ -25,8 +18,15 @@ std::shared_ptr<py::object> shared_callable(py::object f) {
   });
 }
 
+namespace {
+
+struct NodeObject {
+  Ref<Node> node;
+};
+
 TensorHook make_hook(int64_t id, py::object f) {
   return {id, [f = shared_callable(std::move(f))](const Tensor& grad) {
+            if (anybody_records()) note_cannot_replay("a hook is called");
             py::gil_scoped_acquire gil;
             py::object result = (*f)(grad);
             if (result.is_none()) return Tensor();
@@ -75,6 +75,7 @@ HookHandle register_post_accumulate_grad_hook(const Tensor& t, py::object f) {
   WEFT_CHECK(t.requires_grad() && !grad_fn_of(t), Runtime,
              "[register_post_accumulate_grad_hook] expected a leaf tensor that requires a gradient");
   auto call = [f = shared_callable(std::move(f))](const Tensor& leaf) {
+    if (anybody_records()) note_cannot_replay("a hook is called");
     py::gil_scoped_acquire gil;
     (*f)(leaf);
     return Tensor();
@@ -251,6 +252,22 @@ void bind_autograd(py::module_& m) {
             return s.get(name, node ? node->node.get() : nullptr);
           },
           py::arg("name"), py::arg("node") = nullptr);
+  m.def(
+      "_zero_grads",
+      [](const py::iterable& tensors, bool set_to_none) {
+        for (py::handle t : tensors) {
+          TensorImpl* impl = tensor_of(t.ptr()).get();
+          note_grad(*impl, set_to_none ? GradUse::Cleared : GradUse::Read);
+          Tensor grad(impl->grad);
+          impl->grad.reset();
+          if (set_to_none || !grad.defined() || grad.is_sparse()) continue;
+          grad = grad.detach();
+          fill_raw(grad, 0);
+          grad.bump_version();
+          impl->grad = grad.ref();
+        }
+      },
+      py::arg("tensors"), py::arg("set_to_none"), "Sets the .grad of each to None, or to zeros where there is one.");
   m.def("_push_saved_tensors_hooks", [](py::object pack, py::object unpack) {
     saved_tensors_hooks().push_back(make_pack(std::move(pack), std::move(unpack)));
   });

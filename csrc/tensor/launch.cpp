@@ -132,7 +132,10 @@ void note_use(Storage& storage) {
   if (recorder) recorder->used(storage);
 }
 void note_host_read(const char* what) {
-  if (recorder) recorder->read_by_host(what);
+  if (recorder) recorder->cannot_replay(cat(what, " reads a value on the host"));
+}
+void note_cannot_replay(const char* why) {
+  if (recorder) recorder->cannot_replay(why);
 }
 
 WithoutGil::WithoutGil(bool worth_it) : state(worth_it && gil_release ? gil_release() : nullptr) {}

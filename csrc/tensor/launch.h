@@ -35,7 +35,7 @@ void launch(const char* name, Device device, void (*kernel)(const Args&), const 
   before_launch(name, device, kernel != nullptr);
   if (Recorder* r = current_recorder())
     r->launched(name, device, reinterpret_cast<void (*)(const void*)>(reinterpret_cast<void (*)()>(kernel)), &args,
-                sizeof(Args));
+                sizeof(Args), work);
   {
     WithoutGil free(work > 50000);
     FlushDenormals flush;

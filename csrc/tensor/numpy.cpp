@@ -80,6 +80,9 @@ Tensor tensor_from_python(py::object data, std::optional<DType> dtype, DType flo
     return copy && y.get()->storage == t.get()->storage ? clone(y) : y;
   }
   bool has_dtype = py::hasattr(data, "dtype");
+  const bool number = PyFloat_CheckExact(data.ptr()) || PyLong_CheckExact(data.ptr()) || PyBool_Check(data.ptr());
+  if (anybody_records() && !number) note_cannot_replay("a tensor is made of data of Python or NumPy");
+  Unrecorded once;  // a number in a program stays what it is
   py::array a;
   try {
     a = py::array(py::module_::import("numpy").attr("asarray")(without_tensors(data)));

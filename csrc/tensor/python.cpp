@@ -143,6 +143,7 @@ constexpr getter attribute(F) {
 int set_grad(PyObject* self, PyObject* value, void*) {
   return guarded([&] {
     TensorImpl* impl = tensor_of(self).get();
+    note_grad(*impl, GradUse::Cleared);
     if (!value || value == Py_None) {
       impl->grad.reset();
       return 0;
@@ -218,7 +219,11 @@ PyGetSetDef attributes[] = {
      "Whether retain_grad() was called on a tensor that is not a leaf.", nullptr},
     {"data", attribute([](const Tensor& t) { return t.detach(); }), set_data, "The same memory, off the tape.",
      nullptr},
-    {"grad", attribute([](const Tensor& t) { return t.grad(); }), set_grad, "Accumulated gradient, or None.", nullptr},
+    {"grad", attribute([](const Tensor& t) {
+       note_grad(*t.get(), GradUse::Read);
+       return t.grad();
+     }),
+     set_grad, "Accumulated gradient, or None.", nullptr},
     {"requires_grad", attribute([](const Tensor& t) { return t.requires_grad(); }), set_requires,
      "Whether operations on it are recorded.", nullptr},
     {nullptr, nullptr, nullptr, nullptr, nullptr}};

@@ -24,17 +24,25 @@ void* allocate_on(Device d, size_t bytes) {
 }  // namespace
 
 Storage::Storage(size_t bytes, Device device) : bytes(bytes), device(device) {
-  data = allocate_on(device, bytes);
+  Recorder* recorder = anybody_records() ? current_recorder() : nullptr;
+  if (recorder && device.is_cpu() && recorder->arena()) {
+    arena = Ref<Arena>(recorder->arena());
+    data = arena->allocate(bytes);
+  } else {
+    data = allocate_on(device, bytes);
+  }
   WEFT_CHECK(data, Memory, "cannot allocate ", bytes, " bytes on ", to_string(device),
              device.is_cpu() ? "" : cat(": ", device_runtime(device.kind).error()));
-  if (anybody_records()) note_use(*this);
+  if (recorder) recorder->used(*this);
 }
 
 Storage::~Storage() {
   if (deleter) {
     deleter(owner);
   } else if (data) {
-    if (device.is_cpu())
+    if (arena)
+      arena->release(data, bytes);
+    else if (device.is_cpu())
       release_cpu(data, bytes);
     else
       device_runtime(device.kind).release(data, bytes, device.index);
@@ -59,6 +67,11 @@ Tensor Tensor::empty(const Dims& shape, DType dtype, Device device) {
   impl->strides = contiguous_strides(shape);
   impl->dtype = dtype;
   return Tensor(std::move(impl));
+}
+
+Tensor Tensor::table(const Dims& shape, DType dtype) {
+  Unrecorded outlives_the_step;
+  return empty(shape, dtype);
 }
 
 Tensor Tensor::full(const Dims& shape, double value, DType dtype, Device device) {
@@ -96,6 +109,16 @@ void Tensor::set_requires_grad(bool on) const {
   WEFT_CHECK(!on || !impl_->storage->inference || inference_mode(), Runtime,
              "[requires_grad_] a tensor made in inference mode cannot require gradients outside of it; use clone()");
   impl_->requires_grad = on;
+}
+
+TensorList borrowed(const TensorList& tensors) {
+  TensorList list;
+  for (const Tensor& t : tensors) {
+    list.push_back(t.detach());
+    const Storage& s = *t.get()->storage;
+    list.back().get()->storage = make_ref<Storage>(s.data, s.bytes, s.device, [](void*) {}, nullptr);
+  }
+  return list;
 }
 
 namespace {

@@ -34,6 +34,7 @@ struct Storage : RefCounted {
   bool writable = true;
   bool inference = inference_mode();
   bool exposed = false;      // others have its address (NumPy, DLPack) and may write to it without a new version
+  Ref<Arena> arena;          // of the recorded step that this is memory of
   Ref<RefCounted> attached;  // copies made of one version (ops/packed.h)
   Ref<RefCounted> sparse;    // instead of memory: some rows of a table (ops/sparse.h)
 
@@ -72,6 +73,7 @@ class Tensor {
 
   // Creation. Memory of `empty` is uninitialised.
   static Tensor empty(const Dims& shape, DType dtype, Device device = {});
+  static Tensor table(const Dims& shape, DType dtype);  // for the host to fill, at once; a recorded step fills it once
   static Tensor empty_like(const Tensor& t) { return empty(t.shape(), t.dtype(), t.device()); }  // contiguous
   static Tensor zeros(const Dims& shape, DType dtype, Device device = {});
   static Tensor full(const Dims& shape, double value, DType dtype, Device device = {});
@@ -122,5 +124,18 @@ class Tensor {
 };
 
 using TensorList = std::vector<Tensor>;
+
+TensorList borrowed(const TensorList& tensors);  // the same memory, not kept alive
+// A look at values, f(tensors), that belongs to the operation: done now, and by each replay of a step being recorded. f
+// keeps no other tensors than these.
+template <class F>
+void at_each_run(const TensorList& tensors, F f) {
+  {
+    Unrecorded now;
+    f(tensors);
+  }
+  if (!anybody_records()) return;
+  if (Recorder* r = current_recorder()) r->at_replay([f, tensors = borrowed(tensors)] { f(tensors); });
+}
 
 }  // namespace weft

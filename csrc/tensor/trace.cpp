@@ -45,13 +45,11 @@ class Trace final : public Recorder {
     current_recorder() = current = nullptr;
     --active_recorders;
   }
-  void launched(const char* name, Device device, void (*kernel)(const void*), const void*, size_t) override {
+  void launched(const char* name, Device device, void (*kernel)(const void*), const void*, size_t, double) override {
     launches.push_back({name, stem_of(device, kernel), 0});
     start = Clock::now();
   }
   void finished() { launches.back().seconds = std::chrono::duration<double>(Clock::now() - start).count(); }
-  void used(Storage&) override {}
-  void read_by_host(const char*) override {}
 
   std::vector<Launch> launches;
   static thread_local Trace* current;

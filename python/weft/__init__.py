@@ -23,6 +23,7 @@ _SUBMODULES = (
     "amp",
     "autograd",
     "backends",
+    "compiler",
     "cuda",
     "data",
     "datasets",
@@ -30,12 +31,17 @@ _SUBMODULES = (
     "linalg",
     "nn",
     "optim",
-    "plan",
     "testing",
     "train",
     "utils",
 )
-_LAZY_FUNCTIONS = {"autocast": "weft.amp", "save": "weft.io", "load": "weft.io", "from_cupy": "weft.cuda"}
+_LAZY_FUNCTIONS = {
+    "autocast": "weft.amp",
+    "compile": "weft.compiler",
+    "from_cupy": "weft.cuda",
+    "load": "weft.io",
+    "save": "weft.io",
+}
 
 
 def __getattr__(name):

@@ -66,9 +66,10 @@ def step(rule, params, grads, state, lr=0.1, names=None, **options):
                 own[key] = weft.tensor(value) if scalar else weft.full_like(p, value)
         return own
 
-    kept = {k: v for k, v in options.items() if k in ("weight_decay", "decoupled", "maximize", "grad_scale")}
-    numbers = {**numbers, **{k: v for k, v in options.items() if k not in kept}}
-    _core._optimizer_step(rule, params, state, keys, new_state, lr, **kept, **numbers)
+    group = {k: options.pop(k) for k in ("weight_decay", "decoupled_weight_decay", "maximize") if k in options}
+    scale, numbers = options.pop("grad_scale", None), {**numbers, **options}
+    group = {"params": params, "lr": lr, **group}
+    _core._optimizer_step(rule, group, state, keys, new_state, lambda _: numbers, scale)
 
 
 def plain_sgd(params, grads, lr, **options):
@@ -110,7 +111,8 @@ def test_lion(isa):
             p.grad = g
         numbers = {"beta1": 0.9, "beta2": 0.99}
         new_state = lambda p: state.setdefault(p, {"exp_avg": weft.zeros_like(p)})  # noqa: E731
-        _core._optimizer_step("lion", params, state, ("exp_avg",), new_state, 0.01, 0.1, True, **numbers)
+        group = {"params": params, "lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}
+        _core._optimizer_step("lion", group, state, ("exp_avg",), new_state, lambda _: numbers)
         for k, g in enumerate(grads):
             reference[k] = reference[k] * (1 - 0.01 * 0.1) - 0.01 * np.sign(0.9 * m[k] + 0.1 * g)
             m[k] = 0.99 * m[k] + 0.01 * g
@@ -120,7 +122,8 @@ def test_lion(isa):
 def test_signs_keep_nan():
     p, g = weft.ones(3, dtype=weft.float64), weft.tensor([1.0, float("nan"), 0.0], dtype=weft.float64)
     p.grad = g
-    _core._optimizer_step("lion", [p], {}, ("m",), lambda p: {"m": weft.zeros_like(p)}, 0.5, beta1=0.9, beta2=0.9)
+    group, numbers = {"params": [p], "lr": 0.5}, {"beta1": 0.9, "beta2": 0.9}
+    _core._optimizer_step("lion", group, {}, ("m",), lambda p: {"m": weft.zeros_like(p)}, lambda _: numbers)
     assert_close(p, np.array([0.5, np.nan, 1.0]))
 
 
@@ -179,7 +182,8 @@ def test_only_parameters_with_a_gradient_are_touched():
     before = q._version
     new_state = lambda p: state.setdefault(p, {"momentum_buffer": weft.zeros(3)})  # noqa: E731
     numbers = {"momentum": 0.9, "dampening": 0, "nesterov": 0}
-    _core._optimizer_step("sgd", [p, q], state, ("momentum_buffer",), new_state, 1.0, **numbers)
+    group = {"params": [p, q], "lr": 1.0}
+    _core._optimizer_step("sgd", group, state, ("momentum_buffer",), new_state, lambda _: numbers)
     assert list(state) == [p] and q._version == before
     assert p.tolist() == [0, 0, 0]
 
@@ -225,7 +229,8 @@ def test_bad_input():
     def one(grad=g, lr=0.1, names=(), rule="sgd", state=None, **numbers):
         p.grad = grad
         numbers = numbers or {"momentum": 0, "dampening": 0, "nesterov": 0}
-        _core._optimizer_step(rule, [p], {}, names, lambda p: state, lr, **numbers)
+        group = {"params": [p], "lr": lr}
+        _core._optimizer_step(rule, group, {}, names, lambda p: state, lambda _: numbers)
 
     with pytest.raises(ValueError, match="knows no rule 'sdg'"):
         one(rule="sdg")

@@ -76,7 +76,7 @@ WEFT_INLINE void dropout_factors(const AttentionShape& s, int64_t row, int64_t j
   const T keep = (T)s.keep_scale;
   const uint32_t drop_below = s.drop_below;
   for (int64_t j = 0; j < n; j += kPhiloxWords) {
-    PhiloxWords words = philox_words(s.stream.seed, offset_of(s.stream), block + (uint64_t)j / 4);
+    PhiloxWords words = philox_words(seed_of(s.stream), offset_of(s.stream), block + (uint64_t)j / 4);
     uint32_t w[kPhiloxWords];
     store<u32v>(w, words.v[0]);
     store<u32v>(w + lanes<u32v>, words.v[1]);

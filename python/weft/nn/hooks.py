@@ -82,6 +82,7 @@ def _hooks_of(module: Module, kind: str) -> Iterator[Hook]:
 
 
 def call_with_hooks(module: Module, args: tuple, kwargs: dict) -> Any:
+    _core._not_replayable(f"a hook of {type(module).__name__} is called")
     done: list[Hook] = []
     output = None
     try:

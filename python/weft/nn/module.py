@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from weft import _core
 from weft._core import Tensor, channels_last, channels_last_3d
 from weft._grad_mode import no_grad
 from weft.nn.convert import parse_to, to_tensor
@@ -322,12 +323,7 @@ class Module:
         return self.requires_grad_(True).train()
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        for p in self.parameters():
-            if p.grad is not None:
-                if set_to_none:
-                    p.grad = None
-                else:
-                    p.grad = p.grad.detach().zero_()
+        _core._zero_grads(self.parameters(), set_to_none)
 
     def apply(self, fn: Callable[[Module], Any]) -> Module:
         for child in self.children():

@@ -59,13 +59,7 @@ class Optimizer:
         self.param_groups.append({**self.defaults, **param_group, "params": params})
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is not None:
-                    if set_to_none or p.grad.is_sparse:
-                        p.grad = None
-                    else:
-                        p.grad = p.grad.detach().zero_()
+        _core._zero_grads(self._all(), set_to_none)
 
     def step(
         self,
@@ -89,6 +83,8 @@ class Optimizer:
             norm, clip = _core._clip_scale(grads, float(max_norm), grad_scale)
             self.grad_norm = norm if grad_scale is None else norm * grad_scale
             grad_scale = clip
+        if not isinstance(self, FusedOptimizer):
+            _core._not_replayable(f"{type(self).__name__} computes its step in Python")
         for group in self.param_groups:
             self._step_group(group, grad_scale)
         return loss
@@ -198,18 +194,14 @@ class FusedOptimizer(Optimizer):
 
         _core._optimizer_step(
             self._rule,
-            group["params"],
+            group,
             self.state,
             names,
             new_state,
-            group["lr"],
-            group.get("weight_decay", 0.0),
-            group.get("decoupled_weight_decay", False),
-            group["maximize"],
+            self._numbers,
             grad_scale,
             self._not_sparse(group),
             self._not_dense,
-            **self._numbers(group),
         )
 
 

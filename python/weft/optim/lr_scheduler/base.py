@@ -7,6 +7,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from weft._core import Tensor
+from weft.compiler import at_each_replay
 from weft.optim.optimizer import Optimizer
 
 _FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, type)  # keep nothing that a state_dict should hold
@@ -37,6 +38,11 @@ class LRScheduler:
         self.base_lrs = [float(group["initial_lr"]) for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self._start()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in cls.__dict__:
+            cls.step = at_each_replay(cls.step)  # type: ignore[method-assign]
 
     def _start(self) -> None:
         self._step_count = 0
@@ -102,6 +108,9 @@ class LRScheduler:
                 if saved is not None:
                     function.__dict__.update(saved)
         self.__dict__.update(state)
+
+
+LRScheduler.step = at_each_replay(LRScheduler.step)  # type: ignore[method-assign]
 
 
 def set_option(group: dict[str, Any], name: str, value: float) -> None:

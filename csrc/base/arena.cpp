@@ -1,0 +1,92 @@
+#include "base/arena.h"
+
+#include <algorithm>
+
+#include "base/allocator.h"
+
+namespace weft {
+
+namespace {
+
+constexpr size_t kAlign = 64;
+constexpr size_t kLittle = size_t(16) << 10;
+constexpr size_t kFirst = size_t(4) << 10;   // what little requests share, at first,
+constexpr size_t kBlock = size_t(32) << 10;  // and once there are many
+
+size_t rounded(size_t bytes) { return std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign); }
+
+}  // namespace
+
+Arena::~Arena() {
+  for (auto [at, bytes] : blocks_) release_cpu(at, bytes);
+}
+
+Arena::Pool& Arena::pool_of(size_t bytes) { return bytes <= kLittle ? little_ : big_; }
+
+void* Arena::allocate(size_t bytes) {
+  bytes = rounded(bytes);
+  std::lock_guard lock(mutex_);
+  Pool& pool = pool_of(bytes);
+  auto found = pool.sizes.lower_bound({bytes, nullptr});
+  if (found == pool.sizes.end()) {
+    size_t room = bytes > kLittle ? bytes : std::max(bytes, pool.sizes.empty() && blocks_.empty() ? kFirst : kBlock);
+    char* block = static_cast<char*>(allocate_cpu(room));
+    if (!block) return nullptr;
+    blocks_.emplace(block, room);
+    bytes_ += room;
+    insert(pool, block, room);
+    found = pool.sizes.lower_bound({bytes, nullptr});
+  }
+  auto [size, at] = *found;
+  pool.sizes.erase(found);
+  pool.free.erase(at);
+  if (size > bytes) {
+    pool.free.emplace(at + bytes, size - bytes);
+    pool.sizes.emplace(size - bytes, at + bytes);
+  }
+  in_use_ += bytes;
+  peak_ = std::max(peak_, in_use_);
+  return at;
+}
+
+void Arena::release(void* p, size_t bytes) {
+  std::lock_guard lock(mutex_);
+  bytes = rounded(bytes);
+  in_use_ -= bytes;
+  insert(pool_of(bytes), static_cast<char*>(p), bytes);
+}
+
+void Arena::insert(Pool& pool, char* at, size_t bytes) {
+  auto after = pool.free.lower_bound(at);
+  if (after != pool.free.end() && at + bytes == after->first && !blocks_.count(after->first)) {
+    bytes += after->second;
+    pool.sizes.erase({after->second, after->first});
+    after = pool.free.erase(after);
+  }
+  if (after != pool.free.begin() && !blocks_.count(at)) {
+    auto before = std::prev(after);
+    if (before->first + before->second == at) {
+      at = before->first;
+      bytes += before->second;
+      pool.sizes.erase({before->second, before->first});
+      pool.free.erase(before);
+    }
+  }
+  pool.free.emplace(at, bytes);
+  pool.sizes.emplace(bytes, at);
+}
+
+size_t Arena::bytes() const {
+  std::lock_guard lock(mutex_);
+  return bytes_;
+}
+size_t Arena::in_use() const {
+  std::lock_guard lock(mutex_);
+  return in_use_;
+}
+size_t Arena::peak() const {
+  std::lock_guard lock(mutex_);
+  return peak_;
+}
+
+}  // namespace weft

@@ -1,0 +1,210 @@
+#include "plan/compiled.h"
+
+#include <algorithm>
+
+#include "ops/autocast.h"
+#include "ops/copy.h"
+#include "ops/layout.h"
+#include "tensor/autograd.h"
+
+namespace weft {
+
+namespace {
+
+constexpr size_t kMostInstances = 32;  // of one kind of arguments, for threads that call at once
+
+std::string describe(const TensorList& tensors) {
+  std::string text;
+  for (const Tensor& t : tensors) text += cat(text.empty() ? "" : ", ", name_of(t.dtype()), " ", to_string(t.shape()));
+  return text;
+}
+
+}  // namespace
+
+Compiled::Compiled(py::object function, py::object watch, py::object warn, bool fullgraph, size_t most)
+    : function_(std::move(function)),
+      watch_(std::move(watch)),
+      warn_(std::move(warn)),
+      fullgraph_(fullgraph),
+      most_(most) {}
+
+bool Compiled::Kind::fits(const Tensor& t) const {
+  return t.shape() == shape && t.dtype() == dtype && t.device() == device &&
+         (t.strides() == strides || (!is_dense(t) && weft::is_contiguous(shape, strides)));
+}
+
+bool Compiled::matches(const Entry& e, const Surroundings& now, PyObject* args, PyObject* kwargs, TensorList& tensors) {
+  tensors.clear();
+  if (!(e.surroundings == now) || !e.arguments.matches(args, tensors) ||
+      !e.keywords.matches(kwargs, tensors)) return false;
+  for (size_t i = 0; i < tensors.size(); ++i)
+    if (!e.kinds[i].fits(tensors[i])) return false;
+  return true;
+}
+
+py::object Compiled::call(const py::args& args, const py::kwargs& kwargs) {
+  if (current_recorder()) return function_(*args, **kwargs);  // part of another step
+  const Surroundings now = Surroundings::now();
+  TensorList tensors;
+  EntryRef waiting;
+  size_t instances = 0;
+  for (size_t i = 0; i < entries_.size(); ++i) {
+    EntryRef e = entries_[i];
+    if (!matches(*e, now, args.ptr(), kwargs.ptr(), tensors)) continue;
+    if (!e->plan) return function_(*args, **kwargs);
+    if (!e->guards.hold() || !e->plan->fits()) continue;
+    ++instances;
+    if (e->tape && e->tape->occupied()) continue;
+    if (e->tape && !e->tape->broken().empty()) {
+      give_up(*e, e->tape->broken());
+      return function_(*args, **kwargs);
+    }
+    std::unique_lock lock(e->plan->busy, std::try_to_lock);
+    if (!lock) {
+      waiting = e;
+      continue;
+    }
+    if (i)
+      std::rotate(entries_.begin(), entries_.begin() + (std::ptrdiff_t)i, entries_.begin() + (std::ptrdiff_t)i + 1);
+    return replay(e, tensors);
+  }
+  if (!waiting && instances >= kMostInstances) return function_(*args, **kwargs);  // each waits for its backward pass
+  if (!waiting || (waiting->plan->repeatable() && instances < kMostInstances)) return record(args, kwargs, now);
+  std::unique_lock lock(waiting->plan->busy, std::defer_lock);
+  {
+    WithoutGil free(true);
+    lock.lock();
+  }
+  matches(*waiting, now, args.ptr(), kwargs.ptr(), tensors);
+  return replay(waiting, tensors);
+}
+
+void Compiled::Entry::attach(const TensorList& all, const TensorList& arguments) const {
+  if (!tape) return;
+  TensorList ends;
+  for (size_t i : taped) ends.push_back(all[i]);
+  tape->attach(ends, arguments);
+}
+
+py::object Compiled::replay(const EntryRef& e, const TensorList& tensors) {
+  for (size_t i = 0; i < tensors.size(); ++i) e->plan->copy_in(i, tensors[i]);
+  e->plan->run();
+  TensorList results;
+  results.reserve(e->plan->outputs());
+  for (size_t i = 0; i < e->plan->outputs(); ++i) results.push_back(e->plan->output(i, tensors));
+  e->attach(results, tensors);
+  size_t next = 0;
+  py::object made = e->results.build(results, next);
+  for (auto& [dict, key] : e->slots) PyDict_SetItem(dict.ptr(), key.ptr(), py::cast(results[next++]).ptr());
+  return made;
+}
+
+py::object Compiled::record(const py::args& args, const py::kwargs& kwargs, const Surroundings& now) {
+  auto e = std::make_shared<Entry>();
+  e->surroundings = now;
+  TensorList given;
+  e->arguments = Tree(args, given);
+  e->keywords = Tree(kwargs, given);
+  e->plan = std::make_shared<Plan>(fullgraph_, !grad_enabled());
+  e->described = describe(given);
+  for (const Tensor& t : given) {
+    e->plan->add_input(t);
+    e->kinds.push_back({t.shape(), e->plan->inputs().back().strides(), t.dtype(), t.device()});
+  }
+  py::tuple watched = watch_(function_, args, kwargs);
+  Guards& guards = watched[0].cast<Guards&>();
+
+  Plan& plan = *e->plan;
+  std::unique_lock lock(plan.busy);
+  py::object result;
+  {
+    WithoutKeptConversions fresh;
+    size_t next = 0;
+    py::tuple copies = e->arguments.build(plan.inputs(), next);
+    py::dict named = e->keywords.build(plan.inputs(), next);
+    plan.begin();
+    try {
+      result = function_(*copies, **named);
+    } catch (...) {
+      plan.end();
+      throw;
+    }
+    plan.end();
+  }
+  for (size_t i = 0; i < given.size(); ++i)
+    if (plan.inputs()[i].version() != 0) {
+      copy_into(given[i], plan.inputs()[i]);
+      given[i].bump_version();
+    }
+  for (size_t i = 0; i < given.size(); ++i)
+    if (Tensor grad = plan.inputs()[i].grad(); grad.defined())
+      run_backward({given[i]}, {grad}, true, false, {}, true);
+
+  TensorList outputs;
+  e->results = Tree(result, outputs);
+  TensorList ends;  // differentiated outside
+  for (size_t i = 0; i < outputs.size(); ++i)
+    if (Ref<Node> node = grad_fn_of(outputs[i]); node && !node->released) {
+      e->taped.push_back(i);
+      ends.push_back(outputs[i]);
+    }
+  if (std::string changed = guards.what_changed(); !changed.empty()) plan.break_off(changed + " is changed by it");
+  auto [reason, slots] = watched[1]().cast<std::pair<std::optional<std::string>, py::list>>();
+  if (reason) plan.break_off(*reason);
+  for (py::handle slot : slots) {
+    auto [dict, key] = slot.cast<std::pair<py::object, py::object>>();
+    outputs.push_back(tensor_of(PyDict_GetItem(dict.ptr(), key.ptr())));
+    e->slots.emplace_back(dict, key);
+  }
+  e->guards = std::move(guards);
+  plan.finish(outputs);
+
+  if (plan.broken().empty()) {
+    if (!ends.empty()) e->tape = std::make_shared<CompiledTape>(e->plan, std::move(ends));
+    TensorList own;
+    for (size_t i = 0; i < plan.outputs(); ++i) own.push_back(plan.output(i, given));
+    e->attach(own, given);
+    size_t next = 0;
+    result = e->results.build(own, next);
+    for (auto& [dict, key] : e->slots) PyDict_SetItem(dict.ptr(), key.ptr(), py::cast(own[next++]).ptr());
+    outputs.clear();
+    if (!e->tape && plan.escaped()) {
+      py::module_::import("gc").attr("collect")();
+      if (plan.escaped()) plan.break_off("a tensor that it makes is kept by something outside of it");
+    }
+  }
+  if (!plan.broken().empty()) {
+    std::string reason = plan.broken();
+    lock.unlock();
+    keep(e);
+    give_up(*e, reason);
+    return result;
+  }
+  keep(e);
+  return result;
+}
+
+void Compiled::give_up(Entry& e, std::string reason) {
+  e.plan.reset();
+  e.tape.reset();
+  e.guards = {};
+  e.slots.clear();
+  e.results = {};
+  warn_(cat("[compile] runs as it is: ", reason));
+}
+
+void Compiled::keep(EntryRef e) {
+  entries_.insert(entries_.begin(), std::move(e));
+  if (entries_.size() > most_) entries_.pop_back();
+}
+
+void Compiled::reset() { entries_.clear(); }
+
+py::list Compiled::plans() const {
+  py::list all;
+  for (const EntryRef& e : entries_)
+    if (e->plan) all.append(py::make_tuple(e->described, e->plan));
+  return all;
+}
+
+}  // namespace weft

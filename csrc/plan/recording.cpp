@@ -1,0 +1,126 @@
+// What a plan notes while its step runs for the first time.
+#include <cstring>
+
+#include "ops/copy.h"
+#include "ops/layout.h"
+#include "plan/plan.h"
+#include "plan/python_line.h"
+#include "tensor/autograd.h"
+
+namespace weft {
+
+Plan::~Plan() {
+  if (recording_) end();
+}
+
+void Plan::begin() {
+  WEFT_CHECK(!current_recorder(), Runtime, "[compile] a recording is already under way on this thread");
+  current_recorder() = this;
+  ++active_recorders;
+  recording_ = true;
+}
+
+void Plan::end() {
+  current_recorder() = nullptr;
+  --active_recorders;
+  recording_ = false;
+}
+
+void Plan::add_input(const Tensor& like) {
+  Tensor t = Tensor::empty(like.shape(), like.dtype(), like.device());
+  if (is_dense(like)) t.get()->strides = like.strides();
+  copy_into(t, like.detach());
+  t.get()->requires_grad = like.requires_grad();
+  inputs_.push_back(t);
+}
+
+void Plan::launched(const char* name, Device device, void (*kernel)(const void*), const void* args, size_t bytes,
+                    double work) {
+  size_t at = arguments_.size();
+  arguments_.resize(at + (bytes + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
+  memcpy(&arguments_[at], args, bytes);
+  items_.push_back({kernel, at, std::exchange(next_renewal_, -1), name, device, work});
+  ++launches_;
+  work_ += work;
+}
+
+void Plan::used(Storage& storage) {
+  if (storage.arena == arena_ || known_.count(&storage)) return;
+  known_.emplace(&storage, outside_.size());
+  outside_.push_back({Ref<Storage>(&storage), storage.version.load(std::memory_order_relaxed), 0});
+}
+
+void Plan::break_off(std::string reason) {
+  if (!broken_.empty()) return;
+  broken_ = cat(reason, python_line());
+  WEFT_CHECK(!strict_, Runtime, "[compile] fullgraph=True, but the step cannot be replayed: ", broken_);
+}
+
+void Plan::grad_used(TensorImpl& leaf, GradUse use) {
+  for (const Tensor& input : inputs_)
+    if (input.get() == &leaf) break_off("it accumulates a gradient into an argument");
+  if (!known_leaves_.emplace(&leaf, leaves_.size()).second) return;
+  leaves_.push_back({Ref<TensorImpl>(&leaf),
+                     use == GradUse::Cleared,
+                     leaf.grad,
+                     {},
+                     leaf.grad ? leaf.grad->storage : Ref<Storage>()});
+}
+
+bool Plan::packs(Storage& storage) {
+  if (!packs_weights_) return false;
+  packed_.push_back({Ref<Storage>(&storage), storage.version.load(std::memory_order_relaxed)});
+  return true;
+}
+
+void Plan::at_replay(std::function<void()> deed) {
+  items_.push_back({nullptr, deeds_.size(), -1, "", {}, 0});
+  deeds_.push_back(std::move(deed));
+}
+
+void Plan::renewed(std::function<void(void*)> renew) {
+  next_renewal_ = (int)renewals_.size();
+  renewals_.push_back(std::move(renew));
+}
+
+void Plan::finish(const TensorList& outputs) {
+  for (Outside& o : outside_) o.changes = o.storage->version.load(std::memory_order_relaxed) - o.before;
+  for (const Tensor& input : inputs_)
+    if (input.version() != 0)
+      break_off("an argument is changed in place");  // the caller's tensor would not see the change
+  for (const Packed& p : packed_)
+    if (p.of->version.load(std::memory_order_relaxed) != p.version)
+      break_off("a weight is changed outside of training");
+  for (Leaf& leaf : leaves_) leaf.exit = leaf.tensor->grad;
+  for (const Tensor& y : outputs) {
+    Output out{y.detach()};
+    for (size_t i = 0; i < inputs_.size(); ++i)
+      if (inputs_[i].get()->storage == y.get()->storage) {
+        out.argument = (int)i;
+        out.same = inputs_[i].get() == y.get();
+      }
+    outputs_.push_back(out);
+  }
+}
+
+bool Plan::repeatable() const {
+  for (const Outside& o : outside_)
+    if (o.changes) return false;
+  return leaves_.empty();
+}
+
+bool Plan::escaped() const {
+  std::unordered_map<Storage*, int> ours;
+  for (const Output& o : outputs_) ++ours[o.tensor.get()->storage.get()];
+  for (const Leaf& l : leaves_)
+    if (l.exit) ++ours[l.exit->storage.get()];
+  int living = 0;
+  for (auto [storage, owners] : ours) {
+    if (storage->arena != arena_) continue;
+    ++living;
+    if (storage->refs > owners) return true;
+  }
+  return arena_->refs - 1 > living;
+}
+
+}  // namespace weft
