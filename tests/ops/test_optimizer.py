@@ -112,7 +112,7 @@ def test_lion(isa):
         numbers = {"beta1": 0.9, "beta2": 0.99}
         new_state = lambda p: state.setdefault(p, {"exp_avg": weft.zeros_like(p)})  # noqa: E731
         group = {"params": params, "lr": 0.01, "weight_decay": 0.1, "decoupled_weight_decay": True}
-        _core._optimizer_step("lion", group, state, ("exp_avg",), new_state, lambda _: numbers)
+        _core._optimizer_step("lion", group, state, ("exp_avg",), new_state, lambda _, n=numbers: n)
         for k, g in enumerate(grads):
             reference[k] = reference[k] * (1 - 0.01 * 0.1) - 0.01 * np.sign(0.9 * m[k] + 0.1 * g)
             m[k] = 0.99 * m[k] + 0.01 * g
@@ -183,7 +183,7 @@ def test_only_parameters_with_a_gradient_are_touched():
     new_state = lambda p: state.setdefault(p, {"momentum_buffer": weft.zeros(3)})  # noqa: E731
     numbers = {"momentum": 0.9, "dampening": 0, "nesterov": 0}
     group = {"params": [p, q], "lr": 1.0}
-    _core._optimizer_step("sgd", group, state, ("momentum_buffer",), new_state, lambda _: numbers)
+    _core._optimizer_step("sgd", group, state, ("momentum_buffer",), new_state, lambda _, n=numbers: n)
     assert list(state) == [p] and q._version == before
     assert p.tolist() == [0, 0, 0]
 
