@@ -31,7 +31,7 @@ try:
 except ImportError:
     torch = None
 
-LIBRARIES = ("weft", "numpy", "torch", "jax", "onnxruntime")
+LIBRARIES = ("weft", "numpy", "torch", "eager", "jax", "onnxruntime")
 
 
 @dataclass
@@ -48,6 +48,7 @@ class Case:
     numpy: Callable[..., Any] | None = None
     torch: Callable[..., Any] | None = None
     compiled: Callable[..., Any] | None = None  # with torch.compile
+    eager: Callable[..., Any] | None = None  # weft as it is, where `weft` is recorded by weft.compile
     jax: Callable[..., Any] | None = None
     onnxruntime: Callable[..., Any] | None = None
     dtype: str = "float32"
@@ -110,6 +111,7 @@ def _to_jax(x, dtype, _grad):
 
 _CONVERT = {  # is it there, and how a NumPy array enters it
     "weft": (lambda: True, _to_weft),
+    "eager": (lambda: True, _to_weft),
     "numpy": (lambda: True, _to_numpy),
     "torch": (lambda: torch is not None, _to_torch),
     "compiled": (lambda: torch is not None, _to_torch),

@@ -13,6 +13,7 @@ COLUMNS = {
     "torch": "PyTorch",
     "mkl": "PyTorch, MKL forced",
     "compiled": "torch.compile",
+    "eager": "Weft, eager",
     "jax": "JAX jit",
     "onnxruntime": "onnxruntime",
 }

@@ -15,7 +15,7 @@ from benchmarks.harness import LIBRARIES, Bench, Case, torch
 from benchmarks.paired import PAIRED, Paired
 from weft.testing import assert_close
 
-OPPONENTS = ("numpy", "torch", *PAIRED, "jax", "onnxruntime")  # in the order of the table's columns
+OPPONENTS = ("numpy", "torch", *PAIRED, "eager", "jax", "onnxruntime")  # in the order of the table's columns
 
 
 @dataclass

@@ -21,8 +21,10 @@ def next_token(m, net, x, labels):
     return m.nn.functional.cross_entropy(logits.view(-1, logits.shape[-1]), labels.view(-1))
 
 
-@bench([{"batch": 4, "vocabulary": 96}, {"batch": 8, "vocabulary": 4096}])
-def gpt_train(batch, vocabulary):
+@bench(
+    [{"batch": 4, "vocabulary": 96}, {"batch": 8, "vocabulary": 4096}, {"batch": 4, "vocabulary": 96, "recorded": True}]
+)
+def gpt_train(batch, vocabulary, recorded=False):
     length, heads = 256, 6
 
     def build(m):
@@ -34,6 +36,7 @@ def gpt_train(batch, vocabulary):
         loss=next_token,
         jax=in_jax.train(build, partial(in_jax.gpt, layers=LAYERS, heads=heads), clip=1.0),
         clip=1.0,
+        recorded=recorded,
     )
 
 

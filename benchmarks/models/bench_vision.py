@@ -11,11 +11,10 @@ def labels(*shape, classes):
     return np.random.default_rng(1).integers(0, classes, shape)
 
 
-@bench(batch=[16])
-def resnet18_train(batch):
-    return training_case(
-        resnet.resnet18, [randn(batch, 3, 32, 32), labels(batch, classes=10)], optimizer="SGD", momentum=0.9
-    )
+@bench([{"batch": 16}, {"batch": 16, "recorded": True}])
+def resnet18_train(batch, recorded=False):
+    inputs = [randn(batch, 3, 32, 32), labels(batch, classes=10)]
+    return training_case(resnet.resnet18, inputs, optimizer="SGD", momentum=0.9, recorded=recorded)
 
 
 @bench(batch=[1])

@@ -35,16 +35,17 @@ def with_the_same_weights(m, net):
     return net
 
 
-def train(m, build: Build, loss=None, optimizer="AdamW", clip=None, wrap=lambda f: f, **options):
+def train(m, build: Build, loss=None, optimizer="AdamW", clip=None, wrap=lambda f: f, whole=lambda f: f, **options):
     """A step as users write it: forward, loss, backward, clipping, optimizer. `loss(m, net, *inputs)` may replace the
-    cross-entropy of net(x) and labels."""
+    cross-entropy of net(x) and labels; `wrap` the forward pass with it, `whole` all of the step."""
 
     def prepare(*inputs):
         net = with_the_same_weights(m, build(m))
         opt = getattr(m.optim, optimizer)(net.parameters(), **{"lr": 1e-5, **options})
         forward = wrap(lambda *inputs: (loss or cross_entropy)(m, net, *inputs))
 
-        def step():
+        @whole
+        def step(*inputs):
             opt.zero_grad()
             value = forward(*inputs)
             value.backward()
@@ -53,7 +54,7 @@ def train(m, build: Build, loss=None, optimizer="AdamW", clip=None, wrap=lambda 
             opt.step()
             return value
 
-        return step
+        return lambda: step(*inputs)
 
     return prepare
 
@@ -127,12 +128,16 @@ class Work:
         self.backward += 2 * flops - (0 if inputs[0].requires_grad else first or flops)
 
 
-def training_case(build: Build, inputs: Sequence[np.ndarray], counted: int = 1, jax=None, rtol=1e-3, **how) -> Case:
-    """`counted`: how many of the inputs, from the first, the network itself takes; the rest are for the loss."""
+def training_case(
+    build: Build, inputs: Sequence[np.ndarray], counted: int = 1, jax=None, rtol=1e-3, recorded=False, **how
+) -> Case:
+    """`counted`: how many of the inputs, from the first, the network itself takes; the rest are for the loss.
+    `recorded`: by weft.compile, and weft without it is one of the opponents."""
     work = Work(build, inputs[:counted])
     return Case(
         inputs=inputs,
-        weft=train(weft, build, **how),
+        weft=train(weft, build, whole=weft.compile, **how) if recorded else train(weft, build, **how),
+        eager=train(weft, build, **how) if recorded else None,
         torch=train(torch, build, **how) if torch else None,
         compiled=train(torch, build, wrap=torch.compile, **how) if torch else None,
         jax=jax,
@@ -143,12 +148,17 @@ def training_case(build: Build, inputs: Sequence[np.ndarray], counted: int = 1, 
     )
 
 
-def inference_case(build: Build, inputs: Sequence[np.ndarray], jax=None, rtol=1e-3) -> Case:
+def recorded_fused(net, *inputs):
+    return weft.compile(weft.nn.utils.fuse(net, *inputs))
+
+
+def inference_case(build: Build, inputs: Sequence[np.ndarray], jax=None, rtol=1e-3, recorded=False) -> Case:
     """onnxruntime folds batch normalisations into convolutions by itself; weft does when asked, by `fuse`."""
     work = Work(build, inputs)
     return Case(
         inputs=inputs,
-        weft=predict(weft, build, wrap=weft.nn.utils.fuse),
+        weft=predict(weft, build, wrap=recorded_fused if recorded else weft.nn.utils.fuse),
+        eager=predict(weft, build, wrap=weft.nn.utils.fuse) if recorded else None,
         torch=predict(torch, build) if torch else None,
         compiled=predict(torch, build, wrap=lambda net, *_: torch.compile(net)) if torch else None,
         onnxruntime=exported(build),

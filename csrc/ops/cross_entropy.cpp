@@ -172,7 +172,9 @@ Tensor class_labels(const char* op, const Dims& shape, Device device, const Tens
 }
 
 void check_labels(const char* op, const Tensor& totals, const Tensor& labels, int64_t classes, int64_t ignore_index) {
-  if (to(totals, Device{}).ptr<double>()[2] != 0) refuse_labels(op, labels, classes, ignore_index);
+  at_each_run({totals, labels}, [=](const TensorList& t) {
+    if (to(t[0], Device{}).ptr<double>()[2] != 0) refuse_labels(op, t[1], classes, ignore_index);
+  });
 }
 
 LossReduction parse_reduction(const char* op, const std::string& name) {
@@ -208,7 +210,9 @@ Tensor cross_entropy(const Tensor& x, const Tensor& target, const CrossEntropyOp
 Tensor nll_loss(const Tensor& x, const Tensor& target, const CrossEntropyOptions& options) {
   check_input("nll_loss", x, options.weight);
   Tensor labels = reshape(class_labels("nll_loss", without_classes(x), x.device(), target), {-1}), rows = class_rows(x);
-  refuse_labels("nll_loss", labels, rows.shape()[1], options.ignore_index);
+  at_each_run({labels}, [classes = rows.shape()[1], ignore = options.ignore_index](const TensorList& t) {
+    refuse_labels("nll_loss", t[0], classes, ignore);
+  });
   Tensor ignored = eq(labels, Tensor::full({}, (double)options.ignore_index, DType::Int64, x.device()));
   Tensor safe = where(ignored, Tensor::zeros({}, DType::Int64, x.device()), labels);
   Tensor row = Tensor::table({rows.shape()[0]}, DType::Int64);
