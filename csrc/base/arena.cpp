@@ -46,6 +46,10 @@ void* Arena::allocate(size_t bytes) {
   }
   in_use_ += bytes;
   peak_ = std::max(peak_, in_use_);
+  if (clock_) {
+    living_.emplace(at, lives_.size());
+    lives_.push_back({at, bytes, *clock_, kAlive});
+  }
   return at;
 }
 
@@ -53,6 +57,10 @@ void Arena::release(void* p, size_t bytes) {
   std::lock_guard lock(mutex_);
   bytes = rounded(bytes);
   in_use_ -= bytes;
+  if (auto life = living_.find(static_cast<char*>(p)); clock_ && life != living_.end()) {
+    lives_[life->second].died = *clock_;
+    living_.erase(life);
+  }
   insert(pool_of(bytes), static_cast<char*>(p), bytes);
 }
 
@@ -74,6 +82,18 @@ void Arena::insert(Pool& pool, char* at, size_t bytes) {
   }
   pool.free.emplace(at, bytes);
   pool.sizes.emplace(bytes, at);
+}
+
+void Arena::begin(const size_t* clock) {
+  std::lock_guard lock(mutex_);
+  clock_ = clock;
+}
+
+std::vector<Arena::Life> Arena::end() {
+  std::lock_guard lock(mutex_);
+  clock_ = nullptr;
+  living_.clear();
+  return std::exchange(lives_, {});
 }
 
 size_t Arena::bytes() const {

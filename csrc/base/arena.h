@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <set>
+#include <vector>
 
 #include "base/ref.h"
 
@@ -16,6 +18,16 @@ class Arena final : public RefCounted {
   ~Arena() override;
   void* allocate(size_t bytes);  // 64-byte aligned; nullptr when out of memory. Any thread, as release
   void release(void* p, size_t bytes);
+
+  // What was given out from begin() to end(), with the values that *clock had when it came and went (none: not yet).
+  struct Life {
+    char* at;
+    size_t bytes, born, died;
+  };
+  static constexpr size_t kAlive = SIZE_MAX;
+  void begin(const size_t* clock);
+  std::vector<Life> end();
+
   size_t bytes() const;   // taken from the system
   size_t in_use() const;  // given out
   size_t peak() const;    // the most that was ever given out
@@ -32,6 +44,9 @@ class Arena final : public RefCounted {
   mutable std::mutex mutex_;
   std::map<char*, size_t> blocks_;  // from the system
   Pool little_, big_;
+  const size_t* clock_ = nullptr;
+  std::vector<Life> lives_;
+  std::map<char*, size_t> living_;  // into lives_
   size_t bytes_ = 0, in_use_ = 0, peak_ = 0;
 };
 

@@ -16,6 +16,19 @@ class Guards {
   void watch_variable(py::object place, py::object key, const std::string& name);  // a cell (key None), or dict[key]
   void watch_tensor(py::object tensor);  // its memory, and whether it requires a gradient
 
+  template <class F>
+  void visit(F f) const {  // every Python object, for the garbage collector
+    for (const Container& c : containers_) {
+      f(c.object);
+      for (const py::object& o : c.keys) f(o);
+      for (const py::object& o : c.values) f(o);
+    }
+    for (const Variable& v : variables_) {
+      f(v.place);
+      f(v.key);
+      f(v.value);
+    }
+  }
   bool hold();                 // cheap: about as many comparisons of pointers as there are entries
   std::string what_changed();  // "model.training", or nothing
 

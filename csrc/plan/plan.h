@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "plan/fuse.h"
 #include "tensor/launch.h"
 #include "tensor/tensor.h"
 
@@ -101,10 +102,14 @@ class Plan final : public Recorder {
     bool same = false;
   };
   void give_away(Leaf& leaf);
+  void fuse();
+  size_t add_arguments(const void* args, size_t bytes);  // their place
 
   Ref<Arena> arena_ = make_ref<Arena>();
   std::vector<Item> items_;
   std::vector<std::max_align_t> arguments_;
+  std::vector<std::unique_ptr<FusedPointwise>> fused_;
+  std::vector<std::unique_ptr<std::string>> names_;  // of fused launches
   std::vector<std::function<void()>> deeds_;
   std::vector<std::function<void(void*)>> renewals_;
   std::vector<Outside> outside_;
@@ -115,7 +120,8 @@ class Plan final : public Recorder {
   TensorList inputs_;
   std::vector<Output> outputs_;
   std::string broken_;
-  size_t launches_ = 0;
+  size_t launches_ = 0, clock_ = 0;  // clock_: items so far, for the arena's log
+  std::vector<Arena::Life> lives_;
   double work_ = 0;
   int next_renewal_ = -1;
   bool strict_, packs_weights_, recording_ = false;

@@ -18,12 +18,14 @@ void Plan::begin() {
   current_recorder() = this;
   ++active_recorders;
   recording_ = true;
+  arena_->begin(&clock_);
 }
 
 void Plan::end() {
   current_recorder() = nullptr;
   --active_recorders;
   recording_ = false;
+  lives_ = arena_->end();
 }
 
 void Plan::add_input(const Tensor& like) {
@@ -36,12 +38,17 @@ void Plan::add_input(const Tensor& like) {
 
 void Plan::launched(const char* name, Device device, void (*kernel)(const void*), const void* args, size_t bytes,
                     double work) {
+  items_.push_back({kernel, add_arguments(args, bytes), std::exchange(next_renewal_, -1), name, device, work});
+  clock_ = items_.size();
+  ++launches_;
+  work_ += work;
+}
+
+size_t Plan::add_arguments(const void* args, size_t bytes) {
   size_t at = arguments_.size();
   arguments_.resize(at + (bytes + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t));
   memcpy(&arguments_[at], args, bytes);
-  items_.push_back({kernel, at, std::exchange(next_renewal_, -1), name, device, work});
-  ++launches_;
-  work_ += work;
+  return at;
 }
 
 void Plan::used(Storage& storage) {
@@ -75,6 +82,7 @@ bool Plan::packs(Storage& storage) {
 
 void Plan::at_replay(std::function<void()> deed) {
   items_.push_back({nullptr, deeds_.size(), -1, "", {}, 0});
+  clock_ = items_.size();
   deeds_.push_back(std::move(deed));
 }
 
@@ -101,6 +109,55 @@ void Plan::finish(const TensorList& outputs) {
       }
     outputs_.push_back(out);
   }
+  if (broken_.empty()) fuse();
+}
+
+namespace {
+
+// A pointwise kernel of the CPU's, or null.
+PointwiseKernel pointwise_kernel(void (*kernel)(const void*)) {
+  const auto& table = kernels<PointwiseKernels>(Device{}).table;
+  for (const auto& row : table)
+    for (PointwiseKernel k : row)
+      if (k && reinterpret_cast<void (*)()>(k) == reinterpret_cast<void (*)()>(kernel)) return k;
+  return nullptr;
+}
+
+}  // namespace
+
+void Plan::fuse() {
+  std::vector<FusibleLaunch> launches;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    const Item& item = items_[i];
+    const bool plain = item.kernel && item.renew < 0 && item.device.is_cpu();
+    PointwiseKernel kernel = plain ? pointwise_kernel(item.kernel) : nullptr;
+    launches.push_back({i, kernel, kernel ? reinterpret_cast<const Pointwise*>(&arguments_[item.at]) : nullptr});
+  }
+  std::vector<Fusion> fusions = fuse_pointwise(launches, lives_);
+  std::vector<Item> items;
+  size_t next = 0;
+  for (size_t i = 0; i < items_.size();) {
+    if (next == fusions.size() || fusions[next].first != i) {
+      items.push_back(items_[i++]);
+      continue;
+    }
+    Fusion& f = fusions[next++];
+    std::string name;
+    double work = 0;
+    for (size_t k = i; k < i + f.count; ++k) {
+      name += (name.empty() ? "" : " + ") + std::string(items_[k].name);
+      work += items_[k].work;
+    }
+    names_.push_back(std::make_unique<std::string>(std::move(name)));
+    const FusedPointwise* fused = f.fused.get();
+    fused_.push_back(std::move(f.fused));
+    auto run = [](const void* args) { run_fused(**static_cast<const FusedPointwise* const*>(args)); };
+    items.push_back({run, add_arguments(&fused, sizeof fused), -1, names_.back()->c_str(), Device{}, work});
+    i += f.count;
+    launches_ -= f.count - 1;
+  }
+  items_ = std::move(items);
+  lives_ = {};
 }
 
 bool Plan::repeatable() const {

@@ -13,6 +13,11 @@ class Tree {
   // Notes what `o` is made of; its tensors are appended to `tensors`, but for those that are kept as objects.
   explicit Tree(py::handle o, TensorList& tensors);
 
+  template <class F>
+  void visit(F f) const {
+    f(object_);
+    for (const Tree& child : children_) child.visit(f);
+  }
   // Whether `o` is made of the same; appends its tensors. Their kinds are not compared.
   bool matches(PyObject* o, TensorList& tensors) const;
   // The same with these tensors instead, the first one at `next`.

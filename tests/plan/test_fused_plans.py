@@ -1,0 +1,106 @@
+"""Neighbouring pointwise launches of a recorded step run as one pass, to the same bits."""
+
+import numpy as np
+import pytest
+
+import weft
+from weft.testing import same_bits
+
+random = np.random.default_rng(0)
+
+
+def tensor(*shape, dtype="float32"):
+    return weft.tensor(random.standard_normal(shape).astype(np.float32)).to(getattr(weft, dtype))
+
+
+def bits(t):
+    return (
+        str(t.dtype),
+        tuple(t.shape),
+        (t.float() if t.dtype in (weft.bfloat16, weft.float16) else t).numpy().tobytes(),
+    )
+
+
+def compare(f, *inputs, launches):
+    compiled = weft.compile(f, fullgraph=True)
+    for _ in range(3):
+        inputs = [x.roll(1) for x in inputs]
+        assert bits(compiled(*inputs)) == bits(f(*inputs))
+    assert len(compiled.plans[0]) == launches, compiled.describe()
+    return compiled
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_chain(isa, dtype):
+    x, y = tensor(300, 500, dtype=dtype), tensor(300, 500, dtype=dtype)
+    compiled = compare(lambda x, y: ((x * y + 1).tanh() - x) * 0.5, x, y, launches=1)
+    assert "mul + add + tanh + sub + mul" in compiled.describe()
+
+
+def test_broadcasts_join():
+    x, row, column = tensor(300, 500), tensor(500), tensor(300, 1)
+    compare(lambda x, row, column: ((x * 2 + row).relu() * column).exp() + x, x, row, column, launches=1)
+    compare(lambda x, row: (x.sigmoid() * (x + row)).abs(), x, row, launches=1)
+
+
+def test_in_place_and_reused_memory():
+    def f(x):
+        y = x * 2
+        y.add_(x).mul_(y)
+        for _ in range(5):
+            y = (y * 0.5).sin() + x
+        return y
+
+    compare(f, tensor(1000, 100), launches=1)
+
+
+def test_dtypes_change_on_the_way():
+    compare(lambda x: ((x.double() * 2 > 0) & (x < 1)).to(weft.int32) + 3, tensor(400, 200), launches=4)
+
+
+def test_what_does_not_join():
+    x = tensor(400, 300)
+    compare(lambda x: (x * 2).t().contiguous().exp() + 1, x, launches=3)  # turned around in between
+    compare(lambda x: (x * 2)[1:] + (x * 2)[:-1], x, launches=3)  # other places of what the neighbour writes
+    compare(lambda x: (x[:10, :10] * 2).exp(), x, launches=2)  # little: in cache anyway
+
+    def shifted(x):
+        y = x * 1
+        y[1:].add_(x[:-1])
+        return y * 2
+
+    compare(shifted, x, launches=3)
+
+
+def test_threads():
+    x, y = tensor(500, 700), tensor(700)
+    f = weft.compile(lambda x, y: (x * y).tanh() * x + y, fullgraph=True)
+    same_bits(lambda: f(x, y))
+
+
+def test_backward_of_a_chain():
+    x = tensor(300, 300)
+
+    def f(x):
+        z = x.detach().requires_grad_()
+        y = (z * z + z.exp()).tanh() * z
+        return weft.autograd.grad(y.sum(), z)[0]
+
+    compiled = weft.compile(f, fullgraph=True)
+    for _ in range(3):
+        x = x.roll(1)
+        assert bits(compiled(x)) == bits(f(x))
+    assert "+" in compiled.describe()
+
+
+def test_nothing_but_the_ends_is_in_memory():
+    def f(x):
+        for _ in range(8):
+            x = x.sin()
+        return x
+
+    compiled = weft.compile(f, fullgraph=True)
+    x = tensor(1 << 20)
+    compiled(x)
+    assert len(compiled.plans[0]) == 1
+    assert bits(compiled(x)) == bits(f(x))
