@@ -6,6 +6,28 @@
 
 namespace weft {
 
+namespace {
+
+// A step usually closes over the object that it is an attribute of.
+void collect_garbage_of(PyTypeObject& type) {
+  type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+  type.tp_traverse = [](PyObject* self, visitproc visit, void* arg) -> int {
+    Py_VISIT(Py_TYPE(self));
+    if (!py::detail::is_holder_constructed(self)) return 0;
+    int result = 0;
+    py::cast<Compiled&>(py::handle(self)).visit([&](const py::object& o) {
+      if (o && !result) result = visit(o.ptr(), arg);
+    });
+    return result;
+  };
+  type.tp_clear = [](PyObject* self) -> int {
+    if (py::detail::is_holder_constructed(self)) py::cast<Compiled&>(py::handle(self)).clear();
+    return 0;
+  };
+}
+
+}  // namespace
+
 void bind_plan(py::module_& m) {
   py::class_<Guards>(m, "Guards", "What a recorded step took from Python. Made by weft.compile.")
       .def(py::init<>())
@@ -32,12 +54,13 @@ void bind_plan(py::module_& m) {
         return seconds;
       });
 
-  py::class_<Compiled>(m, "Compiled", "A function that is recorded and replayed. Made by weft.compile.")
+  py::class_<Compiled>(m, "Compiled", "A function that is recorded and replayed. Made by weft.compile.",
+                       py::custom_type_setup([](PyHeapTypeObject* heap) { collect_garbage_of(heap->ht_type); }))
       .def(py::init<py::object, py::object, py::object, bool, size_t>(), py::arg("function"), py::arg("watch"),
            py::arg("warn"), py::arg("fullgraph"), py::arg("most"))
       .def("__call__", &Compiled::call)
       .def("reset", &Compiled::reset, "Forgets all recordings.")
-      .def("plans", &Compiled::plans, "[(arguments, Plan)] of the recordings, the last one used first.");
+      .def("_plans", &Compiled::plans, "[(arguments, Plan)] of the recordings, the last one used first.");
 
   m.def("_recording", [] { return current_recorder() != nullptr; }, "Whether a step is being recorded on this thread.");
   m.def(

@@ -43,7 +43,7 @@ bool Compiled::matches(const Entry& e, const Surroundings& now, PyObject* args, 
 }
 
 py::object Compiled::call(const py::args& args, const py::kwargs& kwargs) {
-  if (current_recorder()) return function_(*args, **kwargs);  // part of another step
+  if (current_recorder() || tired_) return function_(*args, **kwargs);  // part of another step
   const Surroundings now = Surroundings::now();
   TensorList tensors;
   EntryRef waiting;
@@ -87,6 +87,7 @@ void Compiled::Entry::attach(const TensorList& all, const TensorList& arguments)
 }
 
 py::object Compiled::replay(const EntryRef& e, const TensorList& tensors) {
+  unused_ = 0;
   for (size_t i = 0; i < tensors.size(); ++i) e->plan->copy_in(i, tensors[i]);
   e->plan->run();
   TensorList results;
@@ -184,21 +185,39 @@ py::object Compiled::record(const py::args& args, const py::kwargs& kwargs, cons
   return result;
 }
 
-void Compiled::give_up(Entry& e, std::string reason) {
+void Compiled::give_up(Entry& e, const std::string& reason) {
   e.plan.reset();
   e.tape.reset();
   e.guards = {};
   e.slots.clear();
   e.results = {};
-  warn_(cat("[compile] runs as it is: ", reason));
+  warn(cat("[compile] runs as it is: ", reason));
+}
+
+void Compiled::warn(const std::string& sentence) {
+  if (!std::exchange(warned_, true)) warn_(sentence);
 }
 
 void Compiled::keep(EntryRef e) {
   entries_.insert(entries_.begin(), std::move(e));
   if (entries_.size() > most_) entries_.pop_back();
+  if (++unused_ <= most_) return;
+  tired_ = true;
+  entries_.clear();
+  warn(cat("[compile] runs as it is from now on: ", most_, " recordings in a row were never replayed, because ",
+           "arguments, or something that it can reach, change from call to call"));
 }
 
-void Compiled::reset() { entries_.clear(); }
+void Compiled::clear() {
+  reset();
+  function_ = py::none();
+}
+
+void Compiled::reset() {
+  entries_.clear();
+  warned_ = tired_ = false;
+  unused_ = 0;
+}
 
 py::list Compiled::plans() const {
   py::list all;

@@ -15,12 +15,24 @@ namespace weft {
 
 class Compiled {
  public:
-  // watch(function) -> (Guards of what it may rely on, later), where later() -> (reason or None, slots) is asked after
-  // a recording, and a slot (dict, key) holds a tensor that each call puts there. warn(sentence).
+  // watch(function, args, kwargs) -> (Guards of what it may rely on, later), where later() -> (reason or None, slots) is
+  // asked after a recording, and a slot (dict, key) holds a tensor that each call puts there. warn(sentence) is called
+  // at most once. `most` recordings are kept, and after so many in a row that were never replayed there are no more.
   Compiled(py::object function, py::object watch, py::object warn, bool fullgraph, size_t most);
 
   py::object call(const py::args& args, const py::kwargs& kwargs);
   void reset();
+  void clear();  // lets go of everything
+  template <class F>
+  void visit(F f) const {  // every Python object that may lead back to this one
+    f(function_);
+    for (const EntryRef& e : entries_) {
+      e->arguments.visit(f);
+      e->keywords.visit(f);
+      e->results.visit(f);
+      e->guards.visit(f);
+    }
+  }
   py::list plans() const;  // of those in use: [(arguments, Plan)], the last one used first
 
  private:
@@ -46,13 +58,14 @@ class Compiled {
 
   static bool matches(const Entry& e, const Surroundings& now, PyObject* args, PyObject* kwargs, TensorList& tensors);
   py::object record(const py::args& args, const py::kwargs& kwargs, const Surroundings& now);
-  static py::object replay(const EntryRef& e, const TensorList& tensors);
+  py::object replay(const EntryRef& e, const TensorList& tensors);
   void keep(EntryRef e);
-  void give_up(Entry& e, std::string reason);
+  void give_up(Entry& e, const std::string& reason);
+  void warn(const std::string& sentence);
 
   py::object function_, watch_, warn_;
-  bool fullgraph_;
-  size_t most_;
+  bool fullgraph_, warned_ = false, tired_ = false;
+  size_t most_, unused_ = 0;  // recordings since the last replay
   std::vector<EntryRef> entries_;  // the last one used first
 };
 

@@ -39,31 +39,21 @@ def at_each_replay(method: Callable) -> Callable:
     return run
 
 
-class Compiled:
+class Compiled(_core.Compiled):
     """A function whose calls are recorded and replayed. Made by `weft.compile`."""
 
     def __init__(self, function: Callable, fullgraph: bool = False) -> None:
-        self._function = function
-        self._compiled = _core.Compiled(function, _watch, self._warn, fullgraph, MOST_RECORDINGS)
-        self._warned = False
+        super().__init__(function, _watch, _warn, fullgraph, MOST_RECORDINGS)
         if not isinstance(function, Module):
             update_wrapper(self, function)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._compiled(*args, **kwargs)
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else types.MethodType(self, instance)
 
-    def _warn(self, sentence: str) -> None:
-        if not self._warned:
-            warnings.warn(sentence, ReplayWarning, stacklevel=3)
-        self._warned = True
-
     @property
     def plans(self) -> list[Plan]:
         """The recordings in use, the one that ran last first."""
-        return [Plan(arguments, plan) for arguments, plan in self._compiled.plans()]
+        return [Plan(arguments, plan) for arguments, plan in self._plans()]
 
     def describe(self) -> str:
         """The launches and the memory of the recording that ran last."""
@@ -72,11 +62,6 @@ class Compiled:
     def profile(self, repeats: int = 10) -> str:
         """Replays the recording that ran last and times each launch. It does what the step does: it trains."""
         return self.plans[0].profile(repeats) if self.plans else "nothing is recorded yet"
-
-    def reset(self) -> None:
-        """Forgets all recordings, and their memory."""
-        self._compiled.reset()
-        self._warned = False
 
 
 class Plan:
@@ -185,6 +170,10 @@ def _twin(module: Module, compiled: Compiled) -> Module:
     twin = object.__new__(Twin)
     object.__setattr__(twin, "__dict__", module.__dict__)
     return twin
+
+
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, ReplayWarning, stacklevel=2)
 
 
 # What a function can reach, and so may have read while it was recorded.

@@ -363,10 +363,44 @@ def test_recordings_are_bounded(model):
     with weft.no_grad():
         f = weft.compile(model)
         for n in range(1, MOST_RECORDINGS + 20):
-            f(tensor(n, 8))
+            for _ in range(2):
+                f(tensor(n, 8))
         assert len(f.compiled.plans) == MOST_RECORDINGS
         f.compiled.reset()
         assert not f.compiled.plans
+
+
+def test_what_never_comes_again(model):
+    from weft.compiler import MOST_RECORDINGS
+
+    with weft.no_grad():
+        f = weft.compile(model)
+        with pytest.warns(ReplayWarning, match="never replayed"):
+            for n in range(1, MOST_RECORDINGS + 20):
+                assert same(f(x := tensor(n, 8)), model(x))
+        assert not f.compiled.plans
+
+
+def test_compiled_steps_are_collected(model):
+    import gc
+    import weakref
+
+    class Trainer:
+        def __init__(self):
+            self.model = copy.deepcopy(model)
+            self.step = weft.compile(self.run)
+
+        def run(self, x):
+            return self.model(x) * 2
+
+    with weft.no_grad():
+        trainer = Trainer()
+        for _ in range(2):
+            trainer.step(tensor(2, 8))
+    gone = weakref.ref(trainer.model)
+    del trainer
+    gc.collect()
+    assert gone() is None
 
 
 # ---- left alone
@@ -542,10 +576,10 @@ def test_memory_stays_flat(model):
     with weft.no_grad():
         f = weft.compile(model)
         for n in range(1, 1000):
-            f(tensor(n, 8))
+            f(tensor(n, 8)), f(tensor(n, 8))
         before = resident()  # of the allocator's cache too, which is bounded
         for n in range(1, 1000):
-            f(tensor(n, 8))
+            f(tensor(n, 8)), f(tensor(n, 8))
         assert resident() - before < 4 << 20
 
 
