@@ -72,7 +72,7 @@ def test_replay(name, info):
     if name in EMPTY:
         operation = lambda *args, _of=operation, **kwargs: _of(*args, **kwargs).zero_()  # noqa: E731
     dtypes = dtypes_of(info, False)
-    dtype = "float32" if "float32" in dtypes else dtypes[0]
+    dtype = "float32" if "float32" in dtypes else next(iter(dtypes), "float32")
     gradient = info.supports_autograd and dtype == "float32"
     for sample in chosen(name, info, dtype, False, 4):
         args, kwargs = arguments(sample)

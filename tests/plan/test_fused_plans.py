@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import weft
-from weft.testing import same_bits
+from oracle import same_bits
 
 random = np.random.default_rng(0)
 
@@ -55,13 +55,15 @@ def test_in_place_and_reused_memory():
 
 
 def test_dtypes_change_on_the_way():
-    compare(lambda x: ((x.double() * 2 > 0) & (x < 1)).to(weft.int32) + 3, tensor(400, 200), launches=4)
+    compare(
+        lambda x: ((x.double() * 2 > 0) & (x < 1)).to(weft.int32) + 3, tensor(400, 200), launches=5
+    )  # conversions are copies
 
 
 def test_what_does_not_join():
     x = tensor(400, 300)
     compare(lambda x: (x * 2).t().contiguous().exp() + 1, x, launches=3)  # turned around in between
-    compare(lambda x: (x * 2)[1:] + (x * 2)[:-1], x, launches=3)  # other places of what the neighbour writes
+    compare(lambda x: (x * 2)[1:] + (x * 2)[:-1], x, launches=2)  # other places of what the neighbours write
     compare(lambda x: (x[:10, :10] * 2).exp(), x, launches=2)  # little: in cache anyway
 
     def shifted(x):
