@@ -320,14 +320,15 @@ void scale_tensors(const TensorList& tensors, const py::object& by) {
 
 void bind_optimizer(py::module_& m) {
   m.def("_optimizer_step", optimizer_step, py::arg("rule"), py::arg("group"), py::arg("state"), py::arg("names"),
-        py::arg("new_state"), py::arg("numbers"), py::arg("grad_scale") = py::none(),
-        py::arg("not_sparse") = "", py::arg("not_dense") = "",
+        py::arg("new_state"), py::arg("numbers"), py::arg("grad_scale") = py::none(), py::arg("not_sparse") = "",
+        py::arg("not_dense") = "",
         "One step of the rule (csrc/kernels/optimizer_rules.h) for each tensor of the list group['params'] that has a "
         "gradient, in place, with group's lr, weight_decay, decoupled_weight_decay and maximize. state[p] is a dict: "
         "names says under which keys the rule's state is, None where it keeps none; 'step', float32, is counted up "
         "where the rule counts. new_state(p) makes and returns what is missing. numbers(group) is a dict of what the "
         "rule needs besides. lr and grad_scale, by which gradients are multiplied on their way in, are numbers or "
-        "float32 tensors of one element, read when the step runs. not_sparse, not_dense: why such gradients are not taken; "
+        "float32 tensors of one element, read when the step runs. not_sparse, not_dense: why such gradients are not "
+        "taken; "
         "'' where they are.");
   m.def("_clip_scale", clip_scale, py::arg("tensors"), py::arg("max_norm") = HUGE_VAL,
         py::arg("grad_scale") = py::none(),

@@ -35,8 +35,8 @@ bool Compiled::Kind::fits(const Tensor& t) const {
 
 bool Compiled::matches(const Entry& e, const Surroundings& now, PyObject* args, PyObject* kwargs, TensorList& tensors) {
   tensors.clear();
-  if (!(e.surroundings == now) || !e.arguments.matches(args, tensors) ||
-      !e.keywords.matches(kwargs, tensors)) return false;
+  if (!(e.surroundings == now) || !e.arguments.matches(args, tensors) || !e.keywords.matches(kwargs, tensors))
+    return false;
   for (size_t i = 0; i < tensors.size(); ++i)
     if (!e.kinds[i].fits(tensors[i])) return false;
   return true;
@@ -138,8 +138,7 @@ py::object Compiled::record(const py::args& args, const py::kwargs& kwargs, cons
       given[i].bump_version();
     }
   for (size_t i = 0; i < given.size(); ++i)
-    if (Tensor grad = plan.inputs()[i].grad(); grad.defined())
-      run_backward({given[i]}, {grad}, true, false, {}, true);
+    if (Tensor grad = plan.inputs()[i].grad(); grad.defined()) run_backward({given[i]}, {grad}, true, false, {}, true);
 
   TensorList outputs;
   e->results = Tree(result, outputs);

@@ -15,9 +15,10 @@ namespace weft {
 
 class Compiled {
  public:
-  // watch(function, args, kwargs) -> (Guards of what it may rely on, later), where later() -> (reason or None, slots) is
-  // asked after a recording, and a slot (dict, key) holds a tensor that each call puts there. warn(sentence) is called
-  // at most once. `most` recordings are kept, and after so many in a row that were never replayed there are no more.
+  // watch(function, args, kwargs) -> (Guards of what it may rely on, later), where later() -> (reason or None, slots)
+  // is asked after a recording, and a slot (dict, key) holds a tensor that each call puts there. warn(sentence) is
+  // called at most once. `most` recordings are kept, and after so many in a row that were never replayed there are no
+  // more.
   Compiled(py::object function, py::object watch, py::object warn, bool fullgraph, size_t most);
 
   py::object call(const py::args& args, const py::kwargs& kwargs);
@@ -47,7 +48,7 @@ class Compiled {
     Tree arguments, keywords, results;
     std::vector<Kind> kinds;
     Guards guards;
-    std::shared_ptr<Plan> plan;  // null: it cannot be replayed
+    std::shared_ptr<Plan> plan;          // null: it cannot be replayed
     std::shared_ptr<CompiledTape> tape;  // where results are differentiated outside
     std::vector<size_t> taped;           // which results
     std::vector<std::pair<py::object, py::object>> slots;
@@ -65,7 +66,7 @@ class Compiled {
 
   py::object function_, watch_, warn_;
   bool fullgraph_, warned_ = false, tired_ = false;
-  size_t most_, unused_ = 0;  // recordings since the last replay
+  size_t most_, unused_ = 0;       // recordings since the last replay
   std::vector<EntryRef> entries_;  // the last one used first
 };
 

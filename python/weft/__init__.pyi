@@ -4,7 +4,6 @@
 from weft._core import (
     Generator as Generator,
     Node as Node,
-    Plan as Plan,
     RemovableHandle as RemovableHandle,
     Tensor as Tensor,
     abs as abs,
@@ -449,6 +448,9 @@ from weft._size import (
 from weft.amp.autocast_mode import (
     autocast as autocast,
 )
+from weft.compiler import (
+    compile as compile,
+)
 from weft.cuda import (
     from_cupy as from_cupy,
 )
@@ -581,6 +583,7 @@ from weft import (
     amp as amp,
     autograd as autograd,
     backends as backends,
+    compiler as compiler,
     cuda as cuda,
     data as data,
     datasets as datasets,
@@ -588,7 +591,6 @@ from weft import (
     linalg as linalg,
     nn as nn,
     optim as optim,
-    plan as plan,
     testing as testing,
     train as train,
     utils as utils,

@@ -35,17 +35,6 @@ class Node:
     @property
     def next_functions(self) -> tuple: ...
 
-class Plan:
-    """A recorded step. Made by weft.plan.record."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
-    def describe(self) -> str:
-        """The launches and the memory, as text."""
-    @property
-    def nbytes(self) -> builtins.int: ...
-    def replay(self, inputs: Sequence[Tensor]) -> list[Tensor]:
-        """Copies the inputs in, replays, returns the outputs as a list."""
-
 class RemovableHandle:
     """Takes a hook off again."""
 

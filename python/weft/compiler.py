@@ -39,7 +39,7 @@ def at_each_replay(method: Callable) -> Callable:
     return run
 
 
-class Compiled(_core.Compiled):
+class Compiled(_core._Compiled):
     """A function whose calls are recorded and replayed. Made by `weft.compile`."""
 
     def __init__(self, function: Callable, fullgraph: bool = False) -> None:
@@ -184,7 +184,7 @@ _PLAIN = (int, float, complex, str, bytes, type(None), type, types.ModuleType, t
 def _watch(function: Callable, args: tuple, kwargs: dict) -> tuple[Any, Callable]:
     from weft.optim import Optimizer
 
-    guards = _core.Guards()
+    guards = _core._Guards()
     reached = list(_reachable(function, args, kwargs))
     optimizers = [o for _, o in reached if isinstance(o, Optimizer)]
     for name, o in reached:
