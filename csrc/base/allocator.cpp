@@ -13,7 +13,6 @@
 namespace weft {
 namespace {
 
-constexpr size_t kAlign = 64;
 constexpr size_t kHugePage = size_t(2) << 20;
 constexpr size_t kMapped = size_t(1) << 20;      // from here on straight from the system, below from malloc
 constexpr size_t kLocal = size_t(32) << 10;      // up to here kept per thread,

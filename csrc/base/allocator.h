@@ -6,6 +6,8 @@
 
 namespace weft {
 
+constexpr size_t kAlign = 64;  // of every allocation: a cache line, and the widest vector
+
 void* allocate_cpu(size_t bytes);         // nullptr when out of memory; bytes == 0 gives a valid pointer
 void release_cpu(void* p, size_t bytes);  // the same `bytes` as at allocation; any thread
 

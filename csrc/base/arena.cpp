@@ -8,7 +8,6 @@ namespace weft {
 
 namespace {
 
-constexpr size_t kAlign = 64;
 constexpr size_t kLittle = size_t(16) << 10;
 constexpr size_t kFirst = size_t(4) << 10;   // what little requests share, at first,
 constexpr size_t kBlock = size_t(32) << 10;  // and once there are many

@@ -115,8 +115,7 @@ void integer(const RandomFill& a) {
   uint64_t seed = seed_of(a.stream), offset = offset_of(a.stream);
   parallel_ranges(a.n, kGrain, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
-      put_int(static_cast<T*>(a.y) + i,
-              (int64_t)((uint64_t)a.low + scale64(word64(seed, offset, i), a.range)));
+      put_int(static_cast<T*>(a.y) + i, (int64_t)((uint64_t)a.low + scale64(word64(seed, offset, i), a.range)));
   });
 }
 
