@@ -29,12 +29,6 @@ void collect_garbage_of(PyTypeObject& type) {
 }  // namespace
 
 void bind_plan(py::module_& m) {
-  py::class_<Guards>(m, "_Guards", "What a recorded step took from Python. Made by weft.compile.")
-      .def(py::init<>())
-      .def("watch", &Guards::watch, py::arg("container"), py::arg("name"), py::arg("numbers_change") = false)
-      .def("watch_variable", &Guards::watch_variable, py::arg("place"), py::arg("key").none(true), py::arg("name"))
-      .def("watch_tensor", &Guards::watch_tensor, py::arg("tensor"));
-
   py::class_<Plan, std::shared_ptr<Plan>>(m, "_Plan", "A recorded step: its launches and its memory.")
       .def_property_readonly("nbytes", &Plan::bytes,
                              "Bytes of the step's own memory, copies of its arguments included.")
@@ -56,8 +50,8 @@ void bind_plan(py::module_& m) {
 
   py::class_<Compiled>(m, "_Compiled", "A function that is recorded and replayed. Made by weft.compile.",
                        py::custom_type_setup([](PyHeapTypeObject* heap) { collect_garbage_of(heap->ht_type); }))
-      .def(py::init<py::object, py::object, py::object, bool, size_t>(), py::arg("function"), py::arg("watch"),
-           py::arg("warn"), py::arg("fullgraph"), py::arg("most"))
+      .def(py::init<py::object, py::object, bool, size_t>(), py::arg("function"), py::arg("warn"), py::arg("fullgraph"),
+           py::arg("most"))
       .def("__call__", &Compiled::call)
       .def("reset", &Compiled::reset, "Forgets all recordings.")
       .def("_plans", &Compiled::plans, "[(arguments, Plan)] of the recordings, the last one used first.");

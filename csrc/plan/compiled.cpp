@@ -5,6 +5,8 @@
 #include "ops/autocast.h"
 #include "ops/copy.h"
 #include "ops/layout.h"
+#include "plan/host_random.h"
+#include "plan/reach.h"
 #include "tensor/autograd.h"
 
 namespace weft {
@@ -21,12 +23,8 @@ std::string describe(const TensorList& tensors) {
 
 }  // namespace
 
-Compiled::Compiled(py::object function, py::object watch, py::object warn, bool fullgraph, size_t most)
-    : function_(std::move(function)),
-      watch_(std::move(watch)),
-      warn_(std::move(warn)),
-      fullgraph_(fullgraph),
-      most_(most) {}
+Compiled::Compiled(py::object function, py::object warn, bool fullgraph, size_t most)
+    : function_(std::move(function)), warn_(std::move(warn)), fullgraph_(fullgraph), most_(most) {}
 
 bool Compiled::Kind::fits(const Tensor& t) const {
   return t.shape() == shape && t.dtype() == dtype && t.device() == device &&
@@ -112,8 +110,8 @@ py::object Compiled::record(const py::args& args, const py::kwargs& kwargs, cons
     e->plan->add_input(t);
     e->kinds.push_back({t.shape(), e->plan->inputs().back().strides(), t.dtype(), t.device()});
   }
-  py::tuple watched = watch_(function_, args, kwargs);
-  Guards& guards = watched[0].cast<Guards&>();
+  Reach reach(function_, args, kwargs);
+  const HostRandom host_random;
 
   Plan& plan = *e->plan;
   std::unique_lock lock(plan.busy);
@@ -148,15 +146,14 @@ py::object Compiled::record(const py::args& args, const py::kwargs& kwargs, cons
       e->taped.push_back(i);
       ends.push_back(outputs[i]);
     }
-  if (std::string changed = guards.what_changed(); !changed.empty()) plan.break_off(changed + " is changed by it");
-  auto [reason, slots] = watched[1]().cast<std::pair<std::optional<std::string>, py::list>>();
-  if (reason) plan.break_off(*reason);
-  for (py::handle slot : slots) {
-    auto [dict, key] = slot.cast<std::pair<py::object, py::object>>();
-    outputs.push_back(tensor_of(PyDict_GetItem(dict.ptr(), key.ptr())));
-    e->slots.emplace_back(dict, key);
-  }
-  e->guards = std::move(guards);
+  if (reach.too_far()) plan.break_off("it can reach too many objects");
+  if (std::string changed = reach.guards().what_changed(); !changed.empty())
+    plan.break_off(changed + " is changed by it");
+  if (host_random.drawn()) plan.break_off("it draws random numbers of Python or NumPy");
+  reach.watch_optimizers();
+  e->slots = reach.slots();
+  for (auto& [dict, key] : e->slots) outputs.push_back(tensor_of(PyDict_GetItem(dict.ptr(), key.ptr())));
+  e->guards = std::move(reach.guards());
   plan.finish(outputs);
 
   if (plan.broken().empty()) {

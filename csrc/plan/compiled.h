@@ -15,11 +15,9 @@ namespace weft {
 
 class Compiled {
  public:
-  // watch(function, args, kwargs) -> (Guards of what it may rely on, later), where later() -> (reason or None, slots)
-  // is asked after a recording, and a slot (dict, key) holds a tensor that each call puts there. warn(sentence) is
-  // called at most once. `most` recordings are kept, and after so many in a row that were never replayed there are no
-  // more.
-  Compiled(py::object function, py::object watch, py::object warn, bool fullgraph, size_t most);
+  // warn(sentence) is called at most once. `most` recordings are kept, and after so many in a row that were never
+  // replayed there are no more.
+  Compiled(py::object function, py::object warn, bool fullgraph, size_t most);
 
   py::object call(const py::args& args, const py::kwargs& kwargs);
   void reset();
@@ -48,10 +46,10 @@ class Compiled {
     Tree arguments, keywords, results;
     std::vector<Kind> kinds;
     Guards guards;
-    std::shared_ptr<Plan> plan;          // null: it cannot be replayed
-    std::shared_ptr<CompiledTape> tape;  // where results are differentiated outside
-    std::vector<size_t> taped;           // which results
-    std::vector<std::pair<py::object, py::object>> slots;
+    std::shared_ptr<Plan> plan;                            // null: it cannot be replayed
+    std::shared_ptr<CompiledTape> tape;                    // where results are differentiated outside
+    std::vector<size_t> taped;                             // which results
+    std::vector<std::pair<py::object, py::object>> slots;  // (dict, key): each call puts a tensor there
     std::string described;
     void attach(const TensorList& results, const TensorList& arguments) const;
   };
@@ -64,7 +62,7 @@ class Compiled {
   void give_up(Entry& e, const std::string& reason);
   void warn(const std::string& sentence);
 
-  py::object function_, watch_, warn_;
+  py::object function_, warn_;
   bool fullgraph_, warned_ = false, tired_ = false;
   size_t most_, unused_ = 0;       // recordings since the last replay
   std::vector<EntryRef> entries_;  // the last one used first

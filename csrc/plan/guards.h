@@ -12,7 +12,7 @@ class Guards {
  public:
   // A dict or a list whose entries must stay the same objects, or equal numbers and strings. With `numbers_change`,
   // numbers may become other numbers that are zero, or not, as they were: the step reads them each time.
-  void watch(py::object container, const std::string& name, bool numbers_change);
+  void watch(py::object container, const std::string& name, bool numbers_change = false);
   void watch_variable(py::object place, py::object key, const std::string& name);  // a cell (key None), or dict[key]
   void watch_tensor(py::object tensor);  // its memory, and whether it requires a gradient
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-import random
 import types
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial, update_wrapper, wraps
 from typing import Any
 
@@ -17,7 +16,6 @@ from weft._core import Tensor
 from weft.nn.module import Module
 
 MOST_RECORDINGS = 64  # kept for one function: kinds of arguments, modes, threads that call at once
-MOST_WATCHED = 100_000  # objects that a function can reach, before it is left alone
 
 
 class ReplayWarning(UserWarning):
@@ -43,7 +41,7 @@ class Compiled(_core._Compiled):
     """A function whose calls are recorded and replayed. Made by `weft.compile`."""
 
     def __init__(self, function: Callable, fullgraph: bool = False) -> None:
-        super().__init__(function, _watch, _warn, fullgraph, MOST_RECORDINGS)
+        super().__init__(function, _warn, fullgraph, MOST_RECORDINGS)
         if not isinstance(function, Module):
             update_wrapper(self, function)
 
@@ -174,132 +172,3 @@ def _twin(module: Module, compiled: Compiled) -> Module:
 
 def _warn(sentence: str) -> None:
     warnings.warn(sentence, ReplayWarning, stacklevel=2)
-
-
-# What a function can reach, and so may have read while it was recorded.
-
-_PLAIN = (int, float, complex, str, bytes, type(None), type, types.ModuleType, types.BuiltinFunctionType, np.ndarray)
-
-
-def _watch(function: Callable, args: tuple, kwargs: dict) -> tuple[Any, Callable]:
-    from weft.optim import Optimizer
-
-    guards = _core._Guards()
-    reached = list(_reachable(function, args, kwargs))
-    optimizers = [o for _, o in reached if isinstance(o, Optimizer)]
-    for name, o in reached:
-        if isinstance(o, Optimizer):
-            continue
-        if isinstance(o, Tensor):
-            guards.watch_tensor(o)
-        elif isinstance(o, dict | list):
-            guards.watch(o, name)
-        elif isinstance(o, types.FunctionType):
-            for variable, place, key in _variables(o):
-                guards.watch_variable(place, key, variable)
-        elif hasattr(o, "__dict__"):
-            guards.watch(o.__dict__, name)
-    randomness = _random_state()
-    norms = [o.grad_norm for o in optimizers]
-
-    def later() -> tuple[str | None, list]:
-        for o in optimizers:
-            name = type(o).__name__
-            for key in ("param_groups", "state"):
-                guards.watch_variable(o.__dict__, key, f"{name}.{key}")
-            guards.watch(o.param_groups, f"{name}.param_groups")
-            for group in o.param_groups:
-                guards.watch(group, f"{name}.param_groups", True)
-                guards.watch(group["params"], f"{name}.params")
-                for p in group["params"]:
-                    guards.watch_tensor(p)
-            guards.watch(o.state, f"{name}.state")
-            for state in o.state.values():
-                guards.watch(state, f"{name}.state")
-                for value in state.values():
-                    if isinstance(value, Tensor):
-                        guards.watch_tensor(value)
-        slots = [
-            (o.__dict__, "grad_norm")
-            for o, before in zip(optimizers, norms, strict=True)
-            if o.grad_norm is not None and o.grad_norm is not before
-        ]
-        drawn = None if _random_state() == randomness else "it draws random numbers of Python or NumPy"
-        return drawn, slots
-
-    return guards, later
-
-
-def _random_state() -> tuple:
-    name, keys, *rest = np.random.get_state()
-    return random.getstate(), name, keys.tobytes(), *rest
-
-
-def _reachable(function: Callable, args: tuple, kwargs: dict) -> Iterator[tuple[str, Any]]:
-    """(name, object) of everything in reach: modules, containers, objects, functions and their variables."""
-    from weft.optim import Optimizer
-    from weft.optim.lr_scheduler import LRScheduler
-
-    seen: set[int] = set()
-    todo: list[tuple[str, Any]] = [("", function), *((f"argument {i}", a) for i, a in enumerate(args))]
-    todo += list(kwargs.items())
-    while todo:
-        name, o = todo.pop()
-        if isinstance(o, _PLAIN) or id(o) in seen:
-            continue
-        seen.add(id(o))
-        if len(seen) > MOST_WATCHED:
-            _core._not_replayable("it can reach too many objects")
-            return
-        if isinstance(o, types.MethodType):
-            todo += [(name, o.__func__), (type(o.__self__).__name__, o.__self__)]
-        elif isinstance(o, types.FunctionType):
-            yield name, o
-            todo += [(v, place.cell_contents if key is None else place[key]) for v, place, key in _variables(o)]
-            todo += [("default", value) for value in (o.__defaults__ or (), o.__kwdefaults__ or {})]
-        elif isinstance(o, partial):
-            todo += [(name, o.func), *((name, a) for a in o.args), *o.keywords.items()]
-        elif isinstance(o, Tensor | Optimizer):
-            yield name, o
-        elif isinstance(o, LRScheduler | Compiled):
-            continue
-        elif isinstance(o, dict):
-            yield name, o
-            todo += [(f"{name}[{key!r}]", value) for key, value in o.items()]
-        elif isinstance(o, list | tuple | set | frozenset):
-            if isinstance(o, list):
-                yield name, o
-            todo += [(f"{name}[{i}]", value) for i, value in enumerate(o)]
-        elif hasattr(o, "__dict__") and not type(o).__module__.startswith("pybind11"):
-            yield name or type(o).__name__, o
-            prefix = name or type(o).__name__
-            todo += [(f"{prefix}.{key}", value) for key, value in vars(o).items()]
-            if not getattr(type(o), "__module__", "").startswith("weft."):
-                methods = (getattr(type(o), name, None) for name in ("__call__", "forward"))
-                todo += [(name, f) for f in methods if f is not None]
-
-
-def _variables(function: types.FunctionType) -> list[tuple[str, Any, str | None]]:
-    """(name, cell, None) of what it closes over, (name, dict, key) of what it takes from its module; not of ours."""
-    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-    found: list[tuple[str, Any, str | None]] = [(name, cell, None) for name, cell in cells if _filled(cell)]
-    if not (function.__module__ or "").startswith("weft."):
-        places = function.__globals__
-        names = sorted(n for n in _names(function.__code__) if n in places)
-        found += [(n, places, n) for n in names if not isinstance(places[n], types.ModuleType)]
-    return found
-
-
-def _names(code: types.CodeType) -> set[str]:
-    names = set(code.co_names)
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= _names(constant)
-    return names
-
-
-def _filled(cell: types.CellType) -> bool:
-    try:
-        return cell.cell_contents is not cell
-    except ValueError:
-        return False

@@ -1,0 +1,39 @@
+// What a function can reach in Python, and so may read while it is recorded.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "plan/guards.h"
+
+namespace weft {
+
+// The function, its arguments, what it closes over or takes from its module, and from there on containers, modules and
+// other objects with attributes. Weft's own code is not looked into, nor are schedules: replays call them.
+class Reach {
+ public:
+  Reach(const py::object& function, const py::args& args, const py::kwargs& kwargs);
+
+  bool too_far() const { return too_far_; }  // more than anybody wants to compare at each call
+  Guards& guards() { return guards_; }
+  void watch_optimizers();  // once the step has run: it makes their state
+  // (attributes, name) of what optimizers tell about a step in a tensor: each call puts it there.
+  std::vector<std::pair<py::object, py::object>> slots() const;
+
+ private:
+  using Found = std::pair<std::string, py::object>;
+  void look_at(const std::string& name, const py::object& o);
+  void look_into_function(PyObject* function);
+  void look_into_object(const std::string& name, const py::object& o);
+  void add(std::string name, PyObject* o) {
+    todo_.emplace_back(std::move(name), py::reinterpret_borrow<py::object>(o));
+  }
+
+  Guards guards_;
+  std::vector<Found> todo_;
+  std::vector<std::pair<py::object, py::object>> optimizers_;  // and the norm that it told before
+  bool too_far_ = false;
+};
+
+}  // namespace weft
