@@ -15,12 +15,6 @@ namespace {
 
 constexpr size_t kMostInstances = 32;  // of one kind of arguments, for threads that call at once
 
-std::string describe(const TensorList& tensors) {
-  std::string text;
-  for (const Tensor& t : tensors) text += cat(text.empty() ? "" : ", ", name_of(t.dtype()), " ", to_string(t.shape()));
-  return text;
-}
-
 }  // namespace
 
 Compiled::Compiled(py::object function, py::object warn, bool fullgraph, size_t most)
@@ -30,6 +24,8 @@ bool Compiled::Kind::fits(const Tensor& t) const {
   return t.shape() == shape && t.dtype() == dtype && t.device() == device &&
          (t.strides() == strides || (!is_dense(t) && weft::is_contiguous(shape, strides)));
 }
+
+std::string Compiled::Kind::text() const { return cat(name_of(dtype), " ", to_string(shape)); }
 
 bool Compiled::matches(const Entry& e, const Surroundings& now, PyObject* args, PyObject* kwargs, TensorList& tensors) {
   tensors.clear();
@@ -105,7 +101,6 @@ py::object Compiled::record(const py::args& args, const py::kwargs& kwargs, cons
   e->arguments = Tree(args, given);
   e->keywords = Tree(kwargs, given);
   e->plan = std::make_shared<Plan>(fullgraph_, !grad_enabled());
-  e->described = describe(given);
   for (const Tensor& t : given) {
     e->plan->add_input(t);
     e->kinds.push_back({t.shape(), e->plan->inputs().back().strides(), t.dtype(), t.device()});
@@ -217,8 +212,12 @@ void Compiled::reset() {
 
 py::list Compiled::plans() const {
   py::list all;
-  for (const EntryRef& e : entries_)
-    if (e->plan) all.append(py::make_tuple(e->described, e->plan));
+  for (const EntryRef& e : entries_) {
+    if (!e->plan) continue;
+    std::string arguments;
+    for (const Kind& kind : e->kinds) arguments += (arguments.empty() ? "" : ", ") + kind.text();
+    all.append(py::make_tuple(arguments, e->plan));
+  }
   return all;
 }
 

@@ -40,6 +40,7 @@ class Compiled {
     DType dtype;
     Device device;
     bool fits(const Tensor& t) const;
+    std::string text() const;
   };
   struct Entry {
     Surroundings surroundings;
@@ -50,7 +51,6 @@ class Compiled {
     std::shared_ptr<CompiledTape> tape;                    // where results are differentiated outside
     std::vector<size_t> taped;                             // which results
     std::vector<std::pair<py::object, py::object>> slots;  // (dict, key): each call puts a tensor there
-    std::string described;
     void attach(const TensorList& results, const TensorList& arguments) const;
   };
   using EntryRef = std::shared_ptr<Entry>;

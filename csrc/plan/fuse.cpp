@@ -11,8 +11,7 @@ namespace weft {
 
 namespace {
 
-constexpr int64_t kLeast = 32 * 1024;  // elements: less is in cache anyway
-constexpr int64_t kTile = 8 * 1024;    // elements of a tile: a few operands of it fit the second cache
+constexpr int64_t kTile = 8 * 1024;  // elements of a tile: a few operands of it fit the second cache
 
 // An operand, as far as memory goes: out (k = -1) or an input.
 struct Access {
@@ -160,7 +159,7 @@ std::vector<Fusion> fuse_pointwise(const std::vector<FusibleLaunch>& launches, c
     size_t k = i;
     for (; k < launches.size() && launches[k].kernel && launches[k].at == launches[i].at + (k - i); ++k) {
       Pointwise a = *launches[k].args;
-      if (a.ndim == 0 || numel_of(a) < kLeast || a.shape[0] < 2) break;
+      if (a.ndim == 0 || numel_of(a) < kLeastFused || a.shape[0] < 2) break;
       if (!members.empty() && !joins(members, a)) break;
       members.push_back({launches[k].kernel, a, {}});
     }

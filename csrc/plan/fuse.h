@@ -10,6 +10,8 @@
 
 namespace weft {
 
+constexpr int64_t kLeastFused = 32 * 1024;  // elements: less is in cache anyway
+
 struct FusedPointwise {
   struct Member {
     PointwiseKernel kernel;

@@ -44,9 +44,11 @@ bool same_constant(PyObject* a, PyObject* b) {
   return PyObject_RichCompareBool(a, b, Py_EQ) == 1;
 }
 
-void Guards::watch(py::object container, const std::string& name, bool numbers_change) {
+void Guards::watch(py::object container, int name, bool numbers_change) {
   Container c{container, name, (bool)PyDict_Check(container.ptr()), numbers_change, {}, {}};
   if (c.is_dict) {
+    c.keys.reserve((size_t)PyDict_GET_SIZE(container.ptr()));
+    c.values.reserve(c.keys.capacity());
     PyObject *key, *value;
     Py_ssize_t at = 0;
     while (PyDict_Next(container.ptr(), &at, &key, &value)) {
@@ -63,7 +65,7 @@ PyObject* Guards::Variable::now() const {
   return key.is_none() ? PyCell_GET(place.ptr()) : PyDict_GetItem(place.ptr(), key.ptr());
 }
 
-void Guards::watch_variable(py::object place, py::object key, const std::string& name) {
+void Guards::watch_variable(py::object place, py::object key, int name) {
   Variable v{std::move(place), std::move(key), {}, name};
   v.value = py::reinterpret_borrow<py::object>(v.now());
   variables_.push_back(std::move(v));
@@ -78,8 +80,8 @@ std::string Guards::what_changed() {
   for (Container& c : containers_) {
     PyObject* o = c.object.ptr();
     const auto size = (Py_ssize_t)c.values.size();
-    if (c.is_dict && PyDict_GET_SIZE(o) != size) return cat(c.name, ".", other_key(o, c.keys));
-    if (!c.is_dict && PyList_GET_SIZE(o) != size) return c.name;
+    if (c.is_dict && PyDict_GET_SIZE(o) != size) return cat(names.text(c.name), ".", other_key(o, c.keys));
+    if (!c.is_dict && PyList_GET_SIZE(o) != size) return names.text(c.name);
     Py_ssize_t at = 0;
     for (Py_ssize_t i = 0; i < size; ++i) {
       PyObject *key = nullptr, *value = nullptr;
@@ -92,8 +94,8 @@ std::string Guards::what_changed() {
       const bool same = (!key || same_constant(key, c.keys[(size_t)i].ptr())) &&
                         (same_constant(value, before) || (c.numbers_change && may_replace(value, before)));
       if (!same)
-        return key && PyUnicode_Check(key) ? cat(c.name, ".", py::str(key).cast<std::string>())
-                                           : cat(c.name, "[", i, "]");
+        return key && PyUnicode_Check(key) ? cat(names.text(c.name), ".", py::str(key).cast<std::string>())
+                                           : cat(names.text(c.name), "[", i, "]");
       c.values[(size_t)i] = py::reinterpret_borrow<py::object>(value);
       if (key) c.keys[(size_t)i] = py::reinterpret_borrow<py::object>(key);
     }
@@ -101,7 +103,7 @@ std::string Guards::what_changed() {
   for (Variable& v : variables_) {
     PyObject* value = v.now();
     if (value == v.value.ptr()) continue;
-    if (!value || !same_constant(value, v.value.ptr())) return v.name;
+    if (!value || !same_constant(value, v.value.ptr())) return names.text(v.name);
     v.value = py::reinterpret_borrow<py::object>(value);
   }
   for (const Memory& m : tensors_)

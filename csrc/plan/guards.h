@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "plan/names.h"
 #include "tensor/python.h"
 
 namespace weft {
@@ -12,9 +13,11 @@ class Guards {
  public:
   // A dict or a list whose entries must stay the same objects, or equal numbers and strings. With `numbers_change`,
   // numbers may become other numbers that are zero, or not, as they were: the step reads them each time.
-  void watch(py::object container, const std::string& name, bool numbers_change = false);
-  void watch_variable(py::object place, py::object key, const std::string& name);  // a cell (key None), or dict[key]
-  void watch_tensor(py::object tensor);  // its memory, and whether it requires a gradient
+  void watch(py::object container, int name, bool numbers_change = false);
+  void watch_variable(py::object place, py::object key, int name);  // a cell (key None), or dict[key]
+  void watch_tensor(py::object tensor);                             // its memory, and whether it requires a gradient
+
+  Names names;
 
   template <class F>
   void visit(F f) const {  // every Python object, for the garbage collector
@@ -28,6 +31,7 @@ class Guards {
       f(v.key);
       f(v.value);
     }
+    names.visit(f);
   }
   bool hold();                 // cheap: about as many comparisons of pointers as there are entries
   std::string what_changed();  // "model.training", or nothing
@@ -35,13 +39,13 @@ class Guards {
  private:
   struct Container {
     py::object object;
-    std::string name;
+    int name;
     bool is_dict, numbers_change;
     std::vector<py::object> keys, values;
   };
   struct Variable {
     py::object place, key, value;
-    std::string name;
+    int name;
     PyObject* now() const;  // borrowed
   };
   struct Memory {

@@ -9,11 +9,10 @@ namespace weft {
 
 class HostRandom {
  public:
-  HostRandom() : before_(state()) {}
-  bool drawn() const { return before_ != state(); }
+  HostRandom();
+  bool drawn() const;  // since it was made
 
  private:
-  static std::vector<char> state();
   std::vector<char> before_;
 };
 

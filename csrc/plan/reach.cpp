@@ -39,11 +39,6 @@ bool begins(PyObject* text, const char* with) {
   return text && PyUnicode_Check(text) && py::reinterpret_borrow<py::str>(text).cast<std::string>().rfind(with, 0) == 0;
 }
 
-std::string text_of(PyObject* key) {
-  return PyUnicode_Check(key) ? py::reinterpret_borrow<py::str>(key).cast<std::string>()
-                              : py::repr(key).cast<std::string>();
-}
-
 // What the code, and functions made in it, takes from its module.
 void add_global_names(PyObject* code, PyObject* globals, std::vector<py::object>& names) {
   for (py::handle name : py::reinterpret_borrow<py::object>(code).attr("co_names")) {
@@ -57,9 +52,10 @@ void add_global_names(PyObject* code, PyObject* globals, std::vector<py::object>
 }  // namespace
 
 Reach::Reach(const py::object& function, const py::args& args, const py::kwargs& kwargs) {
-  add("", function.ptr());
-  for (size_t i = 0; i < args.size(); ++i) add(cat("argument ", i), PyTuple_GET_ITEM(args.ptr(), (Py_ssize_t)i));
-  for (auto [key, value] : kwargs) add(text_of(key.ptr()), value.ptr());
+  Names& names = guards_.names;
+  add(Names::kNone, function.ptr());
+  for (size_t i = 0; i < args.size(); ++i) add(names.argument(i), PyTuple_GET_ITEM(args.ptr(), (Py_ssize_t)i));
+  for (auto [key, value] : kwargs) add(names.plain(key.ptr()), value.ptr());
   std::unordered_set<PyObject*> seen;
   while (!todo_.empty() && !too_far_) {
     auto [name, o] = std::move(todo_.back());
@@ -70,30 +66,30 @@ Reach::Reach(const py::object& function, const py::args& args, const py::kwargs&
   }
 }
 
-void Reach::look_at(const std::string& name, const py::object& o) {
+void Reach::look_at(int name, const py::object& o) {
+  Names& names = guards_.names;
   const Classes& known = Classes::get();
   PyObject* p = o.ptr();
   if (PyMethod_Check(p)) {
     add(name, PyMethod_GET_FUNCTION(p));
-    add(Py_TYPE(PyMethod_GET_SELF(p))->tp_name, PyMethod_GET_SELF(p));
+    add(names.plain(Py_TYPE(PyMethod_GET_SELF(p))->tp_name), PyMethod_GET_SELF(p));
   } else if (PyFunction_Check(p)) {
     look_into_function(p);
   } else if (is_tensor(p)) {
     guards_.watch_tensor(o);
   } else if (PyDict_Check(p)) {
     guards_.watch(o, name);
-    for (auto [key, value] : py::reinterpret_borrow<py::dict>(o))
-      add(cat(name, "[", text_of(key.ptr()), "]"), value.ptr());
+    for (auto [key, value] : py::reinterpret_borrow<py::dict>(o)) add(names.item(name, key.ptr()), value.ptr());
   } else if (PyList_Check(p) || PyTuple_Check(p) || PyAnySet_Check(p)) {
     if (PyList_Check(p)) guards_.watch(o, name);
     size_t i = 0;
-    for (py::handle value : o) add(cat(name, "[", i++, "]"), value.ptr());
+    for (py::handle value : o) add(names.item(name, i++), value.ptr());
   } else if (is_a(p, known.partial)) {
     for (const char* part : {"func", "args", "keywords"}) add(name, o.attr(part).ptr());
   } else if (is_a(p, known.optimizer)) {
     optimizers_.emplace_back(o, o.attr("grad_norm"));
   } else if (!is_a(p, known.scheduler) && !is_a(p, known.compiled)) {
-    look_into_object(name.empty() ? Py_TYPE(p)->tp_name : name, o);
+    look_into_object(name == Names::kNone ? names.plain(Py_TYPE(p)->tp_name) : name, o);
   }
 }
 
@@ -104,7 +100,7 @@ void Reach::look_into_function(PyObject* f) {
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(cells); ++i) {
       PyObject* cell = PyTuple_GET_ITEM(cells, i);
       if (!PyCell_GET(cell)) continue;  // not yet assigned
-      const std::string name = text_of(names[(size_t)i].ptr());
+      const int name = guards_.names.plain(names[(size_t)i].ptr());
       guards_.watch_variable(py::reinterpret_borrow<py::object>(cell), py::none(), name);
       add(name, PyCell_GET(cell));
     }
@@ -113,21 +109,22 @@ void Reach::look_into_function(PyObject* f) {
     std::vector<py::object> names;
     add_global_names(code, globals, names);
     for (const py::object& name : names) {
-      guards_.watch_variable(py::reinterpret_borrow<py::object>(globals), name, text_of(name.ptr()));
-      add(text_of(name.ptr()), PyDict_GetItem(globals, name.ptr()));
+      const int called = guards_.names.plain(name.ptr());
+      guards_.watch_variable(py::reinterpret_borrow<py::object>(globals), name, called);
+      add(called, PyDict_GetItem(globals, name.ptr()));
     }
   }
   for (PyObject* defaults : {PyFunction_GetDefaults(f), PyFunction_GetKwDefaults(f)})
-    if (defaults) add("default", defaults);
+    if (defaults) add(guards_.names.plain("default"), defaults);
 }
 
-void Reach::look_into_object(const std::string& name, const py::object& o) {
+void Reach::look_into_object(int name, const py::object& o) {
   const py::object attributes = attribute(o.ptr(), "__dict__");
   const py::object type = py::type::of(o), module = attribute(type.ptr(), "__module__");
   if (!attributes || !PyDict_Check(attributes.ptr()) || begins(module.ptr(), "pybind11")) return;
   guards_.watch(attributes, name);
   for (auto [key, value] : py::reinterpret_borrow<py::dict>(attributes))
-    add(cat(name, ".", text_of(key.ptr())), value.ptr());
+    add(guards_.names.attribute(name, key.ptr()), value.ptr());
   if (begins(module.ptr(), "weft.")) return;
   for (const char* method : {"__call__", "forward"})
     if (py::object f = attribute(type.ptr(), method)) add(name, f.ptr());
@@ -135,22 +132,24 @@ void Reach::look_into_object(const std::string& name, const py::object& o) {
 
 void Reach::watch_optimizers() {
   for (const auto& [optimizer, norm] : optimizers_) {
-    const std::string name = Py_TYPE(optimizer.ptr())->tp_name, groups_name = name + ".param_groups";
+    Names& names = guards_.names;
+    const int name = names.plain(Py_TYPE(optimizer.ptr())->tp_name);
+    const int in_groups = names.attribute(name, "param_groups"), in_state = names.attribute(name, "state");
     py::dict attributes = optimizer.attr("__dict__");
-    for (const char* key : {"param_groups", "state"})
-      guards_.watch_variable(attributes, py::str(key), cat(name, ".", key));
+    guards_.watch_variable(attributes, py::str("param_groups"), in_groups);
+    guards_.watch_variable(attributes, py::str("state"), in_state);
     py::list groups = attributes["param_groups"];
-    guards_.watch(groups, groups_name);
+    guards_.watch(groups, in_groups);
     for (py::handle group : groups) {
-      guards_.watch(py::reinterpret_borrow<py::object>(group), groups_name, true);
+      guards_.watch(py::reinterpret_borrow<py::object>(group), in_groups, true);
       py::object parameters = group["params"];
-      guards_.watch(parameters, name + ".params");
+      guards_.watch(parameters, in_groups);
       for (py::handle p : parameters) guards_.watch_tensor(py::reinterpret_borrow<py::object>(p));
     }
     py::dict state = attributes["state"];
-    guards_.watch(state, name + ".state");
+    guards_.watch(state, in_state);
     for (auto [parameter, of_it] : state) {
-      guards_.watch(py::reinterpret_borrow<py::object>(of_it), name + ".state");
+      guards_.watch(py::reinterpret_borrow<py::object>(of_it), in_state);
       for (auto [key, value] : py::reinterpret_borrow<py::dict>(of_it))
         if (is_tensor(value.ptr())) guards_.watch_tensor(py::reinterpret_borrow<py::object>(value));
     }

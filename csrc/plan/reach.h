@@ -1,7 +1,6 @@
 // What a function can reach in Python, and so may read while it is recorded.
 #pragma once
 
-#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,16 +21,13 @@ class Reach {
   std::vector<std::pair<py::object, py::object>> slots() const;
 
  private:
-  using Found = std::pair<std::string, py::object>;
-  void look_at(const std::string& name, const py::object& o);
+  void look_at(int name, const py::object& o);
   void look_into_function(PyObject* function);
-  void look_into_object(const std::string& name, const py::object& o);
-  void add(std::string name, PyObject* o) {
-    todo_.emplace_back(std::move(name), py::reinterpret_borrow<py::object>(o));
-  }
+  void look_into_object(int name, const py::object& o);
+  void add(int name, PyObject* o) { todo_.emplace_back(name, py::reinterpret_borrow<py::object>(o)); }
 
   Guards guards_;
-  std::vector<Found> todo_;
+  std::vector<std::pair<int, py::object>> todo_;
   std::vector<std::pair<py::object, py::object>> optimizers_;  // and the norm that it told before
   bool too_far_ = false;
 };

@@ -126,10 +126,11 @@ PointwiseKernel pointwise_kernel(void (*kernel)(const void*)) {
 }  // namespace
 
 void Plan::fuse() {
+  if (work_ < 2 * kLeastFused) return;
   std::vector<FusibleLaunch> launches;
   for (size_t i = 0; i < items_.size(); ++i) {
     const Item& item = items_[i];
-    const bool plain = item.kernel && item.renew < 0 && item.device.is_cpu();
+    const bool plain = item.kernel && item.renew < 0 && item.device.is_cpu() && item.work >= kLeastFused;
     PointwiseKernel kernel = plain ? pointwise_kernel(item.kernel) : nullptr;
     launches.push_back({i, kernel, kernel ? reinterpret_cast<const Pointwise*>(&arguments_[item.at]) : nullptr});
   }
