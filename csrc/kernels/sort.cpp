@@ -3,42 +3,25 @@
 #include <cstddef>
 
 #include "base/threads.h"
-#include "simd/vec.h"
+#include "kernels/sort/keys.h"
 
 namespace weft::WEFT_ISA {
 namespace {
 
-// Unsigned keys in the order of the values.
-WEFT_INLINE uint32_t key_of(float x) {
-  if (x != x) return UINT32_MAX;
-  uint32_t bits = __builtin_bit_cast(uint32_t, x == 0 ? 0.0f : x);
-  return bits & 0x80000000u ? ~bits : bits | 0x80000000u;
-}
-WEFT_INLINE uint64_t key_of(double x) {
-  if (x != x) return UINT64_MAX;
-  uint64_t bits = __builtin_bit_cast(uint64_t, x == 0 ? 0.0 : x);
-  return bits >> 63 ? ~bits : bits | (uint64_t)1 << 63;
-}
-WEFT_INLINE uint32_t key_of(float16 x) { return key_of(to_float(x)); }
-WEFT_INLINE uint32_t key_of(bfloat16 x) { return key_of(to_float(x)); }
-WEFT_INLINE uint32_t key_of(uint8_t x) { return x; }
-WEFT_INLINE uint32_t key_of(int8_t x) { return (uint32_t)x ^ 0x80000000u; }
-WEFT_INLINE uint32_t key_of(int16_t x) { return (uint32_t)x ^ 0x80000000u; }
-WEFT_INLINE uint32_t key_of(int32_t x) { return (uint32_t)x ^ 0x80000000u; }
-WEFT_INLINE uint64_t key_of(int64_t x) { return (uint64_t)x ^ (uint64_t)1 << 63; }
-
 // A key and where it was. No two are equal, so any sort of them is stable.
 struct Item32 {
+  using Vector = u32v;  // of keys
   uint64_t packed;
   Item32() = default;
   Item32(uint32_t key, uint64_t index) : packed((uint64_t)key << 32 | index) {}
   bool operator<(Item32 o) const { return packed < o.packed; }
   int64_t index() const { return (int64_t)(packed & 0xffffffffu); }
-  uint64_t key_bits() const { return packed >> 32; }
+  uint32_t key_bits() const { return (uint32_t)(packed >> 32); }
   uint8_t digit(int pass) const { return (uint8_t)(packed >> (32 + 8 * pass)); }
   static constexpr int passes = 4;
 };
 struct Item64 {
+  using Vector = u64v;
   uint64_t key, at;
   Item64() = default;
   Item64(uint64_t key, uint64_t index) : key(key), at(index) {}
@@ -49,14 +32,25 @@ struct Item64 {
   static constexpr int passes = 8;
 };
 
-template <int KeyBytes>
+template <class Key>
 struct ItemOf {
-  using type = Item64;
-};
-template <>
-struct ItemOf<4> {
   using type = Item32;
 };
+template <>
+struct ItemOf<uint64_t> {
+  using type = Item64;
+};
+template <class Key>
+using item_of = typename ItemOf<Key>::type;
+
+// The first n items of a row.
+template <class Key>
+void make_items(item_of<Key>* items, KeyRow<Key> row, int64_t n) {
+  row.n = n;
+  each_block(row, 0, [=](const Key* keys, int64_t begin, int64_t count) {
+    for (int64_t i = 0; i < count; ++i) items[begin + i] = item_of<Key>(keys[i], (uint64_t)(begin + i));
+  });
+}
 
 template <class Item>
 void insertion_sort(Item* a, int64_t n) {
@@ -90,7 +84,6 @@ Item* radix_sort(Item* a, Item* b, int64_t n) {
   return a;
 }
 
-// The k least items, in order, in the first places: a heap with the greatest of them on top.
 template <class Item>
 void sift_down(Item* heap, int64_t n, int64_t i) {
   Item x = heap[i];
@@ -101,19 +94,39 @@ void sift_down(Item* heap, int64_t n, int64_t i) {
   }
   heap[i] = x;
 }
-template <class Item>
-void select_least(Item* a, int64_t n, int64_t k) {
-  for (int64_t i = k / 2 - 1; i >= 0; --i) sift_down(a, k, i);
-  for (int64_t i = k; i < n; ++i)
-    if (a[i] < a[0]) {
-      a[0] = a[i];
-      sift_down(a, k, (int64_t)0);
+
+// The k least items of a row, in order: a heap with the greatest of them on top. Most keys are not below that one; they
+// are passed over four vectors at a time.
+template <class Key>
+void select_least(item_of<Key>* heap, int64_t k, const KeyRow<Key>& row) {
+  using Item = item_of<Key>;
+  using V = typename Item::Vector;
+  constexpr int w = lanes<V>;
+  static_assert(kKeys % (4 * w) == 0);
+  make_items(heap, row, k);
+  for (int64_t i = k / 2 - 1; i >= 0; --i) sift_down(heap, k, i);
+  auto lesser = [](V p, V q) { return p < q ? p : q; };
+  each_block(row, k, [=](Key* keys, int64_t begin, int64_t count) {
+    auto below = [=](V v) { return any((i32v)(v < splat<V>(heap[0].key_bits()))); };
+    for (; count % (4 * w); ++count) keys[count] = ~(Key)0;
+    for (const Key *p = keys, *end = keys + count; p < end; p += 4 * w) {
+      const V a = load<V>(p), b = load<V>(p + w), c = load<V>(p + 2 * w), d = load<V>(p + 3 * w);
+      if (!below(lesser(lesser(a, b), lesser(c, d)))) continue;
+      for (const Key* q = p; q < p + 4 * w; q += w) {
+        if (!below(load<V>(q))) continue;
+        for (const Key* at = q; at < q + w; ++at)
+          if (*at < heap[0].key_bits()) {
+            heap[0] = Item(*at, (uint64_t)(begin + (at - keys)));
+            sift_down(heap, k, (int64_t)0);
+          }
+      }
     }
+  });
   for (int64_t m = k - 1; m > 0; --m) {
-    Item t = a[0];
-    a[0] = a[m];
-    a[m] = t;
-    sift_down(a, m, (int64_t)0);
+    Item t = heap[0];
+    heap[0] = heap[m];
+    heap[m] = t;
+    sift_down(heap, m, (int64_t)0);
   }
 }
 
@@ -150,68 +163,74 @@ Item most_frequent(Item* a, Item* spare, int64_t n) {
   return a[best];
 }
 
-// Calls body(r, items, x) for every row, with items made of its elements.
-template <class T, class Args, class Body>
+// Calls body(r, row, scratch) for every row.
+template <class Key, class Args, class Body>
 WEFT_INLINE void each_row(const Args& a, bool descending, const Body& body) {
-  using Key = decltype(key_of(T{}));
-  using Item = typename ItemOf<sizeof(Key)>::type;
-  int64_t n = a.cols, stride = sort_scratch(n, a.dtype);
-  Key flip = descending ? (Key) ~(Key)0 : 0;
+  const int64_t n = a.cols, size = size_of(a.dtype), stride = sort_scratch(n, a.dtype);
+  const MakeKeys<Key> make = key_maker<Key>(a.dtype);
+  const Key flip = descending ? ~(Key)0 : 0;
   Pieces p = cut(a.rows, 8 * 1024 / (n + 1) + 1);
   parallel(
       p.count,
       [&](int64_t piece, int worker) {
-        Item* items = reinterpret_cast<Item*>(static_cast<char*>(a.workspace) + worker * stride);
+        auto* scratch = reinterpret_cast<item_of<Key>*>(static_cast<char*>(a.workspace) + worker * stride);
         int64_t end = (piece + 1) * p.size < a.rows ? (piece + 1) * p.size : a.rows;
-        for (int64_t r = piece * p.size; r < end; ++r) {
-          const T* x = static_cast<const T*>(a.x) + r * n;
-          for (int64_t i = 0; i < n; ++i) items[i] = Item(key_of(x[i]) ^ flip, (uint64_t)i);
-          body(r, items, x);
-        }
+        for (int64_t r = piece * p.size; r < end; ++r)
+          body(r, KeyRow<Key>{static_cast<const char*>(a.x) + r * n * size, n, size, make, flip}, scratch);
       },
       a.workers);
 }
 
-template <class T>
-void sort_rows(const Sort& a) {
-  int64_t n = a.cols, k = a.k;
-  each_row<T>(a, a.descending, [=, &a](int64_t r, auto* items, const T* x) {
-    auto* sorted = items;
-    if (n <= 32)
-      insertion_sort(items, n);
-    else if (k <= n / 8)
-      select_least(items, n, k);
-    else
-      sorted = radix_sort(items, items + n, n);
-    for (int64_t i = 0; i < k; ++i) {
-      a.indices[r * k + i] = sorted[i].index();
-      static_cast<T*>(a.values)[r * k + i] = x[sorted[i].index()];
+// Elements of `size` bytes from where the items were.
+template <class Item>
+void take(void* values, int64_t* indices, const void* x, const Item* items, int64_t n, int64_t size) {
+  auto sized = [=](auto type) {
+    using T = decltype(type);
+    for (int64_t i = 0; i < n; ++i) {
+      indices[i] = items[i].index();
+      static_cast<T*>(values)[i] = static_cast<const T*>(x)[items[i].index()];
     }
+  };
+  switch (size) {
+    case 1: return sized(uint8_t{});
+    case 2: return sized(uint16_t{});
+    case 4: return sized(uint32_t{});
+    default: return sized(uint64_t{});
+  }
+}
+
+template <class Key>
+void sort_rows(const Sort& a) {
+  const int64_t n = a.cols, k = a.k;
+  each_row<Key>(a, a.descending, [=, &a](int64_t r, const KeyRow<Key>& row, item_of<Key>* items) {
+    auto* sorted = items;
+    if (n > 32 && k <= n / 16) {
+      select_least(items, k, row);
+    } else {
+      make_items(items, row, n);
+      if (n <= 32)
+        insertion_sort(items, n);
+      else
+        sorted = radix_sort(items, items + n, n);
+    }
+    take(static_cast<char*>(a.values) + r * k * row.size, a.indices + r * k, row.x, sorted, k, row.size);
   });
 }
 
-template <class T>
-int64_t count_nan(const T* x, int64_t n) {
-  int64_t count = 0;
-  if constexpr (is_half(dtype_of<T>))
-    for (int64_t i = 0; i < n; ++i) count += key_of(x[i]) == UINT32_MAX;
-  else if constexpr (is_floating(dtype_of<T>))
-    for (int64_t i = 0; i < n; ++i) count += x[i] != x[i];
-  return count;
-}
-
-template <class T>
+template <class Key>
 void pick_rows(const Pick& a) {
-  int64_t n = a.cols;
-  each_row<T>(a, false, [=, &a](int64_t r, auto* items, const T* x) {
+  const int64_t n = a.cols;
+  each_row<Key>(a, false, [=, &a](int64_t r, const KeyRow<Key>& row, item_of<Key>* items) {
     int64_t k = a.k;
+    make_items(items, row, n);
     if (a.op == PickOp::Median || a.op == PickOp::NanMedian) {
-      int64_t numbers = n - count_nan(x, n);
+      int64_t numbers = n;
+      if (is_floating(a.dtype))
+        for (int64_t i = 0; i < n; ++i) numbers -= items[i].key_bits() == nan_key(a.dtype);
       k = a.op == PickOp::Median && numbers < n ? numbers : numbers ? (numbers - 1) / 2 : 0;
     }
-    int64_t at = (a.op == PickOp::Mode ? most_frequent(items, items + n, n) : item_of_rank(items, n, k)).index();
-    a.indices[r] = at;
-    static_cast<T*>(a.values)[r] = x[at];
+    const auto picked = a.op == PickOp::Mode ? most_frequent(items, items + n, n) : item_of_rank(items, n, k);
+    take(static_cast<char*>(a.values) + r * row.size, a.indices + r, row.x, &picked, 1, row.size);
   });
 }
 
@@ -241,27 +260,25 @@ void order_rows(const RowOrder& a) {
   if (from != a.order) __builtin_memcpy(a.order, from, sizeof(int64_t) * (size_t)n);
 }
 
-#define WEFT_BY_DTYPE(function, a)                      \
-  switch ((a).dtype) {                                  \
-    case DType::Bool:                                   \
-    case DType::UInt8: return function<uint8_t>(a);     \
-    case DType::Int8: return function<int8_t>(a);       \
-    case DType::Int16: return function<int16_t>(a);     \
-    case DType::Int32: return function<int32_t>(a);     \
-    case DType::Int64: return function<int64_t>(a);     \
-    case DType::Float16: return function<float16>(a);   \
-    case DType::BFloat16: return function<bfloat16>(a); \
-    case DType::Float32: return function<float>(a);     \
-    case DType::Float64: return function<double>(a);    \
-  }
-
 void sort(const Sort& a) {
   if (a.cols == 0 || a.k == 0) return;
-  WEFT_BY_DTYPE(sort_rows, a)
+  size_of(a.dtype) == 8 ? sort_rows<uint64_t>(a) : sort_rows<uint32_t>(a);
 }
-void pick(const Pick& a) { WEFT_BY_DTYPE(pick_rows, a) }
-void order(const RowOrder& a) { WEFT_BY_DTYPE(order_rows, a) }
-#undef WEFT_BY_DTYPE
+void pick(const Pick& a) { size_of(a.dtype) == 8 ? pick_rows<uint64_t>(a) : pick_rows<uint32_t>(a); }
+void order(const RowOrder& a) {
+  switch (a.dtype) {
+    case DType::Bool:
+    case DType::UInt8: return order_rows<uint8_t>(a);
+    case DType::Int8: return order_rows<int8_t>(a);
+    case DType::Int16: return order_rows<int16_t>(a);
+    case DType::Int32: return order_rows<int32_t>(a);
+    case DType::Int64: return order_rows<int64_t>(a);
+    case DType::Float16: return order_rows<float16>(a);
+    case DType::BFloat16: return order_rows<bfloat16>(a);
+    case DType::Float32: return order_rows<float>(a);
+    case DType::Float64: return order_rows<double>(a);
+  }
+}
 
 }  // namespace
 

@@ -171,6 +171,33 @@ def test_topk(n, k, largest):
     check_same(lambda m, a: tuple(m.topk(a, k, dim=0, largest=largest)), x.T.copy(), terms=1)
 
 
+@pytest.mark.parametrize("dtype", [*ALL, "uint8", "int8", "int16", "int32", "int64"])
+@pytest.mark.parametrize("largest", [False, True])
+def test_topk_is_the_beginning_of_sort(isa, dtype, largest):
+    """Long rows, where most elements are passed over: equals, NaN, zeros of both signs, ordered and random ones."""
+    n = 2500
+    rows = [values(n), np.round(values(n)), np.arange(n) % 100 - 50, -np.arange(n) / 20, np.arange(n) / 20, np.zeros(n)]
+    x = np.stack(rows)
+    if dtype in ALL:
+        x = np.concatenate([x, x[:2], np.full((1, n), np.nan)])
+        x[6, ::300] = np.nan
+        x[7, ::7], x[7, 1::7], x[7, -1] = 0, -0.0, -np.inf
+    x = weft.tensor(x).to(getattr(weft, dtype))
+    for count in (n, 1024 + 5, 333):
+        part = x[:, :count].contiguous()
+        ordered = part.sort(descending=largest)
+        for k in (1, 2, 10, count // 16):
+            top = part.topk(k, largest=largest)
+            assert (top.indices == ordered.indices[:, :k]).all()
+            assert_close(top.values, ordered.values[:, :k])
+
+
+def test_denormal_numbers_have_an_order():
+    for dtype, least in ((np.float16, 6e-8), (np.float32, 1e-45), (np.float64, 5e-324)):
+        x = (np.array([3, -2, 0, 1, -1, 2]) * least).astype(dtype)
+        assert weft.tensor(x).sort().indices.tolist() == [1, 4, 2, 3, 5, 0]
+
+
 def test_named_results():
     r = weft.tensor([2.0, 1.0]).sort()
     assert_close(r.values, np.float32([1, 2]))
