@@ -8,56 +8,53 @@ namespace weft::WEFT_ISA {
 namespace {
 
 constexpr int64_t kGrain = 16384;  // elements of a piece of work
+constexpr int64_t kTile = 4096;    // elements of x2 turned around at a time, and how many features of it
+constexpr int64_t kDeep = 64;
+constexpr int64_t kBand = 128;  // rows of x1 that meet such a tile
 
 template <class V>
 WEFT_INLINE V sign_of(V d) {
   return d > 0 ? splat<V>(1) : d < 0 ? splat<V>(-1) : d;
 }
-WEFT_INLINE float root_of(float s) { return __builtin_sqrtf(s); }
-WEFT_INLINE double root_of(double s) { return __builtin_sqrt(s); }
-WEFT_INLINE float power_of(float s, float p) { return __builtin_powf(s, p); }
-WEFT_INLINE double power_of(double s, double p) { return __builtin_pow(s, p); }
 
 // A norm: what a difference adds, how partial results join, the last step, and d norm / d difference.
 template <class V>
 struct Norm {
   using A = scalar_of<V>;
+  static constexpr int vectors = 4;  // of results side by side
   static V join(V a, V b) { return a + b; }
-  static A across(V s) { return hsum(s); }
+  static V finish(V s) { return s; }
 };
 template <class V>
 struct Count : Norm<V> {
   using A = scalar_of<V>;
   static V add(V s, V d) { return s + (d != 0 ? splat<V>(1) : V{}); }
-  static A finish(A s) { return s; }
   static V slope(V, A) { return V{}; }
 };
 template <class V>
 struct Manhattan : Norm<V> {
   using A = scalar_of<V>;
   static V add(V s, V d) { return s + vabs(d); }
-  static A finish(A s) { return s; }
   static V slope(V d, A) { return sign_of(d); }
 };
 template <class V>
 struct Euclid : Norm<V> {
   using A = scalar_of<V>;
   static V add(V s, V d) { return s + d * d; }
-  static A finish(A s) { return root_of(s); }
+  static V finish(V s) { return vsqrt(s); }
   static V slope(V d, A distance) { return d * (distance == 0 ? 0 : 1 / distance); }
 };
 template <class V>
 struct Greatest : Norm<V> {
   using A = scalar_of<V>;
   static V join(V a, V b) { return vmax(a, b); }
-  static A across(V s) { return hmax(s); }
   static V add(V s, V d) { return vmax(s, vabs(d)); }
-  static A finish(A s) { return s; }
   static V slope(V d, A distance) { return vabs(d) == splat<V>(distance) ? sign_of(d) : V{}; }
 };
 template <class V>
 struct Power : Norm<V> {
   using A = scalar_of<V>;
+  static constexpr int vectors = 1;
   A p;
   int whole;  // p, if it is a small whole number
   explicit Power(double p) : p((A)p), whole(p <= 16 && p == (int)p ? (int)p : 0) {}
@@ -69,33 +66,84 @@ struct Power : Norm<V> {
     return y;
   }
   V add(V s, V d) const { return s + raised(vabs(d), 0); }
-  A finish(A s) const { return power_of(s, 1 / p); }
+  V finish(V s) const { return vpow(s, splat<V>(1 / p)); }
   V slope(V d, A distance) const { return d == 0 ? V{} : vcopysign(raised(vabs(d) / distance, 1), d); }
 };
 
+// Some columns of y, which are rows of x2, beside each other, and features begin to begin + deep of them.
+struct Tile {
+  int64_t first, count, padded;  // columns; in memory a multiple of what is computed at once
+  int64_t begin, deep;
+  bool last;  // features
+};
+
+// Those columns turned around, so that vectors lie along them.
+template <class T>
+void turn(T* tile, const T* x2, int64_t n, const Tile& t) {
+  for (int64_t k = 0; k < t.deep; ++k)
+    for (int64_t j = 0; j < t.padded; ++j)
+      tile[k * t.padded + j] = j < t.count ? x2[(t.first + j) * n + t.begin + k] : 0;
+}
+
+// What the features in the tile add to the distances of p from columns low to high of it.
 template <class T, class V, class N>
-WEFT_INLINE T distance(const T* p, const T* q, int64_t n, const N& norm) {
-  return norm.finish(N::across(fold_over<V>(
-      n, V{}, [](V u, V v) { return N::join(u, v); },
-      [=](V& sum, int64_t k, auto io) { sum = norm.add(sum, io.load(p + k) - io.load(q + k)); })));
+WEFT_INLINE void meet(T* y, int64_t step, const T* p, const T* tile, const Tile& t, int64_t low, int64_t high,
+                      const N& norm) {
+  constexpr int w = lanes<V>, vectors = N::vectors;
+  T part[vectors * w];
+  for (int64_t j = low / (vectors * w) * (vectors * w); j < high; j += vectors * w) {
+    V s[vectors] = {};
+    for (int64_t k = 0; k < t.deep; ++k)
+#pragma GCC unroll 4
+      for (int v = 0; v < vectors; ++v)
+        s[v] = norm.add(s[v], splat<V>(p[t.begin + k]) - load<V>(tile + k * t.padded + j + v * w));
+    const bool whole = step == 1 && j >= low && j + vectors * w <= high;
+    const int64_t from = j > low ? j : low, to = j + vectors * w < high ? j + vectors * w : high;
+    T* sums = whole ? y + j : part;
+    if (!whole && t.begin > 0)
+      for (int64_t i = from; i < to; ++i) part[i - j] = y[i * step];
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      V sum = t.begin > 0 ? norm.join(load<V>(sums + v * w), s[v]) : s[v];
+      store<V>(sums + v * w, t.last ? norm.finish(sum) : sum);
+    }
+    if (!whole)
+      for (int64_t i = from; i < to; ++i) y[i * step] = part[i - j];
+  }
 }
 
 template <class T, class V, class N>
-void forward_in(const Distance& a, const N& norm) {
-  const T *x1 = (const T*)a.x1, *x2 = (const T*)a.x2;
-  const int64_t n = a.n;
-  if (a.pairs) {
-    parallel_ranges(a.rows, kGrain / (a.rows * (n + 16)) + 1, [=, &a](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i)
-        for (int64_t j = i + 1; j < a.rows; ++j)
-          ((T*)a.y)[pairs_row(i, a.rows) + j] = distance<T, V>(x1 + i * n, x1 + j * n, n, norm);
-    });
-    return;
+void forward_in(const Distance& given, const N& norm) {
+  constexpr int64_t width = N::vectors * lanes<V>;
+  Distance a = given;
+  int64_t row_step = a.cols, col_step = 1;
+  if (!a.pairs && a.cols < width && a.cols < a.rows) {  // distances are the same from the other side
+    a.x1 = given.x2, a.x2 = given.x1, a.rows = given.cols, a.cols = given.rows;
+    row_step = 1, col_step = given.cols;
   }
-  parallel_ranges(a.batch * a.rows * a.cols, kGrain / (n + 1) + 1, [=, &a](int64_t begin, int64_t end) {
-    for (int64_t at = begin; at < end; ++at) {
-      const int64_t row = at / a.cols;
-      ((T*)a.y)[at] = distance<T, V>(x1 + row * n, x2 + (row / a.rows * a.cols + at % a.cols) * n, n, norm);
+  const int64_t deep = a.n < kDeep ? a.n : kDeep, fit = kTile / (deep ? deep : 1) / width * width;
+  const int64_t wide = a.cols < fit ? (a.cols + width - 1) / width * width : fit;
+  const int64_t tiles = (a.cols + wide - 1) / wide, bands = (a.rows + kBand - 1) / kBand;
+  const int64_t rows = a.rows < kBand ? a.rows : kBand;
+  parallel_ranges(a.batch * bands * tiles, 4 * kGrain / (rows * wide * (a.n + 4)) + 1, [=](int64_t begin, int64_t end) {
+    alignas(WEFT_VEC_BYTES) T tile[kTile];
+    for (int64_t u = begin; u < end; ++u) {
+      const int64_t batch = u / (tiles * bands), top = u / tiles % bands * kBand, left = u % tiles * wide;
+      const int64_t bottom = top + rows < a.rows ? top + rows : a.rows, first = a.pairs ? top + 1 : 0;
+      Tile t{left, a.cols - left < wide ? a.cols - left : wide, 0, 0, 0, false};
+      if (t.first + t.count <= first) continue;
+      t.padded = (t.count + width - 1) / width * width;
+      for (; !t.last; t.begin += t.deep) {
+        t.deep = a.n - t.begin < deep ? a.n - t.begin : deep;
+        t.last = t.begin + t.deep == a.n;
+        turn(tile, (const T*)a.x2 + batch * a.cols * a.n, a.n, t);
+        for (int64_t i = top; i < bottom; ++i) {
+          const int64_t at = a.pairs ? pairs_row(i, a.rows) : batch * a.rows * a.cols + i * row_step;
+          const int64_t low = a.pairs && i + 1 > left ? i + 1 - left : 0;
+          meet<T, V>((T*)a.y + (at + left * col_step), col_step, (const T*)a.x1 + (batch * a.rows + i) * a.n, tile, t,
+                     low, t.count, norm);
+        }
+      }
     }
   });
 }

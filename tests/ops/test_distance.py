@@ -25,6 +25,22 @@ def test_cdist(isa, p, n):
     check_same(lambda m, x, y: m.cdist(x, y, p, compute_mode="donot_use_mm_for_euclid_dist"), randn(5, n), randn(4, n))
 
 
+@pytest.mark.parametrize("p", [0, 1, 2, 3, math.inf])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 5), (150, 1, 3), (1, 150, 3), (40, 7, 70), (7, 40, 65), (130, 65, 2), (3, 1100, 3)]
+)
+def test_cdist_of_any_sides(isa, p, shape):
+    """Few and many rows on either side; features in one block and in several."""
+    a, b, n = shape
+    x, y = np.round(randn(2, a, n) * 4) / 4, np.round(randn(2, b, n) * 4) / 4
+    for dtype in ("float32", "float64"):
+        d = np.abs(x[:, :, None] - y[:, None])
+        expected = (d != 0).sum(-1) if p == 0 else d.max(-1) if p == math.inf else (d**p).sum(-1) ** (1 / p)
+        args = (weft.tensor(t, dtype=getattr(weft, dtype)) for t in (x, y))
+        got = weft.cdist(*args, p, "donot_use_mm_for_euclid_dist")
+        assert_close(got, expected, rtol=3e-6 if dtype == "float32" else 1e-13, atol=0, check_dtype=False)
+
+
 @pytest.mark.parametrize("p", ORDERS)
 def test_batches_views_and_empty_sides(p):
     check_same(lambda m, x, y: m.cdist(x, y, p), randn(2, 1, 5, 6), randn(3, 4, 6))
@@ -109,10 +125,11 @@ def test_cdist_refuses(a, b, options):
 
 
 @pytest.mark.parametrize("p", ORDERS)
-def test_pdist_is_half_of_cdist(p):
-    x = weft.tensor(randn(6, 4))
-    full = weft.cdist(x, x, p).numpy()
-    assert_close(F.pdist(x, p), full[np.triu_indices(6, 1)])
+def test_pdist_is_half_of_cdist(isa, p):
+    for rows, n in ((6, 4), (70, 3), (201, 66)):
+        x = weft.tensor(randn(rows, n))
+        full = weft.cdist(x, x, p, "donot_use_mm_for_euclid_dist").numpy()
+        assert_close(F.pdist(x, p), full[np.triu_indices(rows, 1)], rtol=1e-6, atol=0)
     assert F.pdist(x[:1], p).shape == (0,) and F.pdist(x[:0], p).shape == (0,)
 
 
