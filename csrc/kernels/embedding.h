@@ -5,8 +5,8 @@
 //   sums:      out[k, :] = sum of dy[i, :] over the places i of group k, in that order
 //   backward:  dweight[r, :] = sum of dy[i, :] over all i with ids[i] == r, in the order of i, divided by the number of
 //              such i with `by_frequency`; 0 for padding_row and for rows that no id names. Each row is written once.
-// Contiguous. Ids outside [0, rows) are not followed: forward reports the first in *bad, the others expect none.
-// Half precision sums in float32.
+// Contiguous; n * rows < 2^62. Ids outside [0, rows) are not followed: forward reports the first in *bad, the others
+// expect none. Half precision sums in float32.
 #pragma once
 
 #include <cstdint>

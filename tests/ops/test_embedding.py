@@ -37,6 +37,25 @@ def test_every_instruction_set_and_dtype(isa):
     both(ids_of((300,), 10), table(10, 33), dtypes=("float16", "bfloat16", "float32", "float64"))
 
 
+@pytest.mark.parametrize("rows", [1, 7, 1000, 1_100_000])
+@pytest.mark.parametrize("n", [1, 3, 4, 33, 500, 5003])
+def test_gradients_add_in_order(isa, n, rows):
+    """Ids used once and ids used often: exactly the sums of one place after the other."""
+    rng = np.random.default_rng(n)
+    ids = np.where(rng.random(n) < 0.5, np.minimum(rng.zipf(1.3, n), rows) - 1, rng.integers(0, rows, n))
+    for cols in (1, 70) if rows <= 1000 else (1,):
+        dy = rng.standard_normal((n, cols)).astype(np.float32)
+        for padding in (None, int(ids[0])):
+            keep = ids != padding
+            sums = np.zeros((rows, cols), np.float32)
+            np.add.at(sums, ids[keep], dy[keep])
+            for sparse in (True, False):
+                w = weft.zeros(rows, cols, requires_grad=True)
+                F.embedding(weft.tensor(ids), w, padding_idx=padding, sparse=sparse).backward(weft.tensor(dy))
+                assert (w.grad.to_dense().numpy() == sums).all()
+            assert w.grad.shape == (rows, cols)
+
+
 def test_padding_row_gets_no_gradient():
     both(ids_of((50,), 7), table(7, 5), padding_idx=3)
     both(ids_of((50,), 7), table(7, 5), padding_idx=-1)
