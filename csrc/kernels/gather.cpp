@@ -67,6 +67,10 @@ WEFT_INLINE void scatter_elements(const Scatter& a, const Put& put) {
     T* x = static_cast<T*>(a.x) + o * a.size * a.inner;
     const T* src = static_cast<const T*>(a.src) + o * a.count * a.inner * a.src_step;
     const int64_t* index = a.index + o * a.count * a.inner;
+    if (a.inner == 1) {
+      for (int64_t k = 0; k < a.count; ++k) put(x[index[k]], src[k * a.src_step]);
+      return;
+    }
     for (int64_t k = 0; k < a.count; ++k)
       for (int64_t j = begin; j < end; ++j) {
         int64_t i = k * a.inner + j;
