@@ -6,20 +6,12 @@
 
 #include "simd/angles.h"
 #include "simd/math64.h"
+#include "simd/power.h"
 
 namespace weft::WEFT_ISA {
 
 constexpr float kLn2HighF = 0.693359375f, kLn2LowF = -2.12194440e-4f;  // 9 bits: n * kLn2HighF is exact
 
-WEFT_INLINE f32v pow2_whole(f32v n) { return (f32v)((to_i32(n) + 127) << 23); }
-WEFT_INLINE f32v scale_pow2(f32v x, f32v n) {
-#if WEFT_AVX512
-  return (f32v)_mm512_scalef_ps((__m512)x, (__m512)n);
-#else
-  i32v k = to_i32(n), h = k >> 1;
-  return x * (f32v)((h + 127) << 23) * (f32v)((k - h + 127) << 23);
-#endif
-}
 // e^r - 1 for |r| <= ln2 / 2, good in relation to e^r.
 WEFT_INLINE f32v exp_reduced(f32v r) {
   f32v p = r * 0.001381446476115046f + 0.008368780622585855f;
@@ -212,45 +204,6 @@ WEFT_INLINE f32v vtan(f32v x) {
   for (int i = 0; i < lanes<f32v>; ++i)
     if (!(__builtin_fabsf(x[i]) < 1e6f)) y[i] = __builtin_tanf(x[i]);
   return y;
-}
-
-// 2^(y log2(2^k (1 + f))) without its whole power, which is *n; r is about 1 / (f + 2). In double, where the product
-// loses nothing that a float could show: both polynomials are within 4e-11.
-WEFT_INLINE f64v power_fraction(f64v f, f64v r, f64v k, f64v y, f64v* n) {
-  f64v s = f * (r * (2.0 - (f + 2.0) * r)), z = s * s;  // log(1 + f) = 2 atanh(s)
-  f64v p = z * 0.2829014436885756 + 0.319905611862474;
-  p = p * z + 0.4122092543339827;
-  p = p * z + 0.5770779423466141;
-  p = p * z + 0.9617966941134019;
-  p = p * z + 2.88539008177785;
-  f64v e = clamp_keep_nan(y * (p * s + k), -200.0, 200.0), t;
-  *n = vrint(e);
-  t = e - *n;
-  p = t * 1.5201923227886917e-05 + 0.00015469291148894633;
-  p = p * t + 0.0013333922556294352;
-  p = p * t + 0.00961802725364381;
-  p = p * t + 0.055504103534569235;
-  p = p * t + 0.2402265119815789;
-  p = p * t + 0.6931471807284446;
-  return p * t + 0.9999999999616818;
-}
-WEFT_INLINE f32v vpow(f32v x, f32v y) {
-  f32v a = vabs(x);
-  u32v u = (u32v)a + (0x3f800000u - 0x3f3504f3u);
-  f32v k = to_f32((i32v)(u >> 23) - 127);
-  f32v f = (f32v)((u & 0x7fffffu) + 0x3f3504f3u) - 1.0f, r = 1.0f / (f + 2.0f);
-  k = a < __builtin_inff() ? k : a;
-  k = a == 0.0f ? splat<f32v>(-__builtin_inff()) : k;
-  f64v low, high;
-  f64v pl = power_fraction(widen_low(f), widen_low(r), widen_low(k), widen_low(y), &low);
-  f64v ph = power_fraction(widen_high(f), widen_high(r), widen_high(k), widen_high(y), &high);
-  f32v p = scale_pow2(narrow(pl, ph), narrow(low, high));
-  i32v whole = vtrunc(y) == y, odd = whole & (vtrunc(y * 0.5f) != y * 0.5f);
-  p = a == 1.0f ? splat<f32v>(1.0f) : p;
-  p = odd ? vcopysign(p, x) : p;
-  i32v nan = (x < 0.0f) & (a < __builtin_inff()) & ~whole;
-  p = nan | (x != x) | (y != y) ? splat<f32v>(__builtin_nanf("")) : p;
-  return (y == 0.0f) | (x == 1.0f) ? splat<f32v>(1.0f) : p;
 }
 
 // Either type.

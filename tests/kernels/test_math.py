@@ -94,6 +94,38 @@ def test_lanes_are_alike(isa, dtype):
         for i in (0, 1, 7, 15, 16, 63, 64, 99):
             one = to_numpy(getattr(weft, name)(weft.tensor(np.abs(x[i : i + 1]))))
             assert one[0] == y[i], (name, i)
+    a, b = weft.tensor(np.abs(x)), weft.tensor(x * 3)
+    assert all((a[i:] ** b[i:]).tolist() == (a**b)[i:].tolist() for i in range(100))
+
+
+def test_powers_of_two_numbers(isa):
+    random = np.random.default_rng(0)
+    for spread, most, bound in ((100, 126, 1.2), (3, 20, 1.2), (0.05, 126, 3.0), (1e-3, 126, 1.2)):
+        x = np.exp2(random.uniform(-spread, spread, 100_000)).astype(np.float32)
+        y = random.uniform(-most, most, x.size) / np.maximum(np.abs(np.log2(x.astype(np.float64))), 1e-9)
+        y = y.astype(np.float32)
+        got = to_numpy(weft.tensor(x) ** weft.tensor(y))
+        assert ulp.worst(x, got, np.power(x.astype(np.float64), y.astype(np.float64))) <= bound
+
+
+def test_whole_powers_are_exact(isa):
+    pairs = [(b, e) for b in range(1, 4097) for e in range(1, 25) if b**e < 2**24]
+    base, exponent = (weft.tensor(v).float() for v in zip(*pairs, strict=True))
+    want = [float(b**e) for b, e in pairs]
+    assert (base**exponent).tolist() == want
+    assert (weft.cat([base, -base]) ** weft.cat([exponent, exponent])).abs().tolist() == want * 2
+
+
+def test_powers_at_the_edges(isa):
+    special = [0, -0.0, 1, -1, 2, -2, 0.5, -0.5, 3, -3, 2.5, np.inf, -np.inf, np.nan, 1e30, -1e30, 1e-37]
+    a, b = (v.ravel() for v in np.meshgrid(*[np.array(special, np.float32)] * 2))
+    with np.errstate(all="ignore"):
+        want = np.power(a.astype(np.float64), b.astype(np.float64)).astype(np.float32)
+    want[np.abs(want) < SMALLEST] *= 0.0
+    got = to_numpy(weft.tensor(a) ** weft.tensor(b))
+    bad = ~np.isclose(got, want, rtol=3e-7, atol=SMALLEST, equal_nan=True)
+    bad |= ~np.isnan(want) & (np.signbit(got) != np.signbit(want))
+    assert not bad.any(), (a[bad], b[bad], got[bad], want[bad])
 
 
 def test_angles_and_remainders_at_the_edges(isa):
