@@ -74,6 +74,19 @@ def test_same_bits(isa, shape):
     same_bits(run)
 
 
+def test_larger_than_the_caches(isa):
+    """Bits are those of the halves, which the caches hold."""
+    w, b = weft.randn(1027, requires_grad=True), weft.randn(1027, requires_grad=True)
+    x, dy = weft.randn(4100, 1027, requires_grad=True), weft.randn(4100, 1027)
+    y = F.layer_norm(x, (1027,), w, b)
+    y.backward(dy)
+    for half in (slice(0, 2050), slice(2050, 4100)):
+        part = x[half].detach().requires_grad_()
+        again = F.layer_norm(part, (1027,), w, b)
+        again.backward(dy[half])
+        assert weft.equal(again, y[half]) and weft.equal(part.grad, x.grad[half])
+
+
 def test_second_derivative():
     x, w, b, v = randn(3, 4), randn(4, seed=1), randn(4, seed=2), weft.tensor(randn(3, 4, seed=3))
 
