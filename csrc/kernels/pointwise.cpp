@@ -4,52 +4,85 @@
 #include "base/threads.h"
 #include "kernels/pointwise_rows.h"
 #include "kernels/strided.h"
+#include "simd/past.h"
+#include "simd/rows.h"
 
 namespace weft::WEFT_ISA {
 
 constexpr int64_t kGrain = 32768;   // elements per piece
 constexpr int64_t kChunk = 512;     // elements converted at a time
-constexpr int64_t kShortRow = 128;  // rows below this are gathered, several into one chunk
+constexpr int64_t kFar = 4 << 20;   // bytes of all operands that are not near
+constexpr int64_t kShortRow = 128;  // rows below this are taken together, as one chunk, even where that means copying
 
-template <class T>
 struct Buffers {
-  alignas(64) T in[kPointwiseInputs][kChunk], out[kChunk];
+  alignas(64) char in[kPointwiseInputs][kChunk * 8], out[kChunk * 8];
   alignas(64) char raw[kChunk * 8];  // gathered, not yet converted
-  alignas(64) T repeated[kPointwiseInputs][WEFT_VEC_BYTES / sizeof(T)];
+  alignas(64) char repeated[kPointwiseInputs][WEFT_VEC_BYTES];
 };
 
-template <class T>
-static void repeat(T* block, T value) {
-  for (int i = 0; i < WEFT_VEC_BYTES / (int)sizeof(T); ++i) block[i] = value;
-}
+// A function's rows, which are computed in one dtype and have another one, and what they are wanted for.
+struct Call {
+  const Pointwise& a;
+  Row row;
+  DType computed, result;
+  int64_t size;  // of an element in the dtype of computation
 
-template <class T>
-static T load_one(const void* p, DType dtype) {
-  if (dtype == dtype_of<T>) return *static_cast<const T*>(p);
-  T value;
-  converter(dtype_of<T>, dtype)(&value, p, 1);
-  return value;
-}
+  Convert from(DType dtype) const { return converter(computed, dtype); }
+  // A vector of the value at p.
+  void repeat(char* block, const void* p, DType dtype) const {
+    uint64_t value;
+    from(dtype)(&value, p, 1);
+    for (int64_t i = 0; i < WEFT_VEC_BYTES; i += size) __builtin_memcpy(block + i, &value, size == 4 ? 4 : 8);
+  }
+  void constants(Buffers& b) const {
+    for (int k = 0; k < a.inputs; ++k) {
+      const PointwiseOperand& x = a.in[k];
+      if (x.data) continue;
+      computed == DType::Int64 ? repeat(b.repeated[k], &x.integer, DType::Int64)
+                               : repeat(b.repeated[k], &x.number, DType::Float64);
+    }
+  }
+};
+
+// What is far away is fetched a few chunks ahead, and a result that the caches cannot hold stored past them.
+struct Far {
+  bool fetch, past;
+  Far(const Call& call, int64_t total) {
+    const Pointwise& a = call.a;
+    int64_t bytes = total * size_of(a.out_dtype);
+    past = a.out_dtype == call.result;
+    for (int k = 0; k < a.inputs; ++k) {
+      bool broadcast = !a.in[k].data;
+      for (int d = 0; d < a.ndim; ++d) broadcast = broadcast || a.in[k].strides[d] == 0;
+      if (!broadcast) bytes += total * size_of(a.in[k].dtype);
+      if (a.in[k].data == a.out) past = false;  // it will have been read
+    }
+    fetch = bytes > kFar;
+    past = past && bytes > kPast;
+  }
+};
 
 // One row of `n` elements; `at` are the operands' offsets at its start, `stride` their steps.
-template <class T>
-static void long_row(const Pointwise& a, Row<T> row, Buffers<T>& b, int64_t out_at, const int64_t* at,
-                     int64_t out_stride, const int64_t* stride, int64_t n) {
-  const T* in[kPointwiseInputs] = {};
+static void long_row(const Call& call, Buffers& b, int64_t out_at, const int64_t* at, int64_t out_stride,
+                     const int64_t* stride, int64_t n, Far far) {
+  const Pointwise& a = call.a;
+  const int64_t size = call.size;
+  const void* in[kPointwiseInputs] = {};
   int64_t mask[kPointwiseInputs] = {};
-  bool direct[kPointwiseInputs] = {}, straight = a.out_dtype == dtype_of<T> && out_stride == 1;
-  int64_t step = straight ? n : kChunk;
+  bool direct[kPointwiseInputs] = {}, straight = a.out_dtype == call.result && out_stride == 1;
+  const bool past = far.past && straight;
+  int64_t step = straight && !far.fetch ? n : kChunk;
   for (int k = 0; k < a.inputs; ++k) {
     const PointwiseOperand& x = a.in[k];
     if (!x.data) {
       in[k] = b.repeated[k];
     } else if (stride[k] == 0 && n > 1) {
-      repeat(b.repeated[k], load_one<T>((const char*)x.data + at[k] * size_of(x.dtype), x.dtype));
+      call.repeat(b.repeated[k], (const char*)x.data + at[k] * size_of(x.dtype), x.dtype);
       in[k] = b.repeated[k];
     } else {
       mask[k] = -1;
-      direct[k] = x.dtype == dtype_of<T> && (stride[k] == 1 || n == 1);
-      in[k] = direct[k] ? static_cast<const T*>(x.data) + at[k] : b.in[k];
+      direct[k] = x.dtype == call.computed && (stride[k] == 1 || n == 1);
+      in[k] = direct[k] ? (const char*)x.data + at[k] * size : b.in[k];
       if (!direct[k]) step = kChunk;
     }
   }
@@ -62,18 +95,25 @@ static void long_row(const Pointwise& a, Row<T> row, Buffers<T>& b, int64_t out_
       const PointwiseOperand& x = a.in[k];
       const char* from = (const char*)x.data + (at[k] + i * stride[k]) * size_of(x.dtype);
       if (stride[k] == 1) {
-        converter(dtype_of<T>, x.dtype)(b.in[k], from, m);
-      } else if (x.dtype == dtype_of<T>) {
-        gather(b.in[k], from, stride[k], m, sizeof(T));
+        call.from(x.dtype)(b.in[k], from, m);
+      } else if (x.dtype == call.computed) {
+        gather(b.in[k], from, stride[k], m, size);
       } else {
         gather(b.raw, from, stride[k], m, size_of(x.dtype));
-        converter(dtype_of<T>, x.dtype)(b.in[k], b.raw, m);
+        call.from(x.dtype)(b.in[k], b.raw, m);
       }
     }
     char* to = out + i * out_stride * out_size;
-    row(straight ? reinterpret_cast<T*>(to) : b.out, in, mask, m, a.params);
-    if (!straight) {
-      Convert convert = converter(a.out_dtype, dtype_of<T>);
+    for (int64_t line = 0; far.fetch && line < m * size; line += 64) {
+      for (int k = 0; k < a.inputs; ++k)
+        if (direct[k]) fetch_ahead((const char*)in[k] + line);
+      if (straight && !past && line < m * out_size) fetch_to_write(to + line);
+    }
+    call.row(straight && !past ? to : b.out, in, mask, m, a.params);
+    if (past) {
+      store_past(to, b.out, m * out_size);
+    } else if (!straight) {
+      Convert convert = converter(a.out_dtype, call.result);
       if (out_stride == 1) {
         convert(to, b.out, m);
       } else {
@@ -82,7 +122,7 @@ static void long_row(const Pointwise& a, Row<T> row, Buffers<T>& b, int64_t out_
       }
     }
     for (int k = 0; k < a.inputs; ++k)
-      if (direct[k]) in[k] += m;
+      if (direct[k]) in[k] = (const char*)in[k] + m * size;
   }
 }
 
@@ -95,54 +135,85 @@ static bool is_dense(const Pointwise& a, const int64_t* strides) {
   }
   return true;
 }
-
-// `count` whole short rows from row `first` on, as one chunk: what is not dense is packed row by row.
-template <class T>
-static void short_rows(const Pointwise& a, Row<T> row, Buffers<T>& b, int64_t first, int64_t count) {
-  int last = a.ndim - 1;
-  int64_t inner = a.shape[last], n = count * inner;
-  const T* in[kPointwiseInputs];
-  int64_t mask[kPointwiseInputs];
-  for (int k = 0; k < a.inputs; ++k) {
-    const PointwiseOperand& x = a.in[k];
-    mask[k] = x.data ? -1 : 0;
-    in[k] = x.data ? b.in[k] : b.repeated[k];
-    if (!x.data) continue;
-    int64_t size = size_of(x.dtype);
-    bool same = x.dtype == dtype_of<T>;
-    const char* packed = (const char*)x.data + first * inner * size;
-    if (!is_dense(a, x.strides)) {
-      char* to = same ? (char*)b.in[k] : b.raw;
-      Walk<1> w{last, a.shape, {x.strides}, {}, {}};
-      w.seek(first);
-      for (int64_t r = 0; r < count; ++r, w.next())
-        gather(to + r * inner * size, (const char*)x.data + w.offset[0] * size, x.strides[last], inner, size);
-      packed = to;
-    }
-    if (same)
-      in[k] = reinterpret_cast<const T*>(packed);
-    else
-      converter(dtype_of<T>, x.dtype)(b.in[k], packed, n);
-  }
-  int64_t size = size_of(a.out_dtype);
-  bool dense = is_dense(a, a.out_strides), same = a.out_dtype == dtype_of<T>;
-  char* out = (char*)a.out + first * inner * size;
-  row(dense && same ? reinterpret_cast<T*>(out) : b.out, in, mask, n, a.params);
-  if (dense && same) return;
-  if (dense) return converter(a.out_dtype, dtype_of<T>)(out, b.out, n);
-  const char* raw = (const char*)b.out;
-  if (!same) {
-    converter(a.out_dtype, dtype_of<T>)(b.raw, b.out, n);
-    raw = b.raw;
-  }
-  Walk<1> w{last, a.shape, {a.out_strides}, {}, {}};
-  w.seek(first);
-  for (int64_t r = 0; r < count; ++r, w.next())
-    scatter((char*)a.out + w.offset[0] * size, a.out_strides[last], raw + r * inner * size, inner, size);
+// The same row again and again.
+static bool is_one_row(const Pointwise& a, const int64_t* strides) {
+  for (int d = 0; d < a.ndim - 1; ++d)
+    if (strides[d] != 0) return false;
+  return true;
 }
 
-template <class T>
-static void drive_as(const Pointwise& a, Row<T> row) {
+// Short rows, several at a time as one chunk: what is not dense is packed row by row, and one row that repeats only
+// once.
+struct ShortRows {
+  const Call& call;
+  const Pointwise& a;
+  int64_t inner, together;  // the length of a row; rows of a chunk
+  bool dense[kPointwiseInputs] = {}, once[kPointwiseInputs] = {}, out_dense, flat;
+
+  ShortRows(const Call& call) : call(call), a(call.a), inner(a.shape[a.ndim - 1]), together(kChunk / inner) {
+    if (together > WEFT_VEC_BYTES / 4) together -= together % (WEFT_VEC_BYTES / 4);  // whole vectors
+    flat = out_dense = is_dense(a, a.out_strides);
+    for (int k = 0; k < a.inputs; ++k) {
+      if (!a.in[k].data) continue;
+      dense[k] = is_dense(a, a.in[k].strides);
+      once[k] = is_one_row(a, a.in[k].strides);
+      flat = flat && (dense[k] || once[k]);
+    }
+  }
+
+  // Operand k of `count` rows from row `first` on.
+  const void* pack(Buffers& b, int k, int64_t first, int64_t count) const {
+    const PointwiseOperand& x = a.in[k];
+    int64_t size = size_of(x.dtype);
+    bool same = x.dtype == call.computed;
+    const char* packed = (const char*)x.data + first * inner * size;
+    if (!dense[k]) {
+      char* to = same ? b.in[k] : b.raw;
+      Walk<1> w{a.ndim - 1, a.shape, {x.strides}, {}, {}};
+      w.seek(first);
+      for (int64_t r = 0; r < count; ++r, w.next())
+        gather(to + r * inner * size, (const char*)x.data + w.offset[0] * size, x.strides[a.ndim - 1], inner, size);
+      packed = to;
+    }
+    if (same) return packed;
+    call.from(x.dtype)(b.in[k], packed, count * inner);
+    return b.in[k];
+  }
+
+  void chunk(Buffers& b, const void** in, const int64_t* mask, int64_t first, int64_t count) const {
+    int64_t n = count * inner, size = size_of(a.out_dtype);
+    for (int k = 0; k < a.inputs; ++k)
+      if (mask[k] && !once[k]) in[k] = pack(b, k, first, count);
+    bool same = a.out_dtype == call.result;
+    char* out = (char*)a.out + first * inner * size;
+    call.row(out_dense && same ? out : b.out, in, mask, n, a.params);
+    if (out_dense && same) return;
+    if (out_dense) return converter(a.out_dtype, call.result)(out, b.out, n);
+    const char* raw = b.out;
+    if (!same) {
+      converter(a.out_dtype, call.result)(b.raw, b.out, n);
+      raw = b.raw;
+    }
+    Walk<1> w{a.ndim - 1, a.shape, {a.out_strides}, {}, {}};
+    w.seek(first);
+    for (int64_t r = 0; r < count; ++r, w.next())
+      scatter((char*)a.out + w.offset[0] * size, a.out_strides[a.ndim - 1], raw + r * inner * size, inner, size);
+  }
+
+  void run(Buffers& b, int64_t begin, int64_t end) const {
+    const void* in[kPointwiseInputs];
+    int64_t mask[kPointwiseInputs];
+    int64_t most = end - begin < together ? end - begin : together;
+    for (int k = 0; k < a.inputs; ++k) {
+      mask[k] = a.in[k].data ? -1 : 0;
+      in[k] = once[k] ? pack(b, k, 0, most) : b.repeated[k];
+    }
+    for (int64_t r = begin; r < end; r += together) chunk(b, in, mask, r, end - r < together ? end - r : together);
+  }
+};
+
+void drive(const Pointwise& a, Row row, DType computed, DType result) {
+  const Call call{a, row, computed, result, size_of(computed)};
   int64_t total = 1;
   for (int d = 0; d < a.ndim; ++d) total *= a.shape[d];
   if (total == 0) return;
@@ -153,23 +224,22 @@ static void drive_as(const Pointwise& a, Row<T> row) {
 
   const int64_t grain = total > 4 * kGrain ? kGrain / 2 : kGrain;  // many pieces: all threads end together
 
-  auto constants = [&](Buffers<T>& b) {
-    for (int k = 0; k < a.inputs; ++k)
-      if (!a.in[k].data) repeat(b.repeated[k], dtype_of<T> == DType::Int64 ? (T)a.in[k].integer : (T)a.in[k].number);
-  };
-  if (rows > 1 && inner < kShortRow) {
-    int64_t together = kChunk / inner;
-    parallel_ranges(rows, grain / inner / together * together, [&](int64_t begin, int64_t end) {
-      Buffers<T> b;
-      constants(b);
-      for (int64_t r = begin; r < end; r += together) short_rows(a, row, b, r, end - r < together ? end - r : together);
-    });
-    return;
+  if (rows > 1 && inner <= kChunk / 2) {
+    const ShortRows shorts(call);
+    if (shorts.flat || inner < kShortRow) {
+      parallel_ranges(rows, grain / inner / shorts.together * shorts.together, [&](int64_t begin, int64_t end) {
+        Buffers b;
+        call.constants(b);
+        shorts.run(b, begin, end);
+      });
+      return;
+    }
   }
+  const Far far(call, total);
   int64_t block = inner < grain ? inner : grain, blocks = (inner + block - 1) / block;
   parallel_ranges(rows * blocks, grain / block, [&](int64_t begin, int64_t end) {
-    Buffers<T> b;
-    constants(b);
+    Buffers b;
+    call.constants(b);
     const int64_t* none = a.out_strides;
     auto strides = [&](int k) { return k < a.inputs && a.in[k].data ? a.in[k].strides : none; };
     Walk<1 + kPointwiseInputs> w{last, a.shape, {a.out_strides, strides(0), strides(1), strides(2)}, {}, {}};
@@ -178,15 +248,12 @@ static void drive_as(const Pointwise& a, Row<T> row) {
       int64_t i = u % blocks * block, m = inner - i < block ? inner - i : block;
       int64_t at[kPointwiseInputs];
       for (int k = 0; k < kPointwiseInputs; ++k) at[k] = w.offset[1 + k] + i * stride[k];
-      long_row(a, row, b, w.offset[0] + i * out_stride, at, out_stride, stride, m);
+      long_row(call, b, w.offset[0] + i * out_stride, at, out_stride, stride, m, far);
       if ((u + 1) % blocks == 0) w.next();
     }
+    if (far.past) end_past();
   });
 }
-
-void drive(const Pointwise& a, Row<float> row) { drive_as(a, row); }
-void drive(const Pointwise& a, Row<double> row) { drive_as(a, row); }
-void drive(const Pointwise& a, Row<int64_t> row) { drive_as(a, row); }
 
 void fill(PointwiseKernels& k) {
   fill_unary(k);

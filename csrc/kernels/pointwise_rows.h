@@ -60,8 +60,8 @@ WEFT_INLINE i64v vpow(i64v a, i64v b) {
 namespace weft::WEFT_ISA {
 
 // out[i] = f(in[k][i & mask[k]]...): an operand is contiguous (mask -1), or one vector of a repeated value (mask 0).
-template <class T>
-using Row = void (*)(T* out, const T* const* in, const int64_t* mask, int64_t n, const Params& params);
+// The result is of the type of computation, or bools where the function is a test.
+using Row = void (*)(void* out, const void* const* in, const int64_t* mask, int64_t n, const Params& params);
 
 template <class F, int N, class V, class L>
 WEFT_INLINE V apply(L operand, const Params& p) {
@@ -73,33 +73,60 @@ WEFT_INLINE V apply(L operand, const Params& p) {
     return F::template value<V>(operand(0), operand(1), operand(2), p);
 }
 
-template <class F, int N, class T>
-static void row(T* out, const T* const* in, const int64_t* mask, int64_t n, const Params& params) {
+template <class V>
+WEFT_INLINE void put(scalar_of<V>* out, V v) {
+  store<V>(out, v);
+}
+template <class V>
+WEFT_INLINE void put(bool* out, V v) {
+  store_bools(out, v);
+}
+template <class V>
+WEFT_INLINE void put_n(scalar_of<V>* out, V v, int64_t n) {
+  store_n<V>(out, v, n);
+}
+template <class V>
+WEFT_INLINE void put_n(bool* out, V v, int64_t n) {
+  bool all[lanes<V>];
+  store_bools(all, v);
+  for (int64_t i = 0; i < n; ++i) out[i] = all[i];
+}
+
+template <class F, int N, class T, class R>
+static void row(void* to, const void* const* in, const int64_t* mask, int64_t n, const Params& params) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
   const Params p = params;
+  R* out = static_cast<R*>(to);
   const T* x[N];
   int64_t m[N];
-  for (int k = 0; k < N; ++k) x[k] = in[k], m[k] = mask[k];
+  for (int k = 0; k < N; ++k) x[k] = static_cast<const T*>(in[k]), m[k] = mask[k];
   int64_t i = 0;
   for (; i + L <= n; i += L)
-    store<V>(out + i,
-             apply<F, N, V>([&](int k) __attribute__((always_inline)) { return load<V>(x[k] + (i & m[k])); }, p));
+    put<V>(out + i,
+           apply<F, N, V>([&](int k) __attribute__((always_inline)) { return load<V>(x[k] + (i & m[k])); }, p));
   if (i < n)
-    store_n<V>(
+    put_n<V>(
         out + i,
         apply<F, N, V>(
             [&](int k) __attribute__((always_inline)) { return m[k] ? load_n<V>(x[k] + i, n - i) : load<V>(x[k]); }, p),
         n - i);
 }
 
-void drive(const Pointwise& a, Row<float> row);
-void drive(const Pointwise& a, Row<double> row);
-void drive(const Pointwise& a, Row<int64_t> row);
+void drive(const Pointwise& a, Row row, DType computed, DType result);
 
-template <class F, int N, class T>
+template <class T, Domain>
+struct ResultOf {
+  using type = T;
+};
+template <class T>
+struct ResultOf<T, Domain::Test> {
+  using type = bool;
+};
+template <class F, int N, class T, Domain domain>
 static void kernel(const Pointwise& a) {
-  drive(a, &row<F, N, T>);
+  using R = typename ResultOf<T, domain>::type;
+  drive(a, &row<F, N, T, R>, dtype_of<T>, dtype_of<R>);
 }
 
 // Registers F for the computations of its domain.
@@ -107,10 +134,10 @@ template <class F, int N, Domain domain>
 WEFT_INLINE void add(PointwiseKernels& k, PointwiseOp op) {
   PointwiseKernel* entry = k.table[(int)op];
   if constexpr (domain != Domain::Whole) {
-    entry[(int)Compute::Float32] = kernel<F, N, float>;
-    entry[(int)Compute::Float64] = kernel<F, N, double>;
+    entry[(int)Compute::Float32] = kernel<F, N, float, domain>;
+    entry[(int)Compute::Float64] = kernel<F, N, double, domain>;
   }
-  if constexpr (domain != Domain::Real) entry[(int)Compute::Int64] = kernel<F, N, int64_t>;
+  if constexpr (domain != Domain::Real) entry[(int)Compute::Int64] = kernel<F, N, int64_t, domain>;
 }
 
 void fill_unary(PointwiseKernels& k);

@@ -6,6 +6,7 @@
 //   lanes<V>, splat<V>(x)          number of elements; all elements x
 //   load<V>(p), store(p, v)        unaligned; load_n, store_n touch the first n <= lanes elements only (rest: 0)
 //   load_f32(p), store_f32(p, v)   lanes<f32v> elements of float, float16 or bfloat16 (round to nearest even); _n
+//   store_bools(p, v)              whether each lane is not 0
 //   vmin vmax vabs vsqrt vrint vfloor vceil vtrunc vcopysign divided; any(comparison)
 //   hsum hmax hmin                 of the lanes, in a fixed order; of lanes<V> vectors at a time: sums(v), fold_each(v)
 //   transpose(v)                   lanes<V> vectors as a square
@@ -122,6 +123,31 @@ WEFT_INLINE bool any(i32v m) {
   return fold<int32_t, WEFT_VEC_BYTES>(m, [](auto a, auto b) { return a | b; }) != 0;
 #endif
 }
+
+// Whether each lane is not 0, as lanes<V> bools.
+#if WEFT_AVX512
+WEFT_INLINE void store_bools(bool* p, f32v v) {
+  _mm_storeu_si128((__m128i*)p, _mm_maskz_set1_epi8(_mm512_cmp_ps_mask((__m512)v, __m512{}, _CMP_NEQ_UQ), 1));
+}
+WEFT_INLINE void store_bools(bool* p, f64v v) {
+  _mm_storel_epi64((__m128i*)p, _mm_maskz_set1_epi8(_mm512_cmp_pd_mask((__m512d)v, __m512d{}, _CMP_NEQ_UQ), 1));
+}
+WEFT_INLINE void store_bools(bool* p, i64v v) {
+  _mm_storel_epi64((__m128i*)p, _mm_maskz_set1_epi8(_mm512_test_epi64_mask((__m512i)v, (__m512i)v), 1));
+}
+#else
+template <class M, int... I>
+WEFT_INLINE void store_lowest_bytes(bool* p, M m, Seq<I...>) {
+  typedef int8_t Bytes __attribute__((vector_size(WEFT_VEC_BYTES)));
+  const Bytes b = (Bytes)m & 1;
+  const auto lowest = __builtin_shufflevector(b, b, (I * (int)sizeof(scalar_of<M>))...);
+  __builtin_memcpy(p, &lowest, sizeof...(I));
+}
+template <class V>
+WEFT_INLINE void store_bools(bool* p, V v) {
+  store_lowest_bytes(p, (mask_of<V>)(v != 0), typename Indices<lanes<V> >::type{});
+}
+#endif
 
 // What rounding lost in p = a * b: exact with an FMA, by Dekker's split without.
 WEFT_INLINE f32v product_error(f32v a, f32v b, f32v p) {

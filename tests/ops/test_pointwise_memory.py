@@ -43,6 +43,50 @@ def test_strided_operands(isa, shape):
         assert to_numpy(x.contiguous()).tobytes() == (a * 2).tobytes()
 
 
+@pytest.mark.parametrize("cols", [1, 2, 3, 7, 15, 16, 17, 33, 64, 127, 128, 200, 256, 257])
+def test_a_row_that_repeats(isa, cols):
+    a, b = normal(300, cols).astype(np.float32), normal(cols).astype(np.float32)
+    x, row = weft.tensor(a), weft.tensor(b)
+    half, step = row.bfloat16(), weft.tensor(np.repeat(b, 3))[::3]
+    for y, other in ((row, b), (half, to_numpy(half.float())), (step, b), (row.expand(300, cols), b)):
+        assert to_numpy(x + y).tobytes() == (a + other).tobytes()
+        assert to_numpy(y > x).tobytes() == (other > a).tobytes()
+    assert to_numpy(weft.where(row > 0, x, row)).tobytes() == np.where(b > 0, a, b).tobytes()
+    wide = weft.zeros(300, cols + 5)
+    weft.add(x, row, out=wide[:, 2 : 2 + cols])
+    assert to_numpy(wide[:, 2 : 2 + cols]).tobytes() == (a + b).tobytes() and wide[:, 2 + cols :].sum().item() == 0
+    deep = x.reshape(3, 100, cols)
+    assert to_numpy(deep * deep[1]).tobytes() == (a.reshape(3, 100, cols) * a[100:200]).tobytes()
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+def test_results_larger_than_the_caches(isa, offset):
+    n = 2**22 + 37
+    a = normal(n + offset).astype(np.float32)
+    x, out = weft.tensor(a)[offset:], weft.zeros(n + offset + 1)
+    assert to_numpy(weft.relu(x)).tobytes() == np.maximum(a[offset:], 0).tobytes()
+    weft.add(x, x.flip(0), out=out[offset:-1])
+    assert to_numpy(out[offset:-1]).tobytes() == (a[offset:] + a[offset:][::-1]).tobytes()
+    assert out[:offset].tolist() == [0] * offset and out[-1] == 0
+    x.mul_(2)
+    assert to_numpy(x).tobytes() == (a[offset:] * 2).tobytes()
+
+
+@pytest.mark.parametrize("n", [0, 1, 15, 16, 17, 513, 40000])
+def test_results_of_tests(isa, n):
+    a, b = normal(n), normal(n)
+    for dtype in (weft.float32, weft.float64, weft.float16, weft.int64, weft.uint8):
+        x, y = weft.tensor(a * 3).to(dtype), weft.tensor(b * 3).to(dtype)
+        want = to_numpy(x.double()) > to_numpy(y.double())
+        assert to_numpy(x > y).tobytes() == want.tobytes()
+        assert to_numpy(weft.isfinite(x)).all()
+        assert to_numpy(weft.gt(x, y, out=weft.empty(n, dtype=dtype)).double()).tolist() == want.tolist()
+        assert to_numpy(x.clone().gt_(y).double()).tolist() == want.tolist()
+        flags = weft.zeros(n, 2, dtype=weft.bool)
+        weft.gt(x, y, out=flags[:, 1])
+        assert flags[:, 1].tolist() == want.tolist() and not flags[:, 0].any()
+
+
 def test_result_keeps_the_memory_order():
     x = weft.tensor(normal(2, 3, 4, 5).astype(np.float32)).permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
     assert (x + 1).stride() == x.stride() and weft.relu(x).stride() == x.stride()
