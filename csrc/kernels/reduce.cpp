@@ -7,7 +7,6 @@ namespace weft::WEFT_ISA {
 
 namespace {
 
-constexpr int kLeaf = 4096;        // elements of a row that a leaf of the tree takes in order
 constexpr int kLeafRows = 64;      // the same for columns
 constexpr int kStagedRows = 4;     // rows of a tile converted at a time
 constexpr int64_t kGrain = 32768;  // elements of a piece of work
@@ -53,8 +52,8 @@ struct Row {
     line = a.reduced ? a.size[outer_end] : 1;
     stride = a.reduced ? a.x_stride[outer_end] : 1;
     lines = a.reduced_numel ? a.reduced_numel / line : 0;
-    cuts = (line + kLeaf - 1) / kLeaf;
-    lines_per_leaf = lines > 1 && line <= kLeaf / 2 ? kLeaf / line : 1;
+    cuts = (line + kReduceLeaf - 1) / kReduceLeaf;
+    lines_per_leaf = lines > 1 && line <= kReduceLeaf / 2 ? kReduceLeaf / line : 1;
     leaves = cuts > 1 ? lines * cuts : (lines + lines_per_leaf - 1) / lines_per_leaf;
     units = a.kept_numel;
   }
@@ -67,15 +66,15 @@ struct Row {
     return x + (offset_of(s.a.size, s.a.x_stride, s.a.kept, outer_end, i) + begin * stride) * s.bytes;
   }
   void run(Acc* acc, int64_t leaf) const {
-    Acc staged[kLeaf];
+    Acc staged[kReduceLeaf];
     const Acc* p = staged;
     int64_t n = 0, more = 0;
     if (lines_per_leaf > 1) {
       int64_t i = leaf * lines_per_leaf, end = i + lines_per_leaf < lines ? i + lines_per_leaf : lines;
       for (; i < end; ++i, n += line) s.stage(staged + n, line_at(i, 0), 1, 0, line, stride);
     } else {
-      int64_t begin = leaf % cuts * kLeaf;
-      n = line - begin < kLeaf ? line - begin : kLeaf;
+      int64_t begin = leaf % cuts * kReduceLeaf;
+      n = line - begin < kReduceLeaf ? line - begin : kReduceLeaf;
       const char* from = line_at(leaf / cuts, begin);
       if (s.direct) {
         p = (const Acc*)from;
@@ -206,7 +205,7 @@ void finish(const Reduce& a, int64_t k, const Acc* acc, int64_t n) {
 // Results of one line each, whose elements are neighbours: a block of them at a time.
 template <class Acc>
 bool is_lines(const Reduce& a, const Source<Acc>& s) {
-  return s.direct && a.kept == 1 && a.reduced == 1 && a.chunks <= 1 && a.reduced_numel <= kLeaf && !s.op.centered;
+  return s.direct && a.kept == 1 && a.reduced == 1 && a.chunks <= 1 && a.reduced_numel <= kReduceLeaf && !s.op.centered;
 }
 template <class Acc>
 void reduce_lines(const Reduce& a, const Source<Acc>& s) {

@@ -13,7 +13,8 @@
 
 namespace weft {
 
-constexpr int kReduceTile = 512;  // neighbouring results computed together, at most
+constexpr int kReduceTile = 512;   // neighbouring results computed together, at most
+constexpr int kReduceLeaf = 4096;  // elements of a row that a leaf of the tree takes in order
 
 enum class ReduceOp : uint8_t { Sum, Prod, Max, Min, AbsSum, SquareSum, CenteredSquareSum, CountNonzero, Any, All };
 WEFT_INLINE bool asks_nonzero(ReduceOp op) { return op >= ReduceOp::CountNonzero; }

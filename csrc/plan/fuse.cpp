@@ -101,9 +101,36 @@ bool joins(std::vector<FusedPointwise::Member>& members, Pointwise& a) {
   return std::all_of(members.begin(), members.end(), [&](auto& m) { return independent(m.args, a); });
 }
 
+// The reduction takes what a member writes, and nothing else of theirs is where it reads or writes.
+bool reads_a_member(const Reduce& r, const std::vector<FusedPointwise::Member>& members) {
+  const char *x = static_cast<const char*>(r.x), *x_end = x + r.kept_numel * r.reduced_numel * size_of(r.dtype);
+  const char *y = static_cast<const char*>(r.y), *y_end = y;
+  y_end += ((r.kept ? (r.size[0] - 1) * r.y_stride[0] : 0) + 1) * size_of(r.y_dtype);
+  bool found = false;
+  for (const auto& m : members)
+    for (int k = -1; k < m.args.inputs; ++k) {
+      const Access operand = access(m.args, k);
+      if (!operand.base) continue;
+      const char* end = end_of(operand, m.args);
+      if (operand.base < y_end && y < end) return false;
+      if (k >= 0 || end <= x || x_end <= operand.base) continue;
+      if (operand.base != x || m.args.out_dtype != r.dtype || !by_rows(m.args)) return false;
+      found = true;
+    }
+  return found;
+}
+
+// Its rows are the members', or theirs are single elements.
+bool closes(const std::vector<FusedPointwise::Member>& members, const Reduce& r) {
+  const Pointwise& first = members[0].args;
+  if (!ClosingReduction::can_close(r) || r.kept_numel * r.reduced_numel != numel_of(first)) return false;
+  if (first.ndim != 1 && (r.kept == 0 || first.shape[0] != r.size[0])) return false;
+  return reads_a_member(r, members);
+}
+
 // What lives between the members alone is kept in a tile of each thread.
 void keep_in_tiles(FusedPointwise& f, size_t first, const std::vector<Arena::Life>& lives) {
-  const size_t end = first + f.members.size();
+  const size_t end = first + f.members.size() + (f.closing ? 1 : 0);
   std::vector<const Arena::Life*> inner;
   auto scratch_of = [&](const void* p, size_t at) {
     for (const Arena::Life& life : lives)
@@ -121,6 +148,7 @@ void keep_in_tiles(FusedPointwise& f, size_t first, const std::vector<Arena::Lif
     for (int k = 0; k < m.args.inputs; ++k)
       if (m.args.in[k].data) m.scratch_of[1 + k] = scratch_of(m.args.in[k].data, first + i);
   }
+  if (f.closing) f.closing->scratch = scratch_of(f.closing->args.x, end - 1);
   // One that a member sees in another way than it is stored stays in memory for all of them.
   std::vector<bool> in_memory(inner.size());
   auto each = [&](auto visit) {
@@ -135,17 +163,30 @@ void keep_in_tiles(FusedPointwise& f, size_t first, const std::vector<Arena::Lif
   each([&](auto&, int, int& s) {
     if (in_memory[(size_t)s]) s = -1;
   });
+  if (f.closing && f.closing->scratch >= 0 && in_memory[(size_t)f.closing->scratch]) f.closing->scratch = -1;
   f.scratch_buffers = (int)inner.size();
 }
 
 std::unique_ptr<FusedPointwise> finished(std::vector<FusedPointwise::Member> members, size_t first,
-                                         const std::vector<Arena::Life>& lives) {
+                                         const FusibleLaunch* closing, const std::vector<Arena::Life>& lives) {
   auto f = std::make_unique<FusedPointwise>();
   f->members = std::move(members);
   const Pointwise& a = f->members[0].args;
-  f->rows = a.shape[0];
-  f->row_numel = numel_of(a) / f->rows;
-  f->tile = std::max<int64_t>(1, kTile / f->row_numel);
+  const int64_t rows = a.shape[0];
+  f->row_numel = numel_of(a) / rows;
+  if (closing)
+    f->closing = std::make_unique<ClosingReduction>(ClosingReduction{closing->reduce, *closing->reduce_args, -1, {}});
+  if (closing && f->closing->to_one()) {
+    f->cuts = ClosingReduction::cuts(f->closing->args);
+    f->closing->partials.resize(f->cuts.size() - 1);
+  } else {
+    if (closing && a.ndim == 1) f->unit = closing->reduce_args->size[1];
+    const int64_t tile = std::max<int64_t>(1, kTile / (f->row_numel * f->unit)) * f->unit;
+    for (int64_t begin = 0; begin < rows; begin += tile) f->cuts.push_back(begin);
+    f->cuts.push_back(rows);
+  }
+  for (size_t i = 1; i < f->cuts.size(); ++i)
+    f->tile_bytes = std::max(f->tile_bytes, (f->cuts[i] - f->cuts[i - 1]) * f->row_numel * 8);
   keep_in_tiles(*f, first, lives);
   return f;
 }
@@ -163,31 +204,41 @@ std::vector<Fusion> fuse_pointwise(const std::vector<FusibleLaunch>& launches, c
       if (!members.empty() && !joins(members, a)) break;
       members.push_back({launches[k].kernel, a, {}});
     }
-    if (members.size() > 1) all.push_back({launches[i].at, k - i, finished(std::move(members), launches[i].at, lives)});
+    const FusibleLaunch* closing = nullptr;
+    if (!members.empty() && k < launches.size() && launches[k].reduce && launches[k].at == launches[i].at + (k - i) &&
+        closes(members, *launches[k].reduce_args))
+      closing = &launches[k++];
+    if (k - i > 1) all.push_back({launches[i].at, k - i, finished(std::move(members), launches[i].at, closing, lives)});
     i = std::max(k, i + 1);
   }
   return all;
 }
 
 void run_fused(const FusedPointwise& f) {
-  const int64_t bytes = f.tile * f.row_numel * 8, room = bytes * f.scratch_buffers;
+  const int64_t room = f.tile_bytes * f.scratch_buffers;
   char* scratch = room ? static_cast<char*>(allocate_cpu((size_t)room * (size_t)num_threads())) : nullptr;
-  parallel((f.rows + f.tile - 1) / f.tile, [&](int64_t piece, int worker) {
-    const int64_t begin = piece * f.tile;
+  parallel((int64_t)f.cuts.size() - 1, [&](int64_t piece, int worker) {
+    const int64_t begin = f.cuts[(size_t)piece], rows = f.cuts[(size_t)piece + 1] - begin;
+    auto place = [&](auto* base, int64_t stride, DType dtype, int buffer) {
+      char* at = buffer < 0 || !scratch ? (char*)base + begin * stride * size_of(dtype)
+                                        : scratch + worker * room + buffer * f.tile_bytes;
+      return static_cast<decltype(base)>((void*)at);
+    };
     for (const FusedPointwise::Member& m : f.members) {
       Pointwise a = m.args;
-      a.shape[0] = std::min(f.tile, f.rows - begin);
-      auto place = [&](auto* base, const int64_t* strides, DType dtype, int buffer) {
-        char* at = buffer < 0 || !scratch ? (char*)base + begin * strides[0] * size_of(dtype)
-                                          : scratch + worker * room + buffer * bytes;
-        return static_cast<decltype(base)>((void*)at);
-      };
-      a.out = place(m.args.out, m.args.out_strides, a.out_dtype, m.scratch_of[0]);
+      a.shape[0] = rows;
+      a.out = place(m.args.out, m.args.out_strides[0], a.out_dtype, m.scratch_of[0]);
       for (int k = 0; k < a.inputs; ++k)
-        if (a.in[k].data) a.in[k].data = place(m.args.in[k].data, a.in[k].strides, a.in[k].dtype, m.scratch_of[1 + k]);
+        if (a.in[k].data)
+          a.in[k].data = place(m.args.in[k].data, a.in[k].strides[0], a.in[k].dtype, m.scratch_of[1 + k]);
       m.kernel(a);
     }
+    if (!f.closing) return;
+    const Reduce& r = f.closing->args;
+    const void* x = place(r.x, f.row_numel, r.dtype, f.closing->scratch);
+    f.closing->run_piece(piece, begin / f.unit, rows / f.unit, x);
   });
+  if (f.closing) f.closing->finish();
   if (scratch) release_cpu(scratch, (size_t)room * (size_t)num_threads());
 }
 

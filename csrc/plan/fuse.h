@@ -1,5 +1,5 @@
 // Neighbouring pointwise launches as one pass: tile by tile, each tile through all of them while it is in cache. What
-// lives only between them never reaches memory.
+// lives only between them never reaches memory. A reduction of the result may close the pass.
 #pragma once
 
 #include <memory>
@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "kernels/pointwise.h"
+#include "plan/closing.h"
 
 namespace weft {
 
@@ -19,16 +20,23 @@ struct FusedPointwise {
     int scratch_of[1 + kPointwiseInputs];  // of out and the inputs: which buffer of a tile, or -1: memory
   };
   std::vector<Member> members;
-  int64_t rows, row_numel, tile;  // of the first dimension; elements of one row; rows of a tile
+  std::unique_ptr<ClosingReduction> closing;
+  int64_t row_numel;          // elements of one row of the first dimension
+  int64_t unit = 1;           // rows that a tile is a multiple of: what the closing reduction takes as one
+  std::vector<int64_t> cuts;  // the first rows of the tiles, and the end
+  int64_t tile_bytes = 0;     // of a buffer
   int scratch_buffers = 0;
 };
 void run_fused(const FusedPointwise& f);
 
-// A launch as the fuser sees it: its place in the list, and its arguments if it is a pointwise one on the CPU.
+// A launch on the CPU as the fuser sees it: its place in the list, and what it is: a pointwise one, a reduction, or
+// neither.
 struct FusibleLaunch {
   size_t at;
-  PointwiseKernel kernel;  // null: of another kind
+  PointwiseKernel kernel;
   const Pointwise* args;
+  void (*reduce)(const Reduce&);
+  const Reduce* reduce_args;
 };
 struct Fusion {
   size_t first, count;  // which launches it replaces

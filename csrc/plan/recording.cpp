@@ -132,7 +132,14 @@ void Plan::fuse() {
     const Item& item = items_[i];
     const bool plain = item.kernel && item.renew < 0 && item.device.is_cpu() && item.work >= kLeastFused;
     PointwiseKernel kernel = plain ? pointwise_kernel(item.kernel) : nullptr;
-    launches.push_back({i, kernel, kernel ? reinterpret_cast<const Pointwise*>(&arguments_[item.at]) : nullptr});
+    const void* args = plain ? &arguments_[item.at] : nullptr;
+    FusibleLaunch launch{i, kernel, kernel ? static_cast<const Pointwise*>(args) : nullptr, nullptr, nullptr};
+    auto reduce = kernels<ReduceKernels>(Device{}).reduce;
+    if (plain && reinterpret_cast<void (*)()>(item.kernel) == reinterpret_cast<void (*)()>(reduce)) {
+      launch.reduce = reduce;
+      launch.reduce_args = static_cast<const Reduce*>(args);
+    }
+    launches.push_back(launch);
   }
   std::vector<Fusion> fusions = fuse_pointwise(launches, lives_);
   std::vector<Item> items;
