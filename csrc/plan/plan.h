@@ -76,7 +76,7 @@ class Plan final : public Recorder {
  private:
   struct Item {
     void (*kernel)(const void*);  // null: a deed
-    size_t at;                    // into arguments_, or of the deed
+    size_t at, bytes;             // into arguments_; or which deed
     int renew;                    // index, or -1
     const char* name;
     Device device;
@@ -102,6 +102,7 @@ class Plan final : public Recorder {
     bool same = false;
   };
   void give_away(Leaf& leaf);
+  void drop_unread();
   void fuse();
   size_t add_arguments(const void* args, size_t bytes);  // their place
 

@@ -1,9 +1,11 @@
 // What a plan notes while its step runs for the first time.
 #include <cstring>
 
+#include "kernels/copy.h"
 #include "ops/copy.h"
 #include "ops/layout.h"
 #include "plan/plan.h"
+#include "plan/prune.h"
 #include "plan/python_line.h"
 #include "tensor/autograd.h"
 
@@ -38,7 +40,7 @@ void Plan::add_input(const Tensor& like) {
 
 void Plan::launched(const char* name, Device device, void (*kernel)(const void*), const void* args, size_t bytes,
                     double work) {
-  items_.push_back({kernel, add_arguments(args, bytes), std::exchange(next_renewal_, -1), name, device, work});
+  items_.push_back({kernel, add_arguments(args, bytes), bytes, std::exchange(next_renewal_, -1), name, device, work});
   clock_ = items_.size();
   ++launches_;
   work_ += work;
@@ -81,7 +83,7 @@ bool Plan::packs(Storage& storage) {
 }
 
 void Plan::at_replay(std::function<void()> deed) {
-  items_.push_back({nullptr, deeds_.size(), -1, "", {}, 0});
+  items_.push_back({nullptr, deeds_.size(), 0, -1, "", {}, 0});
   clock_ = items_.size();
   deeds_.push_back(std::move(deed));
 }
@@ -109,21 +111,61 @@ void Plan::finish(const TensorList& outputs) {
       }
     outputs_.push_back(out);
   }
-  if (broken_.empty()) fuse();
+  if (!broken_.empty()) return;
+  drop_unread();
+  fuse();
 }
 
 namespace {
+
+template <class Args>
+bool is_launch_of(void (*kernel)(const void*), void (*of)(const Args&)) {
+  return reinterpret_cast<void (*)()>(kernel) == reinterpret_cast<void (*)()>(of);
+}
 
 // A pointwise kernel of the CPU's, or null.
 PointwiseKernel pointwise_kernel(void (*kernel)(const void*)) {
   const auto& table = kernels<PointwiseKernels>(Device{}).table;
   for (const auto& row : table)
     for (PointwiseKernel k : row)
-      if (k && reinterpret_cast<void (*)()>(k) == reinterpret_cast<void (*)()>(kernel)) return k;
+      if (k && is_launch_of(kernel, k)) return k;
+  return nullptr;
+}
+
+// Where a launch writes, as far as that is known.
+const void* result_of(void (*kernel)(const void*), const void* args, size_t bytes) {
+  const CopyKernels& copies = kernels<CopyKernels>(Device{});
+  if (is_launch_of(kernel, copies.copy)) return static_cast<const Copy*>(args)->dst;
+  if (is_launch_of(kernel, copies.fill)) return static_cast<const Fill*>(args)->dst;
+  if (is_launch_of(kernel, kernels<ReduceKernels>(Device{}).reduce)) return static_cast<const Reduce*>(args)->y;
+  if (bytes == sizeof(Pointwise) && pointwise_kernel(kernel)) return static_cast<const Pointwise*>(args)->out;
   return nullptr;
 }
 
 }  // namespace
+
+void Plan::drop_unread() {
+  std::vector<PrunableLaunch> launches;
+  for (const Item& item : items_) {
+    const void* args = item.kernel ? &arguments_[item.at] : nullptr;
+    const bool known = item.kernel && item.renew < 0 && item.device.is_cpu();
+    launches.push_back({args, item.bytes, known ? result_of(item.kernel, args, item.bytes) : nullptr});
+  }
+  const std::vector<bool> unread = unread_launches(launches, lives_);
+  std::vector<Item> items;
+  std::vector<size_t> now;  // by the place before
+  for (size_t i = 0; i < items_.size(); ++i) {
+    now.push_back(items.size());
+    if (!unread[i]) items.push_back(items_[i]);
+  }
+  now.push_back(items.size());
+  launches_ -= items_.size() - items.size();
+  items_ = std::move(items);
+  for (Arena::Life& life : lives_) {
+    life.born = now[life.born];
+    if (life.died != Arena::kAlive) life.died = now[life.died];
+  }
+}
 
 void Plan::fuse() {
   if (work_ < 2 * kLeastFused) return;
@@ -135,7 +177,7 @@ void Plan::fuse() {
     const void* args = plain ? &arguments_[item.at] : nullptr;
     FusibleLaunch launch{i, kernel, kernel ? static_cast<const Pointwise*>(args) : nullptr, nullptr, nullptr};
     auto reduce = kernels<ReduceKernels>(Device{}).reduce;
-    if (plain && reinterpret_cast<void (*)()>(item.kernel) == reinterpret_cast<void (*)()>(reduce)) {
+    if (plain && is_launch_of(item.kernel, reduce)) {
       launch.reduce = reduce;
       launch.reduce_args = static_cast<const Reduce*>(args);
     }
@@ -160,7 +202,8 @@ void Plan::fuse() {
     const FusedPointwise* fused = f.fused.get();
     fused_.push_back(std::move(f.fused));
     auto run = [](const void* args) { run_fused(**static_cast<const FusedPointwise* const*>(args)); };
-    items.push_back({run, add_arguments(&fused, sizeof fused), -1, names_.back()->c_str(), Device{}, work});
+    items.push_back(
+        {run, add_arguments(&fused, sizeof fused), sizeof fused, -1, names_.back()->c_str(), Device{}, work});
     i += f.count;
     launches_ -= f.count - 1;
   }

@@ -151,3 +151,17 @@ def test_reductions_that_do_not_close():
     compare(lambda x: (x * 2).t().sum(1), x, launches=2)
     compare(lambda x: (x * 2)[:, 1:].sum(1), x, launches=2)  # with gaps
     compare(lambda x: (x * 2).var(1), x, launches=2)  # looks at each element twice: the mean closes
+
+
+def test_what_nobody_reads_is_not_computed():
+    def f(x):
+        unread = (x + 1).tanh()  # both of them
+        unread.mul_(2)
+        x.t().contiguous()
+        weft.zeros(5, 5)
+        read = x.exp()
+        turned = read.t().contiguous()
+        return turned.sum(0)
+
+    compare(f, tensor(20, 30), launches=3)
+    compare(lambda x: x * 3 if x.isnan().any() is not None else x, tensor(20, 30), launches=1)
