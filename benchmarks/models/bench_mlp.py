@@ -22,7 +22,7 @@ def network(m, layers):
     return m.nn.Sequential(*modules[:-1])
 
 
-@bench(SIZES + RECORDED)
+@bench(SIZES + RECORDED + [{**size, "recorded": "anew"} for size in SIZES])
 def mlp_train(layers, batch, recorded=False):
     labels = np.random.default_rng(1).integers(0, layers[-1], batch)
     return training_case(

@@ -132,11 +132,12 @@ def training_case(
     build: Build, inputs: Sequence[np.ndarray], counted: int = 1, jax=None, rtol=1e-3, recorded=False, **how
 ) -> Case:
     """`counted`: how many of the inputs, from the first, the network itself takes; the rest are for the loss.
-    `recorded`: by weft.compile, and weft without it is one of the opponents."""
+    `recorded`: by weft.compile, and weft without it is one of the opponents; "anew": each call is a first one."""
     work = Work(build, inputs[:counted])
+    whole = {False: lambda step: step, True: weft.compile, "anew": recorded_anew}[recorded]
     return Case(
         inputs=inputs,
-        weft=train(weft, build, whole=weft.compile, **how) if recorded else train(weft, build, **how),
+        weft=train(weft, build, whole=whole, **how),
         eager=train(weft, build, **how) if recorded else None,
         torch=train(torch, build, **how) if torch else None,
         compiled=train(torch, build, wrap=torch.compile, **how) if torch else None,
@@ -146,6 +147,16 @@ def training_case(
         bytes=28 * work.parameters,
         rtol=rtol,
     )
+
+
+def recorded_anew(step):
+    compiled = weft.compile(step)
+
+    def first(*inputs):
+        compiled.reset()
+        return compiled(*inputs)
+
+    return first
 
 
 def recorded_fused(net, *inputs):

@@ -24,9 +24,10 @@ struct Classes {
 
 bool is_a(PyObject* o, const py::object& type) { return PyObject_TypeCheck(o, (PyTypeObject*)type.ptr()); }
 
-bool leads_nowhere(PyObject* o) {
-  return PyLong_Check(o) || PyFloat_Check(o) || PyComplex_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o) ||
-         o == Py_None || PyType_Check(o) || PyModule_Check(o) || PyCFunction_Check(o) || is_a(o, Classes::get().array);
+bool leads_on(PyObject* o) {
+  return !(PyLong_Check(o) || PyFloat_Check(o) || PyComplex_Check(o) || PyUnicode_Check(o) || PyBytes_Check(o) ||
+           o == Py_None || PyType_Check(o) || PyModule_Check(o) || PyCFunction_Check(o) ||
+           is_a(o, Classes::get().array));
 }
 
 py::object attribute(PyObject* o, const char* name) {  // or null
@@ -57,13 +58,18 @@ Reach::Reach(const py::object& function, const py::args& args, const py::kwargs&
   for (size_t i = 0; i < args.size(); ++i) add(names.argument(i), PyTuple_GET_ITEM(args.ptr(), (Py_ssize_t)i));
   for (auto [key, value] : kwargs) add(names.plain(key.ptr()), value.ptr());
   std::unordered_set<PyObject*> seen;
+  seen.reserve(256);
   while (!todo_.empty() && !too_far_) {
     auto [name, o] = std::move(todo_.back());
     todo_.pop_back();
-    if (leads_nowhere(o.ptr()) || !seen.insert(o.ptr()).second) continue;
+    if (!seen.insert(o.ptr()).second) continue;
     too_far_ = seen.size() > kMost;
     look_at(name, o);
   }
+}
+
+void Reach::add(int name, PyObject* o) {
+  if (leads_on(o)) todo_.emplace_back(name, py::reinterpret_borrow<py::object>(o));
 }
 
 void Reach::look_at(int name, const py::object& o) {
@@ -79,11 +85,15 @@ void Reach::look_at(int name, const py::object& o) {
     guards_.watch_tensor(o);
   } else if (PyDict_Check(p)) {
     guards_.watch(o, name);
-    for (auto [key, value] : py::reinterpret_borrow<py::dict>(o)) add(names.item(name, key.ptr()), value.ptr());
+    for (auto [key, value] : py::reinterpret_borrow<py::dict>(o))
+      if (leads_on(value.ptr())) add(names.item(name, key.ptr()), value.ptr());
   } else if (PyList_Check(p) || PyTuple_Check(p) || PyAnySet_Check(p)) {
     if (PyList_Check(p)) guards_.watch(o, name);
     size_t i = 0;
-    for (py::handle value : o) add(names.item(name, i++), value.ptr());
+    for (py::handle value : o) {
+      if (leads_on(value.ptr())) add(names.item(name, i), value.ptr());
+      ++i;
+    }
   } else if (is_a(p, known.partial)) {
     for (const char* part : {"func", "args", "keywords"}) add(name, o.attr(part).ptr());
   } else if (is_a(p, known.optimizer)) {
@@ -124,7 +134,7 @@ void Reach::look_into_object(int name, const py::object& o) {
   if (!attributes || !PyDict_Check(attributes.ptr()) || begins(module.ptr(), "pybind11")) return;
   guards_.watch(attributes, name);
   for (auto [key, value] : py::reinterpret_borrow<py::dict>(attributes))
-    add(guards_.names.attribute(name, key.ptr()), value.ptr());
+    if (leads_on(value.ptr())) add(guards_.names.attribute(name, key.ptr()), value.ptr());
   if (begins(module.ptr(), "weft.")) return;
   for (const char* method : {"__call__", "forward"})
     if (py::object f = attribute(type.ptr(), method)) add(name, f.ptr());

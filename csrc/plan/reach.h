@@ -24,7 +24,7 @@ class Reach {
   void look_at(int name, const py::object& o);
   void look_into_function(PyObject* function);
   void look_into_object(int name, const py::object& o);
-  void add(int name, PyObject* o) { todo_.emplace_back(name, py::reinterpret_borrow<py::object>(o)); }
+  void add(int name, PyObject* o);
 
   Guards guards_;
   std::vector<std::pair<int, py::object>> todo_;

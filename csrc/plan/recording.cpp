@@ -20,6 +20,8 @@ void Plan::begin() {
   current_recorder() = this;
   ++active_recorders;
   recording_ = true;
+  items_.reserve(64);
+  arguments_.reserve(1024);
   arena_->begin(&clock_);
 }
 
