@@ -113,7 +113,7 @@ struct Cut {
 };
 template <class T>
 WEFT_INLINE Cut cut_block(int64_t tiles, int64_t panels, int64_t kc) {
-  Cut c{smaller(tiles, 12), smaller(panels, 24)};
+  Cut c{smaller(tiles, 12), smaller(panels, 12)};
   const int64_t tile_work = kRows * kPanel<T> * kc;
   while (ceil_div(tiles, c.mb) * ceil_div(panels, c.nb) < 24 && c.mb * c.nb * tile_work > (1 << 20)) {
     if (c.nb * kPanel<T> > 3 * c.mb * kRows && c.nb > kWide)

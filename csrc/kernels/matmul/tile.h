@@ -169,8 +169,19 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
 #pragma GCC unroll 32
     for (int j = 0; j < NV; ++j) sum[i][j] = V{};
 
-  const T *a = t.a, *b = t.b, *fetch = t.fetch;
-  const int64_t a_row = t.a_row, a_k = t.a_k, b_k = t.b_k, b_panel = t.b_panel, fetch_k = t.fetch_k;
+  if (o.c_col == 1) {  // C comes while the sums are made
+    const int64_t size = o.narrow() ? 2 : (int64_t)sizeof(T), step = o.c_row * size;
+    const char* c = (const char*)o.c;
+#pragma GCC unroll 8
+    for (int i = 0; i < MR; ++i, c += step)
+#pragma GCC unroll 8
+      for (int p = 0; p < NP; ++p) __builtin_prefetch(c + p * kPanel<T> * size);
+  }
+  const T *b = t.b, *fetch = t.fetch;
+  const int64_t b_k = t.b_k, b_panel = t.b_panel, fetch_k = t.fetch_k;
+  // Bytes, and three rows to an address: so all of them stay in registers.
+  const int64_t a_row = t.a_row * (int64_t)sizeof(T), a_k = t.a_k * (int64_t)sizeof(T);
+  const char *a0 = (const char*)t.a, *a3 = a0 + 3 * a_row, *a6 = a0 + 6 * a_row;
   for (int64_t k = t.k; k > 0; --k) {
     V row[NV];
 #pragma GCC unroll 32
@@ -179,29 +190,33 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
     for (int p = 0; p < NP; ++p) __builtin_prefetch(fetch + p * b_panel);
 #pragma GCC unroll 32
     for (int i = 0; i < MR; ++i) {
-      V x = splat<V>(a[i * a_row]);
+      const V x = splat<V>(*(const T*)((i < 3 ? a0 : i < 6 ? a3 : a6) + i % 3 * a_row));
 #pragma GCC unroll 32
       for (int j = 0; j < NV; ++j) sum[i][j] = multiply_add<Pairs>(sum[i][j], x, row[j]);
     }
-    a += a_k;
+    a0 += a_k;
+    a3 += a_k;
+    a6 += a_k;
     b += b_k;
     fetch += fetch_k;
   }
 
   if (o.in_registers() && t.cols == NP * kPanel<T> && (Pairs || !o.narrow())) {
-    const bool add = o.beta != 0, clip = o.act == Activation::Relu;
+    // Each question once, and not once a vector.
     auto emit = [&](auto* c, const auto* bias) __attribute__((always_inline)) {
+      auto each = [&](const auto& f) __attribute__((always_inline)) {
+        auto* row = c;
 #pragma GCC unroll 32
-      for (int i = 0; i < MR; ++i, c += o.c_row) {
+        for (int i = 0; i < MR; ++i, row += o.c_row) {
 #pragma GCC unroll 32
-        for (int j = 0; j < NV; ++j) {
-          V v = sum[i][j];
-          if (bias) v += load_as<T>(bias + j * L, L);
-          if (add) v += load_as<T>(c + j * L, L);
-          if (clip) v = relu(v);
-          store_as(c + j * L, v, L);
+          for (int j = 0; j < NV; ++j) f(sum[i][j], row, j);
         }
-      }
+      };
+      if (bias) each([&](V& v, auto*, int j) __attribute__((always_inline)) { v += load_as<T>(bias + j * L, L); });
+      if (o.beta != 0)
+        each([&](V& v, auto* row, int j) __attribute__((always_inline)) { v += load_as<T>(row + j * L, L); });
+      if (o.act == Activation::Relu) each([&](V& v, auto*, int) __attribute__((always_inline)) { v = relu(v); });
+      each([&](V& v, auto* row, int j) __attribute__((always_inline)) { store_as(row + j * L, v, L); });
     };
     if constexpr (Pairs && kReal<T>)
       if (o.narrow()) return emit((bfloat16*)o.c, (const bfloat16*)o.bias_n);
