@@ -82,6 +82,18 @@ def test_masks(isa, shape):
         check_attention(q, k, v, allowed[:, :1, :1])
 
 
+@pytest.mark.parametrize("scale", [0.0, -0.3])
+def test_scales_that_are_not_positive(isa, scale):
+    for queries, keys in ((5, 7), (65, 257), (30, 300)):
+        q, k, v = randn(2, queries, 24), randn(2, keys, 24), randn(2, keys, 17)
+        for options in ({}, {"is_causal": True}):
+            check_attention(q, k, v, scale=scale, **options)
+        allowed = rng.random((queries, keys)) > 0.4
+        allowed[:, 0] = True
+        for mask in (allowed, np.where(allowed, 0.5, -np.inf)):
+            check_attention(q, k, v, mask, scale=scale)
+
+
 def test_against_the_definition(isa):
     q, k, v = randn(2, 2, 70, 24), randn(2, 2, 300, 24), randn(2, 2, 300, 24)
     for options in ({}, {"is_causal": True}, {"scale": 2.0}):

@@ -37,7 +37,7 @@ struct BackwardRoom {
   T *queries, *douts;           // per block of queries: rows as a left operand
   T *query_pairs, *dout_pairs;  // and to be summed over, where that differs
   T *scores, *dscores, *score_pairs, *dscore_pairs;
-  T *dk, *dv, *ones, *lse, *delta, *factor;
+  T *dk, *dv, *ones, *factor;
   BackwardRoom(const AttentionShape& s, const BackwardCut& c, char* base) : arena{base} {
     using F = Form<T, S>;
     const int64_t row = padded<T>(s.dim), v_row = padded<T>(s.v_dim), key_rows = rounded(c.keys, kRows);
@@ -56,8 +56,6 @@ struct BackwardRoom {
     dk = arena.take<T>(key_rows * row);
     dv = arena.take<T>(key_rows * v_row);
     ones = arena.take<T>(kKeys);
-    lse = arena.take<T>(c.queries);
-    delta = arena.take<T>(c.queries);
     factor = arena.take<T>(kScoreRow + kPhiloxWords);
     if (base)
       for (int64_t i = 0; i < kKeys; ++i) ones[i] = 1;
@@ -79,7 +77,7 @@ struct GradBlock {
 
 template <class T, class S>
 void backward_block(const AttentionBackward& a, const BackwardRoom<T, S>& room, const GradBlock& g, Panels<T> keys,
-                    T* dq) {
+                    T* dq, T* deltas) {
   using F = Form<T, S>;
   using V = vec_of<T>;
   constexpr int P = kPanel<T>;
@@ -99,26 +97,27 @@ void backward_block(const AttentionBackward& a, const BackwardRoom<T, S>& room, 
     return left < 0 ? 0 : smaller(left, n);
   };
 
-  Product<T> qk{room.queries, width, 1, {room.keys_t, P, P * depth}, room.scores, kScoreRow};
-  qk.scale = (T)(s.scale * kLog2E);
+  const Product<T> qk{room.queries, width, 1, {room.keys_t, P, P * depth}, room.scores, kScoreRow};
   multiply<F::pairs>(m, ceil_div(n, P), qk, [&](int64_t i) { return Span{0, depth, ceil_div(seen(i + kRows), P)}; });
-  Product<T> dv_t{room.douts, v_width, 1, {room.values_t, P, P * v_depth}, room.dscores, kScoreRow};
-  dv_t.scale = (T)s.scale;
+  const Product<T> dv_t{room.douts, v_width, 1, {room.values_t, P, P * v_depth}, room.dscores, kScoreRow};
   multiply<F::pairs>(m, ceil_div(n, P), dv_t,
                      [&](int64_t i) { return Span{0, v_depth, ceil_div(seen(i + kRows), P)}; });
 
   const int64_t all = rounded(n, kStep<T>);
+  const T scale = (T)(s.scale * kLog2E), d_scale = (T)s.scale;
   for (int64_t r = 0; r < m; ++r) {
     const int64_t count = seen(r + 1);
     T *p = room.scores + r * kScoreRow, *d = room.dscores + r * kScoreRow;
-    const S *x = dout + r * a.dout_at.row, *y = out + r * s.out.row;
-    const T delta =
-        (T)s.scale * hsum(sum_over<V>(s.v_dim, [=](V& sum, int64_t e, auto io) __attribute__((always_inline)) {
-          sum += io.load(x + e) * io.load(y + e);
-        }));
-    if (a.mask) mask_row(s, a.mask, {g.b, g.h, g.i0 + r, g.j0}, p, count);
+    if (g.fresh_queries) {
+      const S *x = dout + r * a.dout_at.row, *y = out + r * s.out.row;
+      deltas[r] = d_scale * hsum(sum_over<V>(s.v_dim, [=](V& sum, int64_t e, auto io) __attribute__((always_inline)) {
+                    sum += io.load(x + e) * io.load(y + e);
+                  }));
+    }
+    if (a.mask) mask_row(s, a.mask, {g.b, g.h, g.i0 + r, g.j0}, scale, p, count);
     if (s.dropout) dropout_factors(s, first + r, g.j0, count, room.factor);
-    gradient_row(p, d, count, all, ((const T*)a.lse)[first + r], delta, s.dropout ? room.factor : nullptr);
+    gradient_row(p, d, count, all, a.mask ? T(1) : scale, ((const T*)a.lse)[first + r], d_scale, deltas[r],
+                 s.dropout ? room.factor : nullptr);
   }
 
   T *scores = room.scores, *dscores = room.dscores;
@@ -157,9 +156,9 @@ void backward_block(const AttentionBackward& a, const BackwardRoom<T, S>& room, 
   multiply<F::pairs>(m, panels, dq_t, [&](int64_t i) { return Span{0, F::depth(seen(i + kRows)), panels}; });
 }
 
-// Keys j0 to j0 + n of a key head. dq: of the heads that share it. fresh: nothing is in dq yet.
+// Keys j0 to j0 + n of a key head. dq and deltas: of the heads that share it. fresh: nothing is in them yet.
 template <class T, class S>
-void backward_keys(const AttentionBackward& a, const BackwardRoom<T, S>& room, const BackwardCut& c, T* dq,
+void backward_keys(const AttentionBackward& a, const BackwardRoom<T, S>& room, const BackwardCut& c, T* dq, T* deltas,
                    int64_t kv_head, int64_t j0, int64_t n, bool fresh) {
   using F = Form<T, S>;
   const AttentionShape& s = a.shape;
@@ -178,7 +177,7 @@ void backward_keys(const AttentionBackward& a, const BackwardRoom<T, S>& room, c
       for (int64_t i = 0; i < from * c.dq_row; ++i) dq_head[i] = 0;
     for (int64_t i = from; i < s.queries; i += c.queries, first = false)
       backward_block(a, room, {b, kv * group + h, i, smaller(c.queries, s.queries - i), j0, n, first, fresh}, keys,
-                     dq_head + i * c.dq_row);
+                     dq_head + i * c.dq_row, deltas + h * c.dq_rows + i);
   }
   if (first) {
     for (int64_t i = 0; i < n * row; ++i) room.dk[i] = 0;
@@ -202,7 +201,9 @@ void backward(const AttentionBackward& a) {
   const BackwardCut c = cut_backward<T>(s);
   const int64_t heads = s.batch * s.kv_heads, group = s.heads / s.kv_heads, head_size = c.dq_rows * c.dq_row;
   T* const sums = (T*)a.workspace;
-  char* const rooms = (char*)a.workspace + c.key_pieces * c.dq_size * (int64_t)sizeof(T);
+  const int64_t rows = s.batch * s.heads * c.dq_rows;
+  T* const deltas = sums + c.key_pieces * c.dq_size;
+  char* const rooms = (char*)(deltas + c.key_pieces * padded<T>(rows));
   const int64_t bytes = BackwardRoom<T, S>(s, c, nullptr).arena.used;
   parallel(
       c.pieces,
@@ -214,7 +215,8 @@ void backward(const AttentionBackward& a) {
           T* dq = sums + part * c.dq_size;
           const int64_t begin = part * c.key_blocks * c.keys, last = smaller(s.keys, begin + c.key_blocks * c.keys);
           for (int64_t j0 = begin; j0 < last; j0 += c.keys)
-            backward_keys(a, room, c, dq + head * group * head_size, head, j0, smaller(c.keys, last - j0), j0 == begin);
+            backward_keys(a, room, c, dq + head * group * head_size, deltas + part * rows + head * group * c.dq_rows,
+                          head, j0, smaller(c.keys, last - j0), j0 == begin);
           for (int64_t h = 0; c.key_pieces == 1 && h < group; ++h) write_queries<T, S>(a, c, dq, head * group + h);
         }
       },
@@ -231,7 +233,8 @@ void backward(const AttentionBackward& a) {
 template <class T, class S>
 int64_t backward_room(const AttentionBackward& a) {
   const BackwardCut c = cut_backward<T>(a.shape);
-  return c.key_pieces * c.dq_size * (int64_t)sizeof(T) + a.workers * BackwardRoom<T, S>(a.shape, c, nullptr).arena.used;
+  const int64_t sums = c.dq_size + padded<T>(a.shape.batch * a.shape.heads * c.dq_rows);
+  return c.key_pieces * sums * (int64_t)sizeof(T) + a.workers * BackwardRoom<T, S>(a.shape, c, nullptr).arena.used;
 }
 
 }  // namespace weft::WEFT_ISA::attention

@@ -88,7 +88,7 @@ WEFT_INLINE Panels<T> right_rows(T* room, const S* from, int64_t stride, int64_t
   return {room, P, P * Form<T, S>::depth(rows)};
 }
 
-// c[i, j] = keep[i] c[i, j] + sum of a[i, .] b[., j], or without keep scale times the sum.
+// c[i, j] = keep[i] c[i, j] + sum of a[i, .] b[., j], or without keep the sum; that of Pairs times scale.
 template <class T>
 struct Product {
   const T* a;
@@ -110,32 +110,43 @@ __attribute__((noinline)) void tile(int64_t k, const Product<T>& p) {
   for (int i = 0; i < kRows; ++i)
 #pragma GCC unroll 32
     for (int j = 0; j < NV; ++j) sum[i][j] = V{};
-  const T *a = p.a, *b = p.b.at;
-  const int64_t a_row = p.a_row, a_k = p.a_k, b_k = p.b.k, b_panel = p.b.panel;
+  if (p.keep)  // what is added to comes meanwhile
+#pragma GCC unroll 32
+    for (int i = 0; i < kRows; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < NP; ++j) __builtin_prefetch(p.c + i * p.c_row + j * kPanel<T>);
+  const T* b = p.b.at;
+  const int64_t b_k = p.b.k, b_panel = p.b.panel;
+  // As in matmul/tile.h.
+  const int64_t a_row = p.a_row * (int64_t)sizeof(T), a_k = p.a_k * (int64_t)sizeof(T);
+  const char *a0 = (const char*)p.a, *a3 = a0 + 3 * a_row, *a6 = a0 + 6 * a_row;
   for (; k > 0; --k) {
     V row[NV];
 #pragma GCC unroll 32
     for (int j = 0; j < NV; ++j) row[j] = load<V>(b + (j / W) * b_panel + (j % W) * L);
 #pragma GCC unroll 32
     for (int i = 0; i < kRows; ++i) {
-      const V x = splat<V>(a[i * a_row]);
+      const V x = splat<V>(*(const T*)((i < 3 ? a0 : i < 6 ? a3 : a6) + i % 3 * a_row));
 #pragma GCC unroll 32
       for (int j = 0; j < NV; ++j) sum[i][j] = mm::multiply_add<Pairs>(sum[i][j], x, row[j]);
     }
-    a += a_k;
+    a0 += a_k;
+    a3 += a_k;
+    a6 += a_k;
     b += b_k;
   }
   T* c = p.c;
+  const int64_t c_row = p.c_row;
   const T *keep = p.keep, scale = p.scale;
 #pragma GCC unroll 32
-  for (int i = 0; i < kRows; ++i, c += p.c_row) {
+  for (int i = 0; i < kRows; ++i, c += c_row) {
     if (keep) {
       const V kept = splat<V>(keep[i]);
 #pragma GCC unroll 32
       for (int j = 0; j < NV; ++j) store<V>(c + j * L, load<V>(c + j * L) * kept + sum[i][j]);
     } else {
 #pragma GCC unroll 32
-      for (int j = 0; j < NV; ++j) store<V>(c + j * L, sum[i][j] * scale);
+      for (int j = 0; j < NV; ++j) store<V>(c + j * L, Pairs ? sum[i][j] * scale : sum[i][j]);
     }
   }
 }

@@ -156,8 +156,8 @@ void few_part(const AttentionForward& a, const FewRoom<T, S>& room, const FewCut
       const Place at = place_of(s, head, r, j0);
       int64_t count = n;
       if (s.causal) count = at.i + 1 < j0 ? 0 : smaller(at.i + 1 - j0, n);
-      if (a.mask) mask_row(s, a.mask, at, row, count);
-      room.keep[r] = softmax_row(row, count, state, state + 1);
+      if (a.mask) mask_row(s, a.mask, at, T(1), row, count);
+      softmax_rows<1>(row, &count, rounded(count, kStep<T>), state, state + 1, room.keep + r);
       for (int64_t j = count; j < n; ++j) row[j] = 0;
       if (!s.dropout) continue;
       dropout_factors(s, (b * s.heads + at.h) * s.queries + at.i, j0, count, room.factor);

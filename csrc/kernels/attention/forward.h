@@ -16,7 +16,7 @@ struct ForwardCut {
 
 WEFT_INLINE ForwardCut cut_forward(const AttentionShape& s) {
   const int64_t heads = s.batch * s.kv_heads, all = s.heads / s.kv_heads * s.queries;
-  int64_t most = 12 * kQueries;
+  int64_t most = 24 * kQueries;
   while (most > 3 * kQueries && heads * ceil_div(all, most) < 16) most /= 2;
   ForwardCut c{even_block(all, most, kRows), 1, 1, 1, even_block(s.keys, kKeys, 16)};
   c.row_pieces = ceil_div(all, c.rows);
@@ -68,6 +68,18 @@ WEFT_INLINE int64_t offset(const AttentionStrides& s, int64_t batch, int64_t hea
   return batch * s.batch + head * s.head + row * s.row;
 }
 
+// n, in whole panels, elements of queries: once, and not in each product with keys.
+template <class T>
+WEFT_INLINE void scale_by(T* x, int64_t n, T scale) {
+  using V = vec_of<T>;
+  for (int64_t i = 0; i < n; i += lanes<V>) store<V>(x + i, load<V>(x + i) * scale);
+}
+
+template <int N>
+struct Number {
+  static constexpr int value = N;
+};
+
 // The block of keys j0 to j0 + n, for the rows r0 to r0 + m of a piece.
 template <class T, class S>
 void forward_block(const AttentionForward& a, const ForwardRoom<T, S>& room, const Panels<T>& values,
@@ -82,30 +94,49 @@ void forward_block(const AttentionForward& a, const ForwardRoom<T, S>& room, con
   const int64_t panels = ceil_div(n, P), v_panels = ceil_div(s.v_dim, P), depth = F::depth(s.dim);
   const int64_t width = F::width(s.dim), v_width = v_panels * P;
   Product<T> p{room.queries + r0 * width, width, 1, {room.keys, P, P * depth}, room.scores, kScoreRow};
-  p.scale = (T)(s.scale * kLog2E);
+  if constexpr (F::pairs) p.scale = (T)(s.scale * kLog2E);
   multiply<F::pairs>(m, panels, p, [&](int64_t i) { return Span{0, depth, ceil_div(seen(i), P)}; });
 
+  int64_t count[kQueries];
   for (int64_t r = 0; r < m; ++r) {
     const Place at = place_of(s, head, row0 + r0 + r, j0);
-    const int64_t of_tile = seen(r / kRows * kRows);
-    int64_t count = of_tile;
-    if (s.causal) count = at.i + 1 < j0 ? 0 : smaller(at.i + 1 - j0, count);
+    count[r] = seen(r / kRows * kRows);
+    if (s.causal) count[r] = at.i + 1 < j0 ? 0 : smaller(at.i + 1 - j0, count[r]);
+    if (a.mask) mask_row(s, a.mask, at, T(1), room.scores + r * kScoreRow, count[r]);
+  }
+  // Zeros for as much as the row's tile reads.
+  auto width_of = [&](int64_t r) { return rounded(seen(r / kRows * kRows), kStep<T>); };
+  auto soften = [&](int64_t r, auto rows) __attribute__((always_inline)) {
+    constexpr int R = decltype(rows)::value;
+    const int64_t first = width_of(r), last = width_of(r + R - 1), at = r0 + r;
+    softmax_rows<R>(room.scores + r * kScoreRow, count + r, first > last ? first : last, room.top + at, room.total + at,
+                    room.keep + r);
+  };
+  int64_t done = 0;
+  for (; done + kRowsAtOnce <= m; done += kRowsAtOnce) soften(done, Number<kRowsAtOnce>{});
+  for (; done < m; ++done) soften(done, Number<1>{});
+  for (int64_t r = 0; r < m; ++r) {
     T* row = room.scores + r * kScoreRow;
-    if (a.mask) mask_row(s, a.mask, at, row, count);
-    room.keep[r] = softmax_row(row, count, room.top + r0 + r, room.total + r0 + r);
-    for (int64_t j = rounded(count, kStep<T>); j < rounded(of_tile, kStep<T>); ++j) row[j] = 0;
     if (s.dropout) {
-      dropout_factors(s, (at.b * s.heads + at.h) * s.queries + at.i, j0, count, room.factor);
-      for (int64_t j = 0; j < count; ++j) row[j] *= room.factor[j];
+      const Place at = place_of(s, head, row0 + r0 + r, j0);
+      dropout_factors(s, (at.b * s.heads + at.h) * s.queries + at.i, j0, count[r], room.factor);
+      for (int64_t j = 0; j < count[r]; ++j) row[j] *= room.factor[j];
     }
 #if WEFT_BF16_DOTS
-    if constexpr (F::pairs) pair_along(row, rounded(of_tile, kStep<T>));
+    if constexpr (F::pairs) pair_along(row, width_of(r));
 #endif
   }
 
   Product<T> sum{room.scores, kScoreRow, 1, values, room.sums + r0 * v_width, v_width};
   if (j0 > 0) sum.keep = room.keep;
   multiply<F::pairs>(m, v_panels, sum, [&](int64_t i) { return Span{0, F::depth(seen(i)), v_panels}; });
+}
+
+// n rows into the second-level cache.
+template <class S>
+WEFT_INLINE void fetch_rows(const S* at, int64_t stride, int64_t n, int64_t dim) {
+  for (int64_t r = 0; r < n; ++r, at += stride)
+    for (int64_t e = 0; e < dim; e += 64 / (int64_t)sizeof(S)) __builtin_prefetch(at + e, 0, 2);
 }
 
 template <class T, class S>
@@ -120,7 +151,9 @@ void forward_piece(const AttentionForward& a, const ForwardRoom<T, S>& room, con
   const S* v = (const S*)a.v + offset(s.v, b, head.kv, 0);
   for (int64_t r = 0; r < rounded(rows, kRows); ++r) {
     const Place at = place_of(s, head, row0 + r, 0);
-    F::copy_rows(room.queries + r * width, (const S*)a.q + offset(s.q, b, at.h, at.i), 0, r < rows, 1, s.dim);
+    T* const to = room.queries + r * width;
+    F::copy_rows(to, (const S*)a.q + offset(s.q, b, at.h, at.i), 0, r < rows, 1, s.dim);
+    if constexpr (!F::pairs) scale_by(to, width, (T)(s.scale * kLog2E));
     room.top[r] = -kInfinity<T>;
     room.total[r] = 0;
   }
@@ -129,8 +162,13 @@ void forward_piece(const AttentionForward& a, const ForwardRoom<T, S>& room, con
     const int64_t n = smaller(c.keys, end - j0);
     F::pack_turned(room.keys, k + j0 * s.k.row, s.k.row, n, s.dim);
     const Panels<T> values = right_rows<T, S>(room.values, v + j0 * s.v.row, s.v.row, n, s.v_dim);
-    for (int64_t r0 = 0; r0 < rows; r0 += kQueries) {
-      const int64_t m = smaller(kQueries, rows - r0);
+    // The next keys and values come while these are used.
+    int64_t next = j0 + n;
+    const int64_t after = smaller(c.keys, end - next), share = ceil_div(after, ceil_div(rows, kQueries));
+    for (int64_t r0 = 0; r0 < rows; r0 += kQueries, next += share) {
+      const int64_t m = smaller(kQueries, rows - r0), count = smaller(share, j0 + n + after - next);
+      fetch_rows(k + next * s.k.row, s.k.row, count, s.dim);
+      fetch_rows(v + next * s.v.row, s.v.row, count, s.v_dim);
       if (j0 < visible(s, row0 + r0, row0 + r0 + m)) forward_block(a, room, values, head, row0, r0, m, j0, n);
     }
   }

@@ -48,23 +48,23 @@ struct Place {
   int64_t b, h, i, j0;
 };
 
-// Applies the mask to n scores.
+// Applies the mask to n scores, which come in to be multiplied by `scale`.
 template <class T>
-WEFT_INLINE void mask_row(const AttentionShape& s, const void* mask, const Place& at, T* row, int64_t n) {
+WEFT_INLINE void mask_row(const AttentionShape& s, const void* mask, const Place& at, T scale, T* row, int64_t n) {
   const int64_t step = s.mask_col;
   const int64_t first = at.b * s.mask_batch + at.h * s.mask_head + at.i * s.mask_row + at.j0 * step;
   if (s.mask_is_bool) {
     const uint8_t* allowed = (const uint8_t*)mask + first;
     if (step == 1)
-      for (int64_t j = 0; j < n; ++j) row[j] = allowed[j] ? row[j] : -kInfinity<T>;
+      for (int64_t j = 0; j < n; ++j) row[j] = allowed[j] ? row[j] * scale : -kInfinity<T>;
     else
-      for (int64_t j = 0; j < n; ++j) row[j] = allowed[j * step] ? row[j] : -kInfinity<T>;
+      for (int64_t j = 0; j < n; ++j) row[j] = allowed[j * step] ? row[j] * scale : -kInfinity<T>;
   } else {
     const T* bias = (const T*)mask + first;
     if (step == 1)
-      for (int64_t j = 0; j < n; ++j) row[j] += bias[j] * (T)kLog2E;
+      for (int64_t j = 0; j < n; ++j) row[j] = row[j] * scale + bias[j] * (T)kLog2E;
     else
-      for (int64_t j = 0; j < n; ++j) row[j] += bias[j * step] * (T)kLog2E;
+      for (int64_t j = 0; j < n; ++j) row[j] = row[j] * scale + bias[j * step] * (T)kLog2E;
   }
 }
 
@@ -89,45 +89,58 @@ template <class T>
 constexpr int kStep = 2 * lanes<vec_of<T>>;
 static_assert(kScoreRow >= (kKeys + kStep<float> - 1) / kStep<float> * kStep<float>);
 
-// Turns n scores into probabilities relative to the running maximum, and what follows up to a whole step into zeros.
-// Returns what earlier sums are to be multiplied by.
-template <class T>
-WEFT_INLINE T softmax_row(T* row, int64_t n, T* top, T* total) {
+// Rows whose sums across lanes are made side by side.
+constexpr int kRowsAtOnce = lanes<f32v> == 16 ? 2 : 1;  // fewer registers would not hold them
+
+// Turns the scores of R rows, of which row r has n[r], into probabilities relative to its running maximum, and what
+// follows up to `width`, whole steps, into zeros. keep gets what earlier sums are to be multiplied by.
+template <int R, class T>
+WEFT_INLINE void softmax_rows(T* scores, const int64_t* n, int64_t width, T* top, T* total, T* keep) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
-  const int64_t width = rounded(n, kStep<T>);
-  for (int64_t j = n; j < width; ++j) row[j] = -kInfinity<T>;
-  V m0 = splat<V>(-kInfinity<T>), m1 = m0;
-  for (int64_t j = 0; j < width; j += 2 * L) {
-    m0 = larger(load<V>(row + j), m0);
-    m1 = larger(load<V>(row + j + L), m1);
+  T* row[R];
+  V most[R][2], sum[R][2], shift[R];
+#pragma GCC unroll 2
+  for (int r = 0; r < R; ++r) {
+    row[r] = scores + r * kScoreRow;
+    for (int64_t j = n[r]; j < width; ++j) row[r][j] = -kInfinity<T>;
+    most[r][0] = most[r][1] = splat<V>(-kInfinity<T>);
+    sum[r][0] = sum[r][1] = V{};
   }
-  const T before = *top, here = largest(larger(m0, m1)), now = here > before ? here : before;
-  const T shift = now == -kInfinity<T> ? T(0) : now;  // nothing allowed so far
-  V s0{}, s1{};
-  for (int64_t j = 0; j < width; j += 2 * L) {
-    const V p0 = exp2_below(load<V>(row + j) - shift), p1 = exp2_below(load<V>(row + j + L) - shift);
-    store<V>(row + j, p0);
-    store<V>(row + j + L, p1);
-    s0 += p0;
-    s1 += p1;
+  for (int64_t j = 0; j < width; j += 2 * L)
+#pragma GCC unroll 2
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) most[r][h] = larger(load<V>(row[r] + j + h * L), most[r][h]);
+#pragma GCC unroll 2
+  for (int r = 0; r < R; ++r) {
+    const T before = top[r], here = largest(larger(most[r][0], most[r][1])), now = here > before ? here : before;
+    shift[r] = splat<V>(now == -kInfinity<T> ? T(0) : now);  // nothing allowed so far
+    keep[r] = exp2_below(before - shift[r])[0];              // whether the maximum moves is hard to foretell
+    top[r] = now;
   }
-  const T correction = exp2_below(splat<V>(before - shift))[0];  // whether the maximum moves is hard to foretell
-  *top = now;
-  *total = *total * correction + hsum(s0 + s1);
-  return correction;
+  for (int64_t j = 0; j < width; j += 2 * L)
+#pragma GCC unroll 2
+    for (int r = 0; r < R; ++r)
+#pragma GCC unroll 2
+      for (int h = 0; h < 2; ++h) {
+        const V p = exp2_below(load<V>(row[r] + j + h * L) - shift[r]);
+        store<V>(row[r] + j + h * L, p);
+        sum[r][h] += p;
+      }
+#pragma GCC unroll 2
+  for (int r = 0; r < R; ++r) total[r] = total[r] * keep[r] + hsum(sum[r][0] + sum[r][1]);
 }
 
-// n scores become the probabilities after dropout, d (which comes in as dout v) the gradient of the products q k; from
-// n to `width` both become zero. d and delta come in times the scale of the products.
+// n products q k become, times `scale`, the probabilities after dropout; d comes in as dout v and becomes the gradient
+// of q k; from n to `width` both become zero. delta comes in times d_scale.
 template <class T>
-WEFT_INLINE void gradient_row(T* p, T* d, int64_t n, int64_t width, T lse, T delta, const T* factor) {
+WEFT_INLINE void gradient_row(T* p, T* d, int64_t n, int64_t width, T scale, T lse, T d_scale, T delta,
+                              const T* factor) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
-  int64_t j = 0;
-  for (const int64_t end = rounded(n, L); n < end; ++n) p[n] = -kInfinity<T>;
-  for (; j < n; j += L) {
-    const V prob = exp2_below(load<V>(p + j) - lse);
+  for (int64_t j = 0; j < n; j += L) {
+    const V prob = exp2_below(load<V>(p + j) * scale - lse);
     V dprob = load<V>(d + j), dropped = prob;
     if (factor) {
       const V f = load<V>(factor + j);
@@ -136,11 +149,12 @@ WEFT_INLINE void gradient_row(T* p, T* d, int64_t n, int64_t width, T lse, T del
     }
     store<V>(p + j, dropped);
     // Where nothing is attended to, dprob may be anything.
-    store<V>(d + j, prob == 0 ? V{} : prob * (dprob - delta));
+    store<V>(d + j, prob == 0 ? V{} : prob * (dprob * d_scale - delta));
   }
-  for (; j < width; j += L) {
-    store<V>(p + j, V{});
-    store<V>(d + j, V{});
+  for (const int64_t end = rounded(n, L); n < end; ++n) p[n] = d[n] = 0;
+  for (; n < width; n += L) {
+    store<V>(p + n, V{});
+    store<V>(d + n, V{});
   }
 }
 

@@ -94,14 +94,14 @@ void short_piece(const AttentionForward& a, const ShortRoom<T, S>& room, const K
   if (keys == room.keys) F::copy_rows(room.keys, k, s.k.row, all, rounded(all, kRows), s.dim);
   const Panels<T> values = right_rows<T, S>(room.values, v, s.v.row, all, s.v_dim);
   F::pack_turned(room.queries, q, s.q.row, rows, s.dim);
+  scale_by(room.queries, padded<T>(rows) * s.dim, (T)(s.scale * kLog2E));
   fetch_next(q, s.q, rows, s.dim);
 
   const int64_t block = even_block(rows, kShortQueries, P);
   for (int64_t r0 = 0; r0 < rows; r0 += block) {
     const int64_t m = smaller(block, rows - r0), first = row0 + r0, n = visible(s, first, first + m);
     const int64_t panels = ceil_div(m, P), width = panels * P;
-    Product<T> p{keys, key_row, 1, {room.queries + r0 * s.dim, P, P * s.dim}, room.scores, width};
-    p.scale = (T)(s.scale * kLog2E);
+    const Product<T> p{keys, key_row, 1, {room.queries + r0 * s.dim, P, P * s.dim}, room.scores, width};
     multiply<false>(n, panels, p, [&](int64_t) { return Span{0, s.dim, panels}; });
     if (r0 == 0) fetch_next(k, s.k, all, s.dim);
     if (a.mask) mask_keys(s, a.mask, head, room.scores, width, n);
