@@ -23,6 +23,12 @@ __global__ void __launch_bounds__(kThreads) gather_elements(Gather a) {
   }
 }
 
+template <class T>
+__global__ void __launch_bounds__(kThreads) copy_elements(T* to, const T* from, int64_t n) {
+  for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads)
+    to[i] = from[i];
+}
+
 template <class W>
 __device__ W combine(ScatterOp op, W a, W b) {
   switch (op) {
@@ -42,6 +48,7 @@ __global__ void __launch_bounds__(kThreads) scatter_lines(Scatter a) {
   T* x = static_cast<T*>(a.x) + o * a.size * a.inner + j;
   for (int64_t k = 0; k < a.count; ++k) {
     int64_t i = (o * a.count + k) * a.inner + j;
+    if ((uint64_t)a.index[i] >= (uint64_t)a.size) continue;
     T v = static_cast<const T*>(a.src)[i * a.src_step];
     T& to = x[a.index[i] * a.inner];
     if constexpr (std::is_same_v<T, bool>)
@@ -64,7 +71,15 @@ void gather(const Gather& a) {
   });
 }
 void scatter(const Scatter& a) {
+  if (a.bad) check({a.bad, a.index, a.outer * a.count * a.inner, a.size});
   if (a.outer * a.inner * a.count == 0) return;
+  const int64_t n = a.outer * a.size * a.inner;
+  if (a.from != a.x && n)
+    dispatch_size(size_of(a.dtype), [&](auto type) {
+      using T = typename decltype(type)::type;
+      WEFT_LAUNCH((copy_elements<T>), grid_for(n, kThreads), kThreads, 0, static_cast<T*>(a.x),
+                  static_cast<const T*>(a.from), n);
+    });
   dispatch_all(a.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     WEFT_LAUNCH((scatter_lines<T>), (unsigned)divide_up(a.outer * a.inner, kThreads), kThreads, 0, a);

@@ -8,47 +8,62 @@ namespace {
 
 constexpr int64_t kGrain = 16 * 1024;  // elements a piece
 
-void check(const IndexCheck& a) {
-  *a.bad = INT64_MAX;
-  parallel_ranges(a.n, kGrain, [&](int64_t begin, int64_t end) {
-    int64_t wrong = 0;
-    for (int64_t i = begin; i < end; ++i) wrong |= (uint64_t)a.index[i] >= (uint64_t)a.size;
-    if (!wrong) return;
-    int64_t first = begin;
-    while ((uint64_t)a.index[first] < (uint64_t)a.size) ++first;
-    int64_t seen = __atomic_load_n(a.bad, __ATOMIC_RELAXED);
-    while (first < seen &&
-           !__atomic_compare_exchange_n(a.bad, &seen, first, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
-  });
+// Whether n indices are right; if not, *bad knows the first of them, which `at` precede, or an earlier one.
+bool right(const int64_t* index, int64_t n, int64_t size, int64_t at, int64_t* bad) {
+  int64_t wrong = 0;
+  for (int64_t i = 0; i < n; ++i) wrong |= (uint64_t)index[i] >= (uint64_t)size;
+  if (!wrong) return true;
+  while ((uint64_t)*index < (uint64_t)size) ++index, ++at;
+  int64_t seen = __atomic_load_n(bad, __ATOMIC_RELAXED);
+  while (at < seen && !__atomic_compare_exchange_n(bad, &seen, at, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+  return false;
 }
 
-// body(o, begin, end): columns begin to end of one outer block; no two calls share a place of x.
+void check(const IndexCheck& a) {
+  *a.bad = INT64_MAX;
+  parallel_ranges(a.n, kGrain,
+                  [&](int64_t begin, int64_t end) { right(a.index + begin, end - begin, a.size, begin, a.bad); });
+}
+
+// Columns begin to end of outer blocks o to last: all columns, or one block.
+struct Part {
+  int64_t o, last, begin, end;
+};
+
+bool right_part(const Scatter& a, const Part& p) {
+  const int64_t block = a.count * a.inner, at = p.o * block;
+  if (p.end - p.begin == a.inner) return right(a.index + at, (p.last - p.o) * block, a.size, at, a.bad);
+  for (int64_t i = at + p.begin; i < at + block; i += a.inner)
+    if (!right(a.index + i, p.end - p.begin, a.size, i, a.bad)) return false;
+  return true;
+}
+
+// body(part) for parts that share no place of x; `depth` elements of a column are touched.
 template <class F>
-WEFT_INLINE void over_columns(int64_t outer, int64_t count, int64_t inner, const F& body) {
-  if (outer * count * inner == 0) return;
-  int64_t width = kGrain / count + 1, tiles = (inner + width - 1) / width, group = kGrain / (count * inner) + 1;
+WEFT_INLINE void over_columns(int64_t outer, int64_t depth, int64_t inner, const F& body) {
+  if (outer * depth * inner == 0) return;
+  int64_t width = kGrain / depth + 1, tiles = (inner + width - 1) / width, group = kGrain / (depth * inner) + 1;
   if (tiles > 1)
     return parallel(outer * tiles, [&](int64_t piece, int) {
-      int64_t begin = piece % tiles * width;
-      body(piece / tiles, begin, begin + width < inner ? begin + width : inner);
+      int64_t begin = piece % tiles * width, o = piece / tiles;
+      body(Part{o, o + 1, begin, begin + width < inner ? begin + width : inner});
     });
-  parallel_ranges(outer, group, [&](int64_t begin, int64_t end) {
-    for (int64_t o = begin; o < end; ++o) body(o, (int64_t)0, inner);
-  });
+  parallel_ranges(outer, group, [&](int64_t o, int64_t last) { body(Part{o, last, 0, inner}); });
 }
 
 template <class T>
 void gather_elements(const Gather& a) {
-  over_columns(a.outer, a.count, a.inner, [&](int64_t o, int64_t begin, int64_t end) {
-    const T* x = static_cast<const T*>(a.x) + o * a.size * a.inner;
-    T* y = static_cast<T*>(a.y) + o * a.count * a.inner;
-    const int64_t* index = a.index + o * a.count * a.inner;
-    if (a.inner == 1) {
-      for (int64_t k = 0; k < a.count; ++k) y[k] = x[index[k]];
-      return;
+  over_columns(a.outer, a.count, a.inner, [&](const Part& p) {
+    for (int64_t o = p.o; o < p.last; ++o) {
+      const T* x = static_cast<const T*>(a.x) + o * a.size * a.inner;
+      T* y = static_cast<T*>(a.y) + o * a.count * a.inner;
+      const int64_t* index = a.index + o * a.count * a.inner;
+      if (a.inner == 1)
+        for (int64_t k = 0; k < a.count; ++k) y[k] = x[index[k]];
+      else
+        for (int64_t k = 0; k < a.count; ++k)
+          for (int64_t j = p.begin; j < p.end; ++j) y[k * a.inner + j] = x[index[k * a.inner + j] * a.inner + j];
     }
-    for (int64_t k = 0; k < a.count; ++k)
-      for (int64_t j = begin; j < end; ++j) y[k * a.inner + j] = x[index[k * a.inner + j] * a.inner + j];
   });
 }
 
@@ -63,19 +78,26 @@ void gather(const Gather& a) {
 
 template <class T, class Put>
 WEFT_INLINE void scatter_elements(const Scatter& a, const Put& put) {
-  over_columns(a.outer, a.count, a.inner, [&](int64_t o, int64_t begin, int64_t end) {
-    T* x = static_cast<T*>(a.x) + o * a.size * a.inner;
-    const T* src = static_cast<const T*>(a.src) + o * a.count * a.inner * a.src_step;
-    const int64_t* index = a.index + o * a.count * a.inner;
-    if (a.inner == 1) {
-      for (int64_t k = 0; k < a.count; ++k) put(x[index[k]], src[k * a.src_step]);
-      return;
+  const bool copy = a.from != a.x;
+  over_columns(a.outer, a.count + (copy ? a.size : 0), a.inner, [&](const Part& p) {
+    if (a.bad && !right_part(a, p)) return;
+    const int64_t first = p.o * a.size;
+    if (copy)
+      __builtin_memcpy(static_cast<T*>(a.x) + first, static_cast<const T*>(a.from) + first,
+                       (size_t)((p.last - p.o) * a.size) * sizeof(T));
+    for (int64_t o = p.o; o < p.last; ++o) {
+      T* x = static_cast<T*>(a.x) + o * a.size * a.inner;
+      const T* src = static_cast<const T*>(a.src) + o * a.count * a.inner * a.src_step;
+      const int64_t* index = a.index + o * a.count * a.inner;
+      if (a.inner == 1)
+        for (int64_t k = 0; k < a.count; ++k) put(x[index[k]], src[k * a.src_step]);
+      else
+        for (int64_t k = 0; k < a.count; ++k)
+          for (int64_t j = p.begin; j < p.end; ++j) {
+            int64_t i = k * a.inner + j;
+            put(x[index[i] * a.inner + j], src[i * a.src_step]);
+          }
     }
-    for (int64_t k = 0; k < a.count; ++k)
-      for (int64_t j = begin; j < end; ++j) {
-        int64_t i = k * a.inner + j;
-        put(x[index[i] * a.inner + j], src[i * a.src_step]);
-      }
   });
 }
 
@@ -109,6 +131,7 @@ void combine_any(const Scatter& a, const F& f) {
 }
 
 void scatter(const Scatter& a) {
+  if (a.bad) *a.bad = INT64_MAX;
   auto sum = [](auto x, auto v) { return x + v; };
   auto product = [](auto x, auto v) { return x * v; };
   auto greatest = [](auto x, auto v) { return v != v || v > x ? v : x; };

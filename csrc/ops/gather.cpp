@@ -12,10 +12,10 @@
 
 namespace weft {
 
-void check_in_range(const char* op, const Tensor& index, int64_t size, int64_t dim) {
-  Tensor bad = Tensor::empty({}, DType::Int64, index.device());
-  launch(op, index.device(), kernels<GatherKernels>(index.device()).check,
-         IndexCheck{bad.ptr<int64_t>(), index.ptr<int64_t>(), index.numel(), size}, (double)index.numel());
+namespace {
+
+// What a kernel said about the indices.
+void refuse_wrong(const char* op, const Tensor& bad, const Tensor& index, int64_t size, int64_t dim) {
   at_each_run({bad, index}, [op, size, dim](const TensorList& t) {
     int64_t at = t[0].item_int();
     if (at == INT64_MAX) return;
@@ -25,9 +25,19 @@ void check_in_range(const char* op, const Tensor& index, int64_t size, int64_t d
   });
 }
 
+}  // namespace
+
+void check_in_range(const char* op, const Tensor& index, int64_t size, int64_t dim) {
+  Tensor bad = Tensor::empty({}, DType::Int64, index.device());
+  launch(op, index.device(), kernels<GatherKernels>(index.device()).check,
+         IndexCheck{bad.ptr<int64_t>(), index.ptr<int64_t>(), index.numel(), size}, (double)index.numel());
+  refuse_wrong(op, bad, index, size, dim);
+}
+
 namespace {
 
-// x and an index along `dim`, checked: where they differ in other dimensions, x is cut to the index's size.
+// x and an index along `dim`: where they differ in other dimensions, x is cut to the index's size. The indices
+// themselves are still to be checked.
 struct Along {
   int dim;
   Tensor index, x;  // contiguous int64; a view of x
@@ -59,7 +69,6 @@ Along align(const char* op, const Tensor& x, int64_t dim, const Tensor& index) {
   a.x = flat;
   a.count = at.numel() ? at.shape()[a.dim] : 0;
   a.size = flat.shape()[a.dim];
-  check_in_range(op, a.index, a.size, a.dim);
   return a;
 }
 
@@ -70,13 +79,32 @@ void scatter_into(const char* op, const Tensor& x, int64_t dim, const Tensor& in
   GradMode off(false);
   Along a = align(op, x, dim, index);
   if (a.count == 0) return;
+  check_in_range(op, a.index, a.size, a.dim);
   Tensor s = contiguous(src.detach()), y = contiguous(a.x);
   if (s.get()->storage == y.get()->storage) s = clone(s);
   launch(op, x.device(), kernels<GatherKernels>(x.device()).scatter,
-         Scatter{y.data(), s.data(), a.index.ptr<int64_t>(), a.outer, a.count, a.size, a.inner,
+         Scatter{y.data(), y.data(), s.data(), a.index.ptr<int64_t>(), nullptr, a.outer, a.count, a.size, a.inner,
                  src.numel() == a.index.numel(), x.dtype(), kind},
          (double)a.index.numel() * 4);
   if (!a.x.is_contiguous()) copy_into(a.x, y);
+}
+
+// The same into a copy of x; along the last dimension in one pass.
+Tensor scattered(const char* op, const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, ScatterOp kind) {
+  GradMode off(false);
+  Along a = align(op, x, dim, index);
+  if (a.count == 0 || a.inner > 1 || a.x.numel() != x.numel() || !x.is_contiguous()) {
+    Tensor y = clone(x.detach());
+    scatter_into(op, y, dim, index, src, kind);
+    return y;
+  }
+  Tensor y = Tensor::empty_like(x), s = contiguous(src.detach()), bad = Tensor::empty({}, DType::Int64, x.device());
+  launch(op, x.device(), kernels<GatherKernels>(x.device()).scatter,
+         Scatter{y.data(), x.data(), s.data(), a.index.ptr<int64_t>(), bad.ptr<int64_t>(), a.outer, a.count, a.size,
+                 a.inner, src.numel() == a.index.numel(), x.dtype(), kind},
+         (double)a.index.numel() * 4);
+  refuse_wrong(op, bad, a.index, a.size, a.dim);
+  return y;
 }
 
 // Set and Add.
@@ -96,8 +124,7 @@ Tensor scatter(const char* op, const Tensor& x, int64_t dim, const Tensor& index
     if (needs_grad(x, src)) record_inplace(op, x, {x, src}, backward);
     return x;
   }
-  Tensor y = clone(x.detach());
-  scatter_into(op, y, dim, index, src, kind);
+  Tensor y = scattered(op, x, dim, index, src, kind);
   if (needs_grad(x, src)) record(op, {x, src}, {y}, backward);
   return y;
 }
@@ -132,8 +159,7 @@ TensorList product_backward(Backward& b, int64_t dim, const Tensor& at, const Te
 
 // Mul, Max and Min: x combined with all elements of src that an index sends there.
 Tensor fold(const Tensor& x, int64_t dim, const Tensor& index, const Tensor& src, ScatterOp kind) {
-  Tensor y = clone(x.detach());
-  scatter_into("scatter_reduce", y, dim, index, src, kind);
+  Tensor y = scattered("scatter_reduce", x, dim, index, src, kind);
   if (needs_grad(x, src))
     record("scatter_reduce", {x, src}, {y},
            [dim, kind, at = Saved(index), x = Saved(x), src = Saved(src), y = Saved::output(y)](Backward& b) {
@@ -213,6 +239,7 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
     GradMode off(false);
     Along a = align("gather", x, dim, index);
     Tensor from = contiguous(a.x);
+    check_in_range("gather", a.index, a.size, a.dim);
     if (a.count > 0)
       launch("gather", x.device(), kernels<GatherKernels>(x.device()).gather,
              Gather{y.data(), from.data(), a.index.ptr<int64_t>(), a.outer, a.count, a.size, a.inner, x.dtype()},

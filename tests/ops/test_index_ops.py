@@ -279,6 +279,40 @@ def test_bits_do_not_depend_on_threads():
     same_bits(run)
 
 
+@pytest.mark.parametrize("dim", [0, 1])
+def test_first_wrong_index_is_named(isa, dim):
+    """In one piece of the work and in many; an in-place scatter changes nothing then."""
+    for shape in ((3, 5), (300, 200), (2, 70_000)):
+        x, s = weft.tensor(values(*shape)), weft.tensor(values(*shape, seed=2))
+        i = index(shape, shape[dim])
+        for at, wrong in ((-1, shape[dim]), (i.size // 2, -2), (i.size // 3, shape[dim] + 7)):
+            i.reshape(-1)[at] = wrong
+            j, before = weft.tensor(i), x.clone()
+            for f in (x.gather, lambda dim, j: x.scatter_add(dim, j, s), lambda dim, j: x.scatter_(dim, j, s)):  # noqa: B023
+                with pytest.raises(IndexError, match=f"index {wrong} is out of bounds for dimension {dim} with size"):
+                    f(dim, j)
+            assert (x == before).all()
+
+
+def test_scatter_leaves_its_input(isa):
+    """Where the index reaches all of the input and a part of it; where the input lies differently."""
+    for dim, shape, reach in (
+        (0, (30, 40), (30, 40)),
+        (0, (30, 40), (9, 25)),
+        (1, (30, 40), (30, 90)),
+        (1, (30, 40), (7, 90)),
+        (0, (5, 3, 7000), (9, 3, 7000)),
+    ):
+        x, i, s = values(*shape), index(reach, shape[dim]), values(*reach, seed=2)
+        for dtype in ALL:
+            check_same(lambda m, x, i, s, d=dim: m.scatter_add(x, d, i, s), x, i, s, dtypes=(dtype,), terms=100)
+        t = weft.tensor(x)
+        t.scatter_add(dim, weft.tensor(i), weft.tensor(s))
+        assert (t.numpy() == x).all()
+    x, i, s = values(40, 30), index((30, 40), 40), values(30, 40, seed=2)
+    check_same(lambda m, x, i, s: m.scatter_add(x.T, 1, i, s), x, i, s, terms=100)
+
+
 def test_bad_input():
     x, i = weft.zeros(3, 4), weft.tensor(index((3, 4), 3))
     with pytest.raises(IndexError, match=r"\[gather\] index 7 is out of bounds for dimension 1 with size 4"):
