@@ -76,6 +76,7 @@ __global__ void __launch_bounds__(kThreads) step_tensors(OptimizerStep a) {
   using C = Wide<T>;
   WEFT_SHARED(Rule, rule, [1]);
   WEFT_SHARED(Begin<C>, begin, [1]);
+  if (left_out(a)) return;
   Piece piece = find_piece(a.list, blockIdx.x, kPiece);
   const OptimizerTensor& t = a.list.t[piece.tensor];
   if (threadIdx.x == 0) {  // powers in double: once per block
@@ -99,11 +100,11 @@ __global__ void __launch_bounds__(kThreads) step_tensors(OptimizerStep a) {
 // All blocks of a tensor read what begin() and end() change, so these are launches of their own.
 template <class Rule>
 __global__ void begin_tensors(OptimizerStep a) {
-  if ((int)threadIdx.x < a.list.count) Rule::begin(a.list.t[threadIdx.x], a.numbers);
+  if ((int)threadIdx.x < a.list.count && !left_out(a)) Rule::begin(a.list.t[threadIdx.x], a.numbers);
 }
 template <class Rule>
 __global__ void end_tensors(OptimizerStep a) {
-  if ((int)threadIdx.x < a.list.count) Rule::end(a.list.t[threadIdx.x], a.numbers, rate_of(a));
+  if ((int)threadIdx.x < a.list.count && !left_out(a)) Rule::end(a.list.t[threadIdx.x], a.numbers, rate_of(a));
 }
 
 template <template <class> class Rule, int States, bool Counted>

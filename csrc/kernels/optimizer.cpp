@@ -109,6 +109,7 @@ void step_rule(const OptimizerStep& a) {
 }
 
 void step(const OptimizerStep& a) {
+  if (left_out(a)) return;
   switch (a.rule) {
 #define RULE(name, text, states, counted, numbers) \
   case OptimizerRule::name: return step_rule<name##Rule, states>(a);

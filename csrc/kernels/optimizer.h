@@ -11,6 +11,7 @@
 // the gradient one after the other. The others stay as they are.
 // The tensors of a list are contiguous, of one dtype, and do not overlap. Half precision is computed in float32.
 // What changes from step to step can be read from memory: lr and scale are *lr_at and *scale_at where these are given.
+// A step whose *norm_at is not finite does nothing at all.
 #pragma once
 
 #include <cstdint>
@@ -65,7 +66,7 @@ struct OptimizerStep {
   OptimizerList list;
   OptimizerRule rule;
   double lr, weight_decay, scale;
-  const float *lr_at, *scale_at;
+  const float *lr_at, *scale_at, *norm_at;
   double numbers[kOptimizerNumbers];
   bool decoupled, maximize;
 };
@@ -96,6 +97,8 @@ struct OptimizerKernels {
 WEFT_HD WEFT_INLINE int64_t optimizer_shift(const OptimizerList& list, int64_t i) {
   return list.ids ? (list.ids[i / list.cols] - i / list.cols) * list.cols : 0;
 }
+
+WEFT_HD WEFT_INLINE bool left_out(const OptimizerStep& a) { return a.norm_at && *a.norm_at - *a.norm_at != 0; }
 
 // Pieces of a list: each of kOptimizerGrain elements of one tensor.
 constexpr int64_t kOptimizerGrain = 16 * 1024;

@@ -201,7 +201,7 @@ std::function<void(void*)> renewal(const Rule& rule, const py::dict& group, cons
 
 void optimizer_step(const std::string& name, const py::dict& group, const py::dict& state, const py::tuple& names,
                     const py::function& new_state, const py::function& numbers, const py::object& grad_scale,
-                    const std::string& not_sparse, const std::string& not_dense) {
+                    const std::string& not_sparse, const std::string& not_dense, const py::object& norm) {
   const py::list params = group["params"];
   const py::object lr = group["lr"];
   auto option = [&](const char* key) { return group.contains(key) ? py::object(group[key]) : py::int_(0); };
@@ -209,12 +209,13 @@ void optimizer_step(const std::string& name, const py::dict& group, const py::di
   const int index = rule_from(name);
   const Rule& rule = kRules[index];
   const std::string op = name + "_step";
-  Scalar rate(op.c_str(), "lr", lr), scale(op.c_str(), "grad_scale", grad_scale);
+  Scalar rate(op.c_str(), "lr", lr), scale(op.c_str(), "grad_scale", grad_scale), finite(op.c_str(), "norm", norm);
   OptimizerStep args{{},
                      (OptimizerRule)index,
                      rate.value,
                      option("weight_decay").cast<double>(),
                      scale.value,
+                     nullptr,
                      nullptr,
                      nullptr,
                      {},
@@ -265,6 +266,7 @@ void optimizer_step(const std::string& name, const py::dict& group, const py::di
     args.list = list;
     args.lr_at = rate.pointer(op.c_str(), device);
     args.scale_at = scale.pointer(op.c_str(), device);
+    args.norm_at = finite.pointer(op.c_str(), device);
     if (Recorder* r = current_recorder()) r->renewed(renewal(kRules[index], group, numbers));
     launch(kRules[index].name, device, kernels<OptimizerKernels>(device).step, args, elements * 8);
   });
@@ -321,7 +323,7 @@ void scale_tensors(const TensorList& tensors, const py::object& by) {
 void bind_optimizer(py::module_& m) {
   m.def("_optimizer_step", optimizer_step, py::arg("rule"), py::arg("group"), py::arg("state"), py::arg("names"),
         py::arg("new_state"), py::arg("numbers"), py::arg("grad_scale") = py::none(), py::arg("not_sparse") = "",
-        py::arg("not_dense") = "",
+        py::arg("not_dense") = "", py::arg("norm") = py::none(),
         "One step of the rule (csrc/kernels/optimizer_rules.h) for each tensor of the list group['params'] that has a "
         "gradient, in place, with group's lr, weight_decay, decoupled_weight_decay and maximize. state[p] is a dict: "
         "names says under which keys the rule's state is, None where it keeps none; 'step', float32, is counted up "
@@ -329,7 +331,7 @@ void bind_optimizer(py::module_& m) {
         "rule needs besides. lr and grad_scale, by which gradients are multiplied on their way in, are numbers or "
         "float32 tensors of one element, read when the step runs. not_sparse, not_dense: why such gradients are not "
         "taken; "
-        "'' where they are.");
+        "'' where they are. Where norm, a float32 tensor of one element, is not finite, nothing is done.");
   m.def("_clip_scale", clip_scale, py::arg("tensors"), py::arg("max_norm") = HUGE_VAL,
         py::arg("grad_scale") = py::none(),
         "(norm, scale), float32: the L2 norm of all the tensors together, summed in float64; and grad_scale times what "

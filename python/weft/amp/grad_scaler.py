@@ -10,6 +10,7 @@ from typing import Any
 from weft import _core
 from weft._core import Tensor
 from weft._grad_mode import no_grad
+from weft.optim.optimizer import FusedOptimizer
 
 READY, UNSCALED, STEPPED = range(3)
 
@@ -48,20 +49,21 @@ class GradScaler:
                 warnings.warn("GradScaler is enabled, but CUDA is not available. Disabling.", stacklevel=2)
                 enabled = False
         self._enabled = enabled
-        self._scale = float(init_scale)
+        where = device if enabled else "cpu"
+        self._scale = _core.full((), float(init_scale), dtype=_core.float32, device=where)
         self._growth_factor = growth_factor
         self._backoff_factor = backoff_factor
         self._growth_interval = growth_interval
-        self._growth_tracker = 0
+        self._growth_tracker = _core.zeros((), dtype=_core.float32, device=where)  # good steps since the last change
         self._stages: dict[int, int] = {}  # of each optimizer since the last update()
-        self._found_inf: dict[int, bool] = {}
+        self._norms: dict[int, Tensor] = {}  # of its gradients; finite, summed in float64, if all elements are
 
     def scale(self, outputs: Tensor | Iterable[Tensor]) -> Any:
         """The tensor, or each of them, times the scale."""
         if not self._enabled:
             return outputs
         if isinstance(outputs, Tensor):
-            return outputs * self._scale
+            return outputs * self._scale.to(outputs.device)
         if isinstance(outputs, Iterable):
             scaled = [self.scale(x) for x in outputs]
             return type(outputs)(scaled) if isinstance(outputs, list | tuple) else iter(scaled)
@@ -78,9 +80,9 @@ class GradScaler:
             raise RuntimeError("unscale_() is being called after step().")
         grads = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
         with no_grad():
-            # The norm, summed in float64, is finite if all elements are.
-            self._found_inf[id(optimizer)] = not math.isfinite(float(_core._clip_scale(grads)[0]))
-            _core._scale_(grads, 1.0 / self._scale)
+            norm = _core._clip_scale(grads)[0]
+            _core._scale_(grads, self._scale.to(norm.device).reciprocal())
+        self._norms[id(optimizer)] = norm
         self._stages[id(optimizer)] = UNSCALED
 
     def step(self, optimizer: Any, *args: Any, **kwargs: Any) -> Any:
@@ -95,31 +97,51 @@ class GradScaler:
         if stage == READY:
             self.unscale_(optimizer)
         self._stages[id(optimizer)] = STEPPED
-        return None if self._found_inf[id(optimizer)] else optimizer.step(*args, **kwargs)
+        norm = self._norms[id(optimizer)]
+        if not isinstance(optimizer, FusedOptimizer) or self._may_find_fresh(optimizer):
+            return optimizer.step(*args, **kwargs) if math.isfinite(float(norm)) else None
+        optimizer._only_if_finite = norm  # looked at by the kernel, so that nobody has to wait for it here
+        try:
+            return optimizer.step(*args, **kwargs)
+        finally:
+            del optimizer._only_if_finite
+
+    @staticmethod
+    def _may_find_fresh(optimizer: Any) -> bool:
+        """Whether a first step left out would be missed: with dampening, momentum begins in another way."""
+        return any(group.get("dampening") for group in optimizer.param_groups)
 
     def update(self, new_scale: float | Tensor | None = None) -> None:
         """Once per iteration, after all steps: the next scale, or the one given."""
         if not self._enabled:
             return
-        if new_scale is not None:
-            self._scale = float(new_scale)
-        elif not self._found_inf:
+        if new_scale is None and not self._norms:
             raise RuntimeError("No inf checks were recorded prior to update.")
-        elif any(self._found_inf.values()):
-            self._scale *= self._backoff_factor
-            self._growth_tracker = 0
-        else:
-            self._growth_tracker += 1
-            if self._growth_tracker == self._growth_interval:
-                grown = self._scale * self._growth_factor
-                self._scale = grown if grown <= 3.4028234663852886e38 else self._scale
-                self._growth_tracker = 0
+        with no_grad():
+            if new_scale is None:
+                self._adapt()
+            elif isinstance(new_scale, Tensor):
+                self._scale.copy_(new_scale.reshape(()))
+            else:
+                self._scale.fill_(float(new_scale))
         self._stages.clear()
-        self._found_inf.clear()
+        self._norms.clear()
+
+    def _adapt(self) -> None:
+        scale, tracker = self._scale, self._growth_tracker
+        good = _core.ones((), dtype=_core.bool, device=scale.device)
+        for norm in self._norms.values():
+            good = good & norm.to(scale.device).isfinite()
+        tracker.copy_(good * (tracker + 1))
+        grows, grown = tracker == self._growth_interval, scale * self._growth_factor
+        scale.copy_(
+            _core.where(good, _core.where(grows & grown.isfinite(), grown, scale), scale * self._backoff_factor)
+        )
+        tracker.masked_fill_(grows, 0)
 
     def get_scale(self) -> float:
         """The scale, 1 where scaling is off."""
-        return self._scale if self._enabled else 1.0
+        return float(self._scale) if self._enabled else 1.0
 
     def get_growth_factor(self) -> float:
         return self._growth_factor
@@ -147,11 +169,11 @@ class GradScaler:
         if not self._enabled:
             return {}
         return {
-            "scale": self._scale,
+            "scale": self.get_scale(),
             "growth_factor": self._growth_factor,
             "backoff_factor": self._backoff_factor,
             "growth_interval": self._growth_interval,
-            "_growth_tracker": self._growth_tracker,
+            "_growth_tracker": int(self._growth_tracker),
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -162,6 +184,7 @@ class GradScaler:
             raise RuntimeError(
                 "The source state dict is empty, possibly because it was saved from a disabled instance of GradScaler."
             )
-        for name in ("scale", "growth_factor", "backoff_factor", "growth_interval"):
+        for name in ("growth_factor", "backoff_factor", "growth_interval"):
             setattr(self, f"_{name}", state_dict[name])
-        self._growth_tracker = state_dict["_growth_tracker"]
+        self._scale.fill_(float(state_dict["scale"]))
+        self._growth_tracker.fill_(float(state_dict["_growth_tracker"]))

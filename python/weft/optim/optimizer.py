@@ -163,6 +163,7 @@ class FusedOptimizer(Optimizer):
     _rule: str
     _counted = True  # state["step"] is the number of steps, in float32
     _not_dense = ""  # why it takes no dense gradients
+    _only_if_finite: Tensor | None = None  # set by GradScaler for the length of a step: the norm of the gradients
 
     def _names(self, group: dict[str, Any]) -> tuple[str | None, ...]:
         """The keys of the rule's state; None for what this group does not keep."""
@@ -202,6 +203,7 @@ class FusedOptimizer(Optimizer):
             grad_scale,
             self._not_sparse(group),
             self._not_dense,
+            self._only_if_finite,
         )
 
 
