@@ -1,6 +1,7 @@
 // Three ways: lanes along output channels (conv/channel_pass.h, conv/channel_weight.h) or, depthwise, along the groups
 // (conv/depth_pass.h, conv/depth_weight.h), in either memory format; and for few channels per group lanes along pixels
-// (conv/direct.h, conv/weight.h). See conv/axis.h for the geometry.
+// (conv/direct.h, conv/weight.h). See conv/axis.h for the geometry. With many channels Winograd's algorithm takes fewer
+// multiplications: conv/winograd.h and its neighbours for 3x3, conv/winograd_halves.h for 4x4 of stride 2.
 #include "kernels/conv.h"
 
 #include "kernels/conv/channel_pass.h"
@@ -8,6 +9,8 @@
 #include "kernels/conv/depth_pass.h"
 #include "kernels/conv/depth_weight.h"
 #include "kernels/conv/direct.h"
+#include "kernels/conv/halves_pass.h"
+#include "kernels/conv/halves_weight.h"
 #include "kernels/conv/weight.h"
 #include "kernels/conv/winograd_weight.h"
 #include "kernels/conv/winograd_wide.h"
@@ -49,10 +52,13 @@ void run_channels(const Pass& p, const ConvArgs& a, const ChannelArgs<T>& to) {
     packed = (const T*)a.workspace;
     scratch += packed_room<T>(p, winograd) * (int64_t)sizeof(T);
   }
-  if (winograd)
-    winograd_pass(p, cut_winograd<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
-  else
-    channel_pass(p, cut_channels<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
+  if constexpr (sizeof(T) == 4) {
+    if (winograd)
+      return winograd_pass(p, cut_winograd<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
+    if (a.winograd && halves::pass_wins<T>(p))
+      return halves::run_pass(p, halves::cut_pass<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
+  }
+  channel_pass(p, cut_channels<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
 }
 template <class T>
 int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool source_last) {
@@ -62,6 +68,10 @@ int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool sour
   }
   const bool winograd = a.winograd && winograd_wins<T>(p);
   const int64_t filters = a.packed ? 0 : packed_room<T>(p, winograd) * (int64_t)sizeof(T);
+  if (a.winograd && halves::pass_wins<T>(p)) {
+    const halves::PassCut c = halves::cut_pass<T>(p, out_last, source_last);
+    return filters + c.values_room * (int64_t)sizeof(T) + a.workers * c.worker_room;
+  }
   if (!winograd) return filters + a.workers * cut_channels<T>(p, out_last, source_last).worker_room;
   const WinogradCut c = cut_winograd<T>(p, out_last, source_last);
   return filters + a.workers * c.worker_room + c.shared_room * (int64_t)sizeof(T);
@@ -201,10 +211,14 @@ void backward_weight(const ConvArgs& a) {
   }
   const Pass p = forward_pass(a.shape);
   if (weight_by_channels<T>(p, a)) {
-    if constexpr (sizeof(T) == 4)
+    if constexpr (sizeof(T) == 4) {
       if (a.winograd && winograd_weight_wins<T>(p))
         return winograd_weights(cut_winograd_weight<T>(a.shape, a.x_last, a.y_last), (T*)a.weight, a.weight_last,
                                 (const T*)a.x, a.x_last, (const T*)a.y, a.y_last, (char*)a.workspace, a.workers);
+      if (a.winograd && halves::weight_wins<T>(p))
+        return halves::run_weight(halves::cut_weight<T>(a.shape, a.x_last, a.y_last), (T*)a.weight, a.weight_last,
+                                  (const T*)a.x, a.x_last, (const T*)a.y, a.y_last, (char*)a.workspace, a.workers);
+    }
     return channel_weights(cut_channel_weight<T>(a.shape, a.x_last), (T*)a.weight, a.weight_last, (const T*)a.x,
                            a.x_last, (const T*)a.y, a.y_last, (char*)a.workspace, a.workers);
   }
@@ -237,6 +251,8 @@ int64_t backward_weight_room(const ConvArgs& a) {
   if (weight_by_channels<T>(p, a)) {
     if (a.winograd && winograd_weight_wins<T>(p))
       return winograd_weight_room<T>(cut_winograd_weight<T>(a.shape, a.x_last, a.y_last), a.workers);
+    if (a.winograd && halves::weight_wins<T>(p))
+      return halves::weight_room<T>(halves::cut_weight<T>(a.shape, a.x_last, a.y_last), a.workers);
     return channel_weight_room<T>(cut_channel_weight<T>(a.shape, a.x_last), a.workers);
   }
   const WeightCut c = cut_weight<T>(a.shape);

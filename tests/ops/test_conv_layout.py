@@ -128,6 +128,38 @@ def test_winograd_in_turns(isa, shape):
     check(shape, 48, (3, 3), padding=1, tolerance=5e-5)
 
 
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("padding", [0, 1, 2, 3])
+@pytest.mark.parametrize("size", [(18, 21), (23, 16)])
+def test_winograd_of_stride_two(isa, size, padding, transposed):
+    """Filters of 4x4, sizes that leave tiles and halves unfilled at either end."""
+    check((5, 32, *size), 48, (4, 4), transposed=transposed, stride=2, padding=padding, tolerance=2e-5)
+
+
+@pytest.mark.parametrize(
+    ("shape", "outputs", "transposed", "options"),
+    [
+        ((17, 144, 4, 4), 48, True, {}),  # more images than a box has
+        ((33, 80, 8, 9), 32, False, {}),
+        ((8, 256, 30, 34), 16, True, {}),  # several turns
+        ((16, 48, 96, 40), 32, False, {}),
+        ((4, 32, 17, 18), 32, True, {"output_padding": 1}),
+        ((4, 32, 17, 18), 32, True, {"output_padding": (0, 1)}),
+    ],
+)
+def test_winograd_of_stride_two_in_boxes_and_turns(isa, shape, outputs, transposed, options):
+    check(shape, outputs, (4, 4), transposed=transposed, stride=2, padding=1, tolerance=3e-5, **options)
+
+
+def test_winograd_of_stride_two_has_nan_only_where_it_is_met():
+    x = np.ones((4, 32, 16, 16), np.float32)
+    x[0, 0, 8, 8] = np.nan
+    y = F.conv_transpose2d(weft.tensor(x), weft.ones(32, 32, 4, 4), stride=2, padding=1).numpy()
+    assert np.isnan(y[0, :, 15:19, 15:19]).all()
+    assert np.isfinite(y[1:]).all()
+    assert np.isfinite(y[0, :, :8]).all()
+
+
 def test_winograd_can_be_turned_off():
     x = rng.standard_normal((4, 64, 16, 16)).astype(np.float32)
     w = rng.standard_normal((64, 64, 3, 3)).astype(np.float32)
@@ -159,19 +191,21 @@ def test_winograd_has_nan_only_where_it_is_met():
 
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize(
-    ("shape", "outputs", "stride"),
+    ("shape", "outputs", "kernel", "stride"),
     [
-        ((16, 64, 16, 16), 64, 1),
-        ((4, 96, 9, 9), 80, 2),
-        ((1, 300, 4, 4), 200, 1),
-        ((5, 3, 30, 30), 64, 1),
-        ((16, 512, 4, 4), 512, 1),
-        ((16, 64, 40, 40), 64, 1),
+        ((16, 64, 16, 16), 64, 3, 1),
+        ((4, 96, 9, 9), 80, 3, 2),
+        ((1, 300, 4, 4), 200, 3, 1),
+        ((5, 3, 30, 30), 64, 3, 1),
+        ((16, 512, 4, 4), 512, 3, 1),
+        ((16, 64, 40, 40), 64, 3, 1),
+        ((16, 96, 8, 8), 80, 4, 2),
+        ((9, 48, 40, 40), 64, 4, 2),
     ],
 )
-def test_same_bits_on_any_number_of_threads(shape, outputs, stride, last):
+def test_same_bits_on_any_number_of_threads(shape, outputs, kernel, stride, last):
     x = rng.standard_normal(shape).astype(np.float32)
-    w = rng.standard_normal((outputs, shape[1], 3, 3)).astype(np.float32)
+    w = rng.standard_normal((outputs, shape[1], kernel, kernel)).astype(np.float32)
 
     def run():
         a, b = tensor(x, last).requires_grad_(), weft.tensor(w).requires_grad_()
@@ -238,3 +272,10 @@ def test_packed_or_not_the_bits_are_the_same_with_many_channels(isa, channels):
     expected = F.conv2d(x, w.clone(), padding=1)
     for _ in range(3):
         assert (F.conv2d(x, w, padding=1) == expected).all()
+
+
+def test_packed_or_not_the_bits_are_the_same_with_stride_two():
+    x, w = weft.randn(12, 64, 8, 10), weft.randn(64, 48, 4, 4)
+    expected = F.conv_transpose2d(x, w.clone(), stride=2, padding=1)
+    for _ in range(3):
+        assert (F.conv_transpose2d(x, w, stride=2, padding=1) == expected).all()

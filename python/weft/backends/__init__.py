@@ -1,7 +1,7 @@
 """Switches of the ways in which operations are computed.
 
-`weft.backends.conv.winograd` (default True): whether 3x3 convolutions of stride 1 in float32 on the CPU may use
-Winograd's algorithm. It is up to three times as fast; its relative error is some 1e-6 instead of 2e-7.
+`weft.backends.conv.winograd` (default True): whether convolutions in float32 on the CPU, 3x3 of stride 1 and 4x4 of
+stride 2, may use Winograd's algorithm. It is up to three times as fast; its relative error is some 1e-6, not 2e-7.
 """
 
 from weft import _core
@@ -12,7 +12,7 @@ class _Conv:
 
     @property
     def winograd(self) -> bool:
-        """Whether Winograd's algorithm may be used for float32 3x3 convolutions of stride 1 on the CPU."""
+        """Whether Winograd's algorithm may be used on the CPU in float32: 3x3 of stride 1, 4x4 of stride 2."""
         return _core._conv_winograd()
 
     @winograd.setter
