@@ -36,7 +36,8 @@ void pack_to(const Pass& p, const ConvArgs& a, T* to) {
 template <class T>
 bool by_wide(const Pass& p, const ConvArgs& a) {
   const bool few = p.m * p.channels <= kTooWideToPack;
-  return a.winograd && (few ? !a.packed && p.m * p.channels >= kWide && winograd_wins<T>(p) : wide_wins<T>(p));
+  return a.winograd &&
+         (few ? !a.packed && p.m * p.channels >= kWide && is_planar(p) && winograd_wins<T>(p) : wide_wins<T>(p));
 }
 template <class T>
 void run_channels(const Pass& p, const ConvArgs& a, const ChannelArgs<T>& to) {

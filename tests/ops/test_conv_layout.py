@@ -129,6 +129,13 @@ def test_winograd_in_turns(isa, shape):
 
 
 @pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("padding", [(0, 0, 1), (1, 1, 1), (2, 1, 0)])
+@pytest.mark.parametrize("depth_taps", [1, 2, 3])
+def test_winograd_of_volumes(isa, depth_taps, padding, transposed):
+    check((2, 32, 17, 9, 34), 40, (depth_taps, 3, 3), transposed=transposed, padding=padding, tolerance=2e-5)
+
+
+@pytest.mark.parametrize("transposed", [False, True])
 @pytest.mark.parametrize("padding", [0, 1, 2, 3])
 @pytest.mark.parametrize("size", [(18, 21), (23, 16)])
 def test_winograd_of_stride_two(isa, size, padding, transposed):
@@ -201,15 +208,18 @@ def test_winograd_has_nan_only_where_it_is_met():
         ((16, 64, 40, 40), 64, 3, 1),
         ((16, 96, 8, 8), 80, 4, 2),
         ((9, 48, 40, 40), 64, 4, 2),
+        ((2, 32, 9, 20, 20), 40, 3, 1),
     ],
 )
 def test_same_bits_on_any_number_of_threads(shape, outputs, kernel, stride, last):
     x = rng.standard_normal(shape).astype(np.float32)
-    w = rng.standard_normal((outputs, shape[1], kernel, kernel)).astype(np.float32)
+    axes = len(shape) - 2
+    w = rng.standard_normal((outputs, shape[1], *[kernel] * axes)).astype(np.float32)
+    conv = F.conv2d if axes == 2 else F.conv3d
 
     def run():
         a, b = tensor(x, last).requires_grad_(), weft.tensor(w).requires_grad_()
-        y = F.conv2d(a, b, stride=stride, padding=1)
+        y = conv(a, b, stride=stride, padding=1)
         (y * y).sum().backward()
         return y, a.grad, b.grad
 

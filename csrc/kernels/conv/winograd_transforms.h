@@ -40,9 +40,10 @@ template <class T>
 bool winograd_fits(const Pass& p) {
   auto fits = [](const ConvAxis& a) { return a.kernel == 3 && a.stride == 1 && a.dilation == 1; };
   const ConvAxis& depths = p.axes.depths.a;
-  return sizeof(T) == 4 && p.groups == 1 && p.channels >= 32 && p.m >= 32 && depths.kernel == 1 && depths.stride == 1 &&
-         depths.pad == 0 && fits(p.axes.rows.a) && fits(p.axes.cols.a);
+  return sizeof(T) == 4 && p.groups == 1 && p.channels >= 32 && p.m >= 32 && depths.stride == 1 &&
+         depths.dilation == 1 && fits(p.axes.rows.a) && fits(p.axes.cols.a);
 }
+WEFT_INLINE bool is_planar(const Pass& p) { return p.axes.depths.a.kernel == 1 && p.axes.depths.a.pad == 0; }
 
 // Points a, -a, b, -b, and the numbers that filters are divided by. All but the last two are exact.
 constexpr float kA = 0.625f, kB = 1.5f, kA2 = kA * kA, kB2 = kB * kB, kA2B2 = kA2 * kB2;
@@ -109,7 +110,7 @@ struct PointStrides {
   bool whole;
 };
 
-// What the tiles of a box read, transformed; tiles are `tile` apart.
+// What the tiles of a box read, transformed; tiles are `tile` apart. Depths are those of the source, padding too.
 template <class T>
 void transform_inputs(const Pass& p, T* to, int64_t tile, const PointStrides& s, const Box& box,
                       const Source<T>& source, const T* zeros) {
@@ -125,7 +126,8 @@ void transform_inputs(const Pass& p, T* to, int64_t tile, const PointStrides& s,
           const int64_t r0 = rows.at(i * 4, first_tap), c0 = cols.at(j * 4, first_tap);
           for (int k = 0; k < kPoints; ++k) {
             const int64_t r = r0 + k / 6, c = c0 + k % 6;
-            const bool in = (uint64_t)r < (uint64_t)rows.source() && (uint64_t)c < (uint64_t)cols.source();
+            const bool in = (uint64_t)z < (uint64_t)p.axes.depths.source() && (uint64_t)r < (uint64_t)rows.source() &&
+                            (uint64_t)c < (uint64_t)cols.source();
             from[k] = in ? source.at(n, z, r, c) : zeros;
           }
           for (int64_t c = 0; c < p.channels; c += L) {

@@ -78,7 +78,7 @@ WEFT_INLINE int64_t winograd_weight_room(const WinogradWeightCut& c, int workers
 // As winograd_wins: the transformations are those of x and dy, and of the sums.
 template <class T>
 bool winograd_weight_wins(const Pass& p) {
-  if (!winograd_fits<T>(p)) return false;
+  if (!winograd_fits<T>(p) || !is_planar(p)) return false;
   const double tiles = winograd_tiles(p), direct = 9. * p.images * p.axes.grid();
   return tiles * (40 + 340. / p.m + 300. / p.channels) + 300 < 0.8 * direct;
 }

@@ -39,7 +39,7 @@ constexpr int64_t kWide = 32768, kTooWideToPack = 131072;
 
 template <class T>
 bool wide_wins(const Pass& p) {
-  if (!winograd_fits<T>(p) || p.m * p.channels <= kTooWideToPack) return false;
+  if (!winograd_fits<T>(p) || !is_planar(p) || p.m * p.channels <= kTooWideToPack) return false;
   const double tiles = winograd_tiles(p), direct = 9. * p.images * p.axes.grid();
   const double transformed = tiles * kPoints * p.channels * sizeof(T);
   return tiles * (40 + 340. / p.m + 300. / p.channels) + 300 * (1 + tiles / 64) < 0.8 * direct &&
