@@ -85,8 +85,8 @@ WEFT_INLINE void transform_filters_of(T* to, int64_t point, const vec_of<T>* g) 
 // The filters of a vector of outputs and of up to a vector of channels from `first` on, for the depth-th plane that is
 // read; `point` and `next` are what lies between points and between channels. weight: as for pack_filters.
 template <class T>
-void transform_filter_square(const Pass& p, T* to, int64_t point, int64_t next, const T* weight, bool last, int64_t vec,
-                             int64_t first, int64_t depth = 0) {
+WEFT_ONE_COPY void transform_filter_square(const Pass& p, T* to, int64_t point, int64_t next, const T* weight,
+                                           bool last, int64_t vec, int64_t first, int64_t depth = 0) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
   const bool backward = p.axes.cols.backward;

@@ -112,7 +112,8 @@ struct Spread {
 
 // What the tiles of a box read, for all four halves; what no output of the box needs counts as zeros.
 template <class T>
-void transform_inputs(const Pass& p, T* to, const Spread& s, const Box& box, const Source<T>& source, const T* zeros) {
+WEFT_ONE_COPY void transform_inputs(const Pass& p, T* to, const Spread& s, const Box& box, const Source<T>& source,
+                                    const T* zeros) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
   const Axis &rows = p.axes.rows, &cols = p.axes.cols;

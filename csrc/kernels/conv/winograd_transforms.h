@@ -12,6 +12,13 @@ namespace weft::WEFT_ISA::conv {
 
 constexpr int kPoints = 36;
 
+// For large functions: one copy, whatever some of their arguments are.
+#ifdef __clang__
+#define WEFT_ONE_COPY __attribute__((noinline))
+#else
+#define WEFT_ONE_COPY __attribute__((noinline, noclone))
+#endif
+
 // Elements from one point to the next: not a multiple of a page, for all points of a tile are written together and
 // would meet in one set of the cache.
 WEFT_INLINE int64_t point_size(int64_t rows, int64_t width) { return rows * width + 16; }
@@ -112,8 +119,8 @@ struct PointStrides {
 
 // What the tiles of a box read, transformed; tiles are `tile` apart. Depths are those of the source, padding too.
 template <class T>
-void transform_inputs(const Pass& p, T* to, int64_t tile, const PointStrides& s, const Box& box,
-                      const Source<T>& source, const T* zeros) {
+WEFT_ONE_COPY void transform_inputs(const Pass& p, T* to, int64_t tile, const PointStrides& s, const Box& box,
+                                    const Source<T>& source, const T* zeros) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
   const Axis &rows = p.axes.rows, &cols = p.axes.cols;
