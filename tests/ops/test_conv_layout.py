@@ -140,18 +140,18 @@ def test_winograd_of_volumes(isa, depth_taps, padding, transposed):
 @pytest.mark.parametrize("size", [(18, 21), (23, 16)])
 def test_winograd_of_stride_two(isa, size, padding, transposed):
     """Filters of 4x4, sizes that leave tiles and halves unfilled at either end."""
-    check((5, 32, *size), 48, (4, 4), transposed=transposed, stride=2, padding=padding, tolerance=2e-5)
+    check((5, 64, *size), 80, (4, 4), transposed=transposed, stride=2, padding=padding, tolerance=2e-5)
 
 
 @pytest.mark.parametrize(
     ("shape", "outputs", "transposed", "options"),
     [
-        ((17, 144, 4, 4), 48, True, {}),  # more images than a box has
-        ((33, 80, 8, 9), 32, False, {}),
-        ((8, 256, 30, 34), 16, True, {}),  # several turns
-        ((16, 48, 96, 40), 32, False, {}),
-        ((4, 32, 17, 18), 32, True, {"output_padding": 1}),
-        ((4, 32, 17, 18), 32, True, {"output_padding": (0, 1)}),
+        ((17, 144, 4, 4), 64, True, {}),  # more images than a box has
+        ((33, 80, 8, 9), 48, False, {}),
+        ((8, 256, 30, 34), 64, True, {}),  # several turns
+        ((16, 64, 96, 40), 32, False, {}),
+        ((4, 64, 17, 18), 64, True, {"output_padding": 1}),
+        ((4, 64, 17, 18), 64, True, {"output_padding": (0, 1)}),
     ],
 )
 def test_winograd_of_stride_two_in_boxes_and_turns(isa, shape, outputs, transposed, options):
@@ -159,9 +159,9 @@ def test_winograd_of_stride_two_in_boxes_and_turns(isa, shape, outputs, transpos
 
 
 def test_winograd_of_stride_two_has_nan_only_where_it_is_met():
-    x = np.ones((4, 32, 16, 16), np.float32)
+    x = np.ones((4, 64, 16, 16), np.float32)
     x[0, 0, 8, 8] = np.nan
-    y = F.conv_transpose2d(weft.tensor(x), weft.ones(32, 32, 4, 4), stride=2, padding=1).numpy()
+    y = F.conv_transpose2d(weft.tensor(x), weft.ones(64, 64, 4, 4), stride=2, padding=1).numpy()
     assert np.isnan(y[0, :, 15:19, 15:19]).all()
     assert np.isfinite(y[1:]).all()
     assert np.isfinite(y[0, :, :8]).all()
@@ -207,7 +207,7 @@ def test_winograd_has_nan_only_where_it_is_met():
         ((16, 512, 4, 4), 512, 3, 1),
         ((16, 64, 40, 40), 64, 3, 1),
         ((16, 96, 8, 8), 80, 4, 2),
-        ((9, 48, 40, 40), 64, 4, 2),
+        ((9, 64, 40, 40), 48, 4, 2),
         ((2, 32, 9, 20, 20), 40, 3, 1),
     ],
 )
@@ -285,7 +285,7 @@ def test_packed_or_not_the_bits_are_the_same_with_many_channels(isa, channels):
 
 
 def test_packed_or_not_the_bits_are_the_same_with_stride_two():
-    x, w = weft.randn(12, 64, 8, 10), weft.randn(64, 48, 4, 4)
+    x, w = weft.randn(12, 64, 8, 10), weft.randn(64, 64, 4, 4)
     expected = F.conv_transpose2d(x, w.clone(), stride=2, padding=1)
     for _ in range(3):
         assert (F.conv_transpose2d(x, w, stride=2, padding=1) == expected).all()

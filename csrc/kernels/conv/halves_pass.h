@@ -49,6 +49,7 @@ template <class T>
 bool pass_wins(const Pass& p) {
   if (!fits<T>(p)) return false;
   const bool back = p.axes.cols.backward;
+  if (back && p.m < 64) return false;  // what is read, transformed, is six times as much
   const double tiles = tiles_of(p),
                rounded = tiles < 64 ? (double)divide_up((int64_t)tiles, kTileRows) * kTileRows : tiles;
   const double direct = 16. * p.images * (back ? p.axes.source() : p.axes.grid());
