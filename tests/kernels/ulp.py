@@ -72,8 +72,8 @@ FUNCTIONS = {
     "gelu": (F.gelu, gelu, 8.3),
     "silu": (F.silu, lambda x: x * sigmoid(x), 3.0),
     "logsigmoid": (F.logsigmoid, log_sigmoid, 3.5),
-    "root": (lambda x: weft.pow(x, 0.3125), lambda x: np.power(x, 0.3125), 1.0),
-    "power of x": (lambda x: weft.pow(0.75, x), lambda x: np.power(0.75, x), 1.0),
+    "root": (lambda x: weft.pow(x, 0.3125), lambda x: np.power(x, 0.3125), 1.2),
+    "power of x": (lambda x: weft.pow(0.75, x), lambda x: np.power(0.75, x), 1.2),
 }
 
 
