@@ -19,9 +19,12 @@ __global__ void __launch_bounds__(kThreads) resample(Interpolate a) {
     const T* x = static_cast<const T*>(a.x) + o * rows.in * cols.in * a.inner + (i - pixel * a.inner);
     T sum = 0;
     for (int64_t l = 0; l < nc; ++l) {
+      int64_t to = cols.at[cols.tap(q, l)];
+      if (to < 0) continue;
       T column = 0;
       for (int64_t k = 0; k < nr; ++k)
-        column += wr[rows.tap(p, k)] * x[(rows.at[rows.tap(p, k)] * cols.in + cols.at[cols.tap(q, l)]) * a.inner];
+        if (int64_t row = rows.at[rows.tap(p, k)]; row >= 0)
+          column += wr[rows.tap(p, k)] * x[(row * cols.in + to) * a.inner];
       sum += wc[cols.tap(q, l)] * column;
     }
     static_cast<T*>(a.y)[i] = sum;

@@ -1,3 +1,5 @@
+// As many positions at a time as a vector has lanes: their taps are found together. Then a vector of neighbouring
+// channels at each tap of each position: such squares of values are turned around on their way to y and from dy.
 #include "kernels/grid_sample.h"
 
 #include "base/threads.h"
@@ -7,10 +9,8 @@
 
 namespace weft::WEFT_ISA {
 
-WEFT_INLINE float vfloor(float x) { return __builtin_floorf(x); }
-WEFT_INLINE double vfloor(double x) { return __builtin_floor(x); }
-WEFT_INLINE float vrint(float x) { return __builtin_rintf(x); }
-WEFT_INLINE double vrint(double x) { return __builtin_rint(x); }
+WEFT_INLINE i32v to_index(f32v x) { return to_i32(x); }
+WEFT_INLINE i64v to_index(f64v x) { return __builtin_convertvector(x, i64v); }
 
 }  // namespace weft::WEFT_ISA
 
@@ -19,93 +19,146 @@ WEFT_INLINE double vrint(double x) { return __builtin_rint(x); }
 namespace weft::WEFT_ISA {
 namespace {
 
-constexpr int kPoints = 32;    // whose taps are found at a time
-constexpr int64_t kGroup = 8;  // channels that share a pass over the points in backward
+constexpr int64_t kWork = 4096;  // outputs of a piece, about
 
-// body(first, count, taps) for the points [begin, end) of batch item n, a block at a time.
-template <class T, class F>
-void over_points(const void* grid, const GridSampleShape& s, int64_t n, int64_t begin, int64_t end, const F& body) {
-  PointTaps<T> taps[kPoints];
-  const T* g = static_cast<const T*>(grid) + n * s.outputs * s.axes;
-  for (int64_t first = begin; first < end; first += kPoints) {
-    int64_t count = end - first < kPoints ? end - first : kPoints;
-    for (int64_t p = 0; p < count; ++p) taps_of(g + (first + p) * s.axes, s, taps[p]);
-    body(first, count, taps);
-  }
+int64_t image_of(const GridSampleShape& s) { return s.size[0] * s.size[1] * s.size[2]; }
+int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+
+// The taps of the first `count` positions.
+template <class V, class T>
+WEFT_INLINE void find_taps(const T* grid, int64_t count, const GridSampleShape& s, PointTaps<V>& taps) {
+  alignas(64) T at[3][lanes<V>] = {};
+  for (int64_t p = 0; p < count; ++p)
+    for (int axis = 0; axis < s.axes; ++axis) at[axis][p] = grid[p * s.axes + axis];
+  const V g[3] = {load<V>(at[0]), load<V>(at[1]), load<V>(at[2])};
+  taps_of(g, s, taps);
 }
 
-int64_t plane_of(const GridSampleShape& s) { return s.size[0] * s.size[1] * s.size[2]; }
+// Each tap of position p inside the image: body(element of the image, number of the tap).
+template <class V, class F>
+WEFT_INLINE void each_tap(const PointTaps<V>& taps, int64_t p, const F& body) {
+  for (int k = 0; k < taps.count; ++k)
+    if (const int64_t at = taps.at[k][p]; at >= 0) body(at, k);
+}
 
-// body(n, begin, end) for ranges of the points of each batch item.
-template <class F>
+// Elements `step` apart: n of them.
+template <class V>
+WEFT_INLINE V fetch(const scalar_of<V>* p, int64_t step, int64_t n) {
+  if (step == 1) return n == lanes<V> ? load<V>(p) : load_n<V>(p, n);
+  alignas(64) scalar_of<V> one[lanes<V>] = {};
+  for (int64_t i = 0; i < n; ++i) one[i] = p[i * step];
+  return load<V>(one);
+}
+template <class V>
+WEFT_INLINE void store_first(scalar_of<V>* p, V v, int64_t n) {
+  n == lanes<V> ? store(p, v) : store_n(p, v, n);
+}
+
+// dy of `count` positions and n channels: a vector of channels for each position.
+template <class V>
+WEFT_INLINE void turned(V* v, const scalar_of<V>* dy, int64_t outputs, int64_t n, int64_t count) {
+  for (int64_t c = 0; c < lanes<V>; ++c) v[c] = c < n ? fetch<V>(dy + c * outputs, 1, count) : V{};
+  transpose(v);
+}
+
+// body(n, first, count) for the positions of each batch item, in pieces of whole vectors.
+template <int64_t L, class F>
 void parallel_points(const GridSampleShape& s, const F& body) {
-  Pieces cuts = cut(s.outputs, 4096 / s.channels + kPoints);
+  const Pieces cuts = cut(s.outputs, (kWork / s.channels / L + 1) * L);
   parallel(s.batch * cuts.count, [&](int64_t piece, int) {
-    int64_t n = piece / cuts.count, begin = piece % cuts.count * cuts.size, end = begin + cuts.size;
-    body(n, begin, end < s.outputs ? end : s.outputs);
+    const int64_t begin = piece % cuts.count * cuts.size, end = least(begin + cuts.size, s.outputs);
+    for (int64_t i = begin; i < end; i += L) body(piece / cuts.count, i, least(L, end - i));
   });
 }
 
 template <class T>
 void forward(const GridSampleForward& a) {
+  using V = vec_of<T>;
+  constexpr int64_t L = lanes<V>;
   const GridSampleShape& s = a.shape;
-  int64_t plane = plane_of(s);
-  parallel_points(s, [&](int64_t n, int64_t begin, int64_t end) {
-    over_points<T>(a.grid, s, n, begin, end, [&](int64_t first, int64_t count, const PointTaps<T>* taps) {
-      for (int64_t c = n * s.channels; c < (n + 1) * s.channels; ++c) {
-        const T* x = static_cast<const T*>(a.x) + c * plane;
-        T* y = static_cast<T*>(a.y) + c * s.outputs + first;
-        for (int64_t p = 0; p < count; ++p) {
-          T sum = 0;
-          for (int k = 0; k < taps[p].count; ++k) sum += taps[p].weight[k] * x[taps[p].at[k]];
-          y[p] = sum;
-        }
+  const int64_t item = s.channels * image_of(s);
+  parallel_points<L>(s, [&](int64_t n, int64_t first, int64_t count) {
+    PointTaps<V> taps;
+    find_taps(static_cast<const T*>(a.grid) + (n * s.outputs + first) * s.axes, count, s, taps);
+    for (int64_t c = 0; c < s.channels; c += L) {
+      const int64_t m = least(L, s.channels - c);
+      const T* x = static_cast<const T*>(a.x) + n * item + c * s.channel;
+      T* y = static_cast<T*>(a.y) + (n * s.channels + c) * s.outputs + first;
+      V v[L] = {};
+      for (int64_t p = 0; p < count; ++p) {
+        V sum{};
+        each_tap(taps, p, [&](int64_t at, int k) __attribute__((always_inline)) {
+          sum += fetch<V>(x + at * s.element, s.channel, m) * taps.weight[k][p];
+        });
+        v[p] = sum;
       }
-    });
+      transpose(v);
+      for (int64_t i = 0; i < m; ++i) store_first(y + i * s.outputs, v[i], count);
+    }
   });
 }
 
-// A group of planes on its own, so that no two threads add to one place.
+// A piece has some of an item's channels to itself, so that no two threads add to one place: few where items are few.
 template <class T>
 void backward_input(const GridSampleBackward& a) {
+  using V = vec_of<T>;
+  constexpr int64_t L = lanes<V>;
   const GridSampleShape& s = a.shape;
-  int64_t plane = plane_of(s), groups = (s.channels + kGroup - 1) / kGroup;
+  const int64_t item = s.channels * image_of(s), group = s.batch < 8 ? L : 4 * L;
+  const int64_t groups = (s.channels + group - 1) / group;
   parallel(s.batch * groups, [&](int64_t piece, int) {
-    int64_t n = piece / groups, from = piece % groups * kGroup;
-    int64_t to = from + kGroup < s.channels ? from + kGroup : s.channels;
-    T* dx = static_cast<T*>(a.dx) + n * s.channels * plane;
+    const int64_t n = piece / groups, from = piece % groups * group, to = least(from + group, s.channels);
     const T* dy = static_cast<const T*>(a.dy) + n * s.channels * s.outputs;
-    over_points<T>(a.grid, s, n, 0, s.outputs, [&](int64_t first, int64_t count, const PointTaps<T>* taps) {
-      for (int64_t c = from; c < to; ++c)
-        for (int64_t p = 0; p < count; ++p) {
-          T d = dy[c * s.outputs + first + p];
-          for (int k = 0; k < taps[p].count; ++k) dx[c * plane + taps[p].at[k]] += d * taps[p].weight[k];
-        }
-    });
+    for (int64_t first = 0; first < s.outputs; first += L) {
+      const int64_t count = least(L, s.outputs - first);
+      PointTaps<V> taps;
+      find_taps(static_cast<const T*>(a.grid) + (n * s.outputs + first) * s.axes, count, s, taps);
+      for (int64_t c = from; c < to; c += L) {
+        const int64_t m = least(L, to - c);
+        T* dx = static_cast<T*>(a.dx) + n * item + c;
+        V d[L];
+        turned(d, dy + c * s.outputs + first, s.outputs, m, count);
+        for (int64_t p = 0; p < count; ++p)
+          each_tap(taps, p, [&](int64_t at, int k) __attribute__((always_inline)) {
+            T* to = dx + at * s.element;
+            store_first(to, fetch<V>(to, 1, m) + d[p] * taps.weight[k][p], m);
+          });
+      }
+    }
   });
 }
 
 template <class T>
 void backward_grid(const GridSampleBackward& a) {
+  using V = vec_of<T>;
+  constexpr int64_t L = lanes<V>;
   const GridSampleShape& s = a.shape;
-  int64_t plane = plane_of(s);
-  parallel_points(s, [&](int64_t n, int64_t begin, int64_t end) {
-    const T* x = static_cast<const T*>(a.x) + n * s.channels * plane;
-    const T* dy = static_cast<const T*>(a.dy) + n * s.channels * s.outputs;
-    over_points<T>(a.grid, s, n, begin, end, [&](int64_t first, int64_t count, const PointTaps<T>* taps) {
-      T sums[kPoints][3] = {};
-      for (int64_t c = 0; c < s.channels; ++c)
-        for (int64_t p = 0; p < count; ++p) {
-          T d = dy[c * s.outputs + first + p];
-          for (int k = 0; k < taps[p].count; ++k) {
-            T v = d * x[c * plane + taps[p].at[k]];
-            for (int axis = 0; axis < 3; ++axis) sums[p][axis] += v * taps[p].slope[axis][k];
-          }
-        }
-      T* dgrid = static_cast<T*>(a.dgrid) + (n * s.outputs + first) * s.axes;
-      for (int64_t p = 0; p < count; ++p)
-        for (int axis = 0; axis < s.axes; ++axis) dgrid[p * s.axes + axis] = sums[p][axis];
-    });
+  const int64_t item = s.channels * image_of(s);
+  parallel_points<L>(s, [&](int64_t n, int64_t first, int64_t count) {
+    PointTaps<V> taps;
+    find_taps(static_cast<const T*>(a.grid) + (n * s.outputs + first) * s.axes, count, s, taps);
+    V sum[3][L] = {};
+    for (int64_t c = 0; c < s.channels; c += L) {
+      const int64_t m = least(L, s.channels - c);
+      const T* x = static_cast<const T*>(a.x) + n * item + c * s.channel;
+      V d[L];
+      turned(d, static_cast<const T*>(a.dy) + (n * s.channels + c) * s.outputs + first, s.outputs, m, count);
+      for (int64_t p = 0; p < count; ++p) {
+        V along[3] = {};
+        each_tap(taps, p, [&](int64_t at, int k) __attribute__((always_inline)) {
+          const V v = fetch<V>(x + at * s.element, s.channel, m);
+#pragma GCC unroll 3
+          for (int axis = 0; axis < 3; ++axis) along[axis] += v * taps.slope[axis][k][p];
+        });
+#pragma GCC unroll 3
+        for (int axis = 0; axis < 3; ++axis) sum[axis][p] += along[axis] * d[p];
+      }
+    }
+    T* dgrid = static_cast<T*>(a.dgrid) + (n * s.outputs + first) * s.axes;
+    for (int axis = 0; axis < s.axes; ++axis) {
+      const V total = sums(sum[axis]);
+      for (int64_t p = 0; p < count; ++p) dgrid[p * s.axes + axis] = total[p];
+    }
   });
 }
 
@@ -114,7 +167,7 @@ void run_forward(const GridSampleForward& a) { a.dtype == DType::Float64 ? forwa
 template <class T>
 void backward(const GridSampleBackward& a) {
   if (a.dx) backward_input<T>(a);
-  if (a.dgrid) backward_grid<T>(a);
+  if (a.dgrid && a.shape.mode != SampleMode::Nearest) backward_grid<T>(a);
 }
 void run_backward(const GridSampleBackward& a) { a.dtype == DType::Float64 ? backward<double>(a) : backward<float>(a); }
 

@@ -1,7 +1,9 @@
 // Reading an image at arbitrary positions.
 //   forward:   y[n, c, o] = sum over the taps k of weight_k(grid[n, o]) x[n, c, at_k(grid[n, o])]
 //   backward:  dx, which is 0 before, and dgrid by the derivative of the weights; either may be null
-// x is [batch, channels, D, H, W], with D = 1 for images (axes = 2). grid is [batch, outputs, axes], its last axis x, y
+// x and dx are [batch, channels, D, H, W], with D = 1 for images (axes = 2), fewer than 2^31 elements in an image;
+// neighbours among the channels and among the elements of an image lie `channel` and `element` apart. grid is [batch,
+// outputs, axes], its last axis x, y
 // (, z) with -1 and 1 the edges of the image (Align: the centres of its outermost elements); y is [batch, channels,
 // outputs]. A position that is NaN or infinite counts as -1. All contiguous. Taps outside count 0 (Zeros), or the
 // position is moved to the edge (Border) or mirrored (Reflection).
@@ -19,6 +21,7 @@ enum class SamplePadding { Zeros, Border, Reflection };
 struct GridSampleShape {
   int64_t batch, channels, outputs;
   int64_t size[3];  // W, H, D: the order of the grid's last axis
+  int64_t channel, element;
   int axes;         // 2 or 3
   SampleMode mode;  // Cubic: 2 axes only
   SamplePadding padding;

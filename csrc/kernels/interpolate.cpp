@@ -16,10 +16,10 @@ void line_part(const InterpolateAxis& c, T* y, const T* x, int64_t from, int64_t
   const T* w = static_cast<const T*>(c.weights);
   for (int64_t j = from; j < to; ++j) {
     T sum = 0;
-    if constexpr (Taps > 0)
-      for (int64_t k = 0; k < Taps; ++k) sum += w[k * c.out + j] * x[c.at[k * c.out + j]];
-    else
-      for (int64_t k = 0, n = c.count(j); k < n; ++k) sum += w[c.tap(j, k)] * x[c.at[c.tap(j, k)]];
+    for (int64_t k = 0, n = Taps ? Taps : c.count(j); k < n; ++k) {
+      const int64_t t = Taps ? k * c.out + j : c.tap(j, k);
+      if (c.at[t] >= 0) sum += w[t] * x[c.at[t]];
+    }
     y[j] = sum;
   }
 }
@@ -27,14 +27,15 @@ void line_part(const InterpolateAxis& c, T* y, const T* x, int64_t from, int64_t
 #if WEFT_AVX512 || WEFT_AVX2
 constexpr int kLanes = lanes<f32v>;
 
-// Lane i is element at[i] of a and b, one behind the other.
-WEFT_INLINE f32v pick(f32v a, f32v b, i32v at) {
+// Lane i is element at[i] - base of a and b, one behind the other, or 0 where at[i] is -1.
+WEFT_INLINE f32v pick(f32v a, f32v b, i32v from, int32_t base) {
+  const i32v at = from - base;
 #if WEFT_AVX512
-  return (f32v)_mm512_permutex2var_ps((__m512)a, (__m512i)at, (__m512)b);
+  return (f32v)_mm512_maskz_permutex2var_ps(~_mm512_movepi32_mask((__m512i)from), (__m512)a, (__m512i)at, (__m512)b);
 #else
   const __m256 low = _mm256_permutevar8x32_ps((__m256)a, (__m256i)at);
   const __m256 high = _mm256_permutevar8x32_ps((__m256)b, (__m256i)at);
-  return (f32v)_mm256_blendv_ps(low, high, (__m256)(at << 28));
+  return (f32v)_mm256_andnot_ps((__m256)(from < 0), _mm256_blendv_ps(low, high, (__m256)(at << 28)));
 #endif
 }
 
@@ -43,13 +44,14 @@ void find_bases(const Interpolate& a) {
   const InterpolateAxis& c = a.cols;
   for (int64_t j = 0; j < c.out; j += kLanes) {
     const int64_t end = j + kLanes < c.out ? j + kLanes : c.out;
-    int32_t low = c.at[j], high = low;
+    int32_t low = INT32_MAX, high = 0;
     for (int64_t k = 0; k < c.taps; ++k)
       for (int64_t i = j; i < end; ++i) {
         const int32_t at = c.at[k * c.out + i];
-        low = at < low ? at : low;
+        low = at >= 0 && at < low ? at : low;
         high = at > high ? at : high;
       }
+    low = low < high ? low : high;
     a.workspace[j / kLanes] = high - low < 2 * kLanes ? low : -1;
   }
 }
@@ -76,13 +78,13 @@ void line_of(const Interpolate& a, float* y, const float* x) {
     if (n == kLanes) {
       for (int64_t k = 0; k < taps; ++k) {
         const int64_t t = k * c.out + j;
-        sum += load<f32v>(w + t) * pick(low, high, load<i32v>(c.at + t) - base);
+        sum += load<f32v>(w + t) * pick(low, high, load<i32v>(c.at + t), base);
       }
       store<f32v>(y + j, sum);
     } else {
       for (int64_t k = 0; k < taps; ++k) {
         const int64_t t = k * c.out + j;
-        sum += load_n<f32v>(w + t, n) * pick(low, high, load_n<i32v>(c.at + t, n) - base);
+        sum += load_n<f32v>(w + t, n) * pick(low, high, load_n<i32v>(c.at + t, n), base);
       }
       store_n<f32v>(y + j, sum, n);
     }
@@ -112,16 +114,18 @@ void line(const Interpolate& a, T* y, const T* x) {
   }
 }
 
-// The rows that output row p reads, combined into one: the row itself where it is one alone.
+// The rows that output row p reads, combined into one: the row itself where it is one alone, null where there is none.
 template <class T>
 const T* row_of(const Interpolate& a, int64_t p, const T* x, T* room) {
   const InterpolateAxis& r = a.rows;
   const T* w = static_cast<const T*>(r.weights);
   const int64_t taps = r.count(p), width = a.cols.in * a.inner;
+  if (taps == 0 || (taps == 1 && r.at[r.tap(p, 0)] < 0)) return nullptr;
   if (taps == 1 && w[r.tap(p, 0)] == 1) return x + r.at[r.tap(p, 0)] * width;
   over_vectors<T>(0, width, [&](auto get, auto put) __attribute__((always_inline)) {
     typename Lanes<T>::V sum{};
-    for (int64_t k = 0; k < taps; ++k) sum += get(x + r.at[r.tap(p, k)] * width) * w[r.tap(p, k)];
+    for (int64_t k = 0; k < taps; ++k)
+      if (const int64_t at = r.at[r.tap(p, k)]; at >= 0) sum += get(x + at * width) * w[r.tap(p, k)];
     put(room, sum);
   });
   return room;
@@ -140,7 +144,7 @@ void pixels_of(const Interpolate& a, T* y, const T* x) {
       typename Lanes<T>::V sum{};
       for (int64_t k = 0; k < taps; ++k) {
         const int64_t t = Taps ? k * c.out + j : c.tap(j, k);
-        sum += get(x + c.at[t] * inner) * w[t];
+        if (c.at[t] >= 0) sum += get(x + c.at[t] * inner) * w[t];
       }
       put(y, sum);
     });
@@ -166,7 +170,10 @@ void resample(const Interpolate& a) {
       const T* plane = static_cast<const T*>(a.x) + r / a.rows.out * a.rows.in * in;
       const T* x = row_of(a, r % a.rows.out, plane, room);
       T* y = static_cast<T*>(a.y) + r * out;
-      a.inner == 1 ? line(a, y, x) : pixels(a, y, x);
+      if (!x)
+        __builtin_memset(y, 0, sizeof(T) * (size_t)out);
+      else
+        a.inner == 1 ? line(a, y, x) : pixels(a, y, x);
     }
   });
 }

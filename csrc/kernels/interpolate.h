@@ -15,8 +15,8 @@ struct InterpolateAxis {
   int64_t in = 1, out = 1;
   int taps = 0;           // of every output, where all have as many: tap k of output j is number k * out + j
   const int32_t* starts;  // else output j has the taps starts[j] to starts[j + 1]
-  const int32_t* at;
-  const void* weights;  // of dtype
+  const int32_t* at;      // -1: none after all
+  const void* weights;    // of dtype
 
   WEFT_HD int64_t count(int64_t j) const { return taps ? taps : starts[j + 1] - starts[j]; }
   WEFT_HD int64_t tap(int64_t j, int64_t k) const { return taps ? k * out + j : starts[j] + k; }

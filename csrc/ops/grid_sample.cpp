@@ -2,6 +2,7 @@
 
 #include "ops/autocast.h"
 #include "ops/copy.h"
+#include "ops/layout.h"
 #include "tensor/autograd.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
@@ -33,12 +34,15 @@ GridSampleShape shape_of(const Tensor& x, const Tensor& grid, const std::string&
   s.batch = x.shape()[0];
   s.channels = x.shape()[1];
   s.outputs = 1;
+  int64_t room = INT32_MAX;
   for (int d = 1; d <= s.axes; ++d) s.outputs *= grid.shape()[d];
   s.size[2] = 1;
   for (int d = 0; d < s.axes; ++d) {
     s.size[d] = x.shape()[x.dim() - 1 - d];
     WEFT_CHECK(s.size[d] > 0, Runtime, op, "expected an input that is not empty, got ", to_string(x.shape()));
+    room /= s.size[d];
   }
+  WEFT_CHECK(room > 0, Runtime, op, "expected images of fewer than 2^31 elements, got ", to_string(x.shape()));
   s.mode = mode == "bilinear" ? SampleMode::Linear : mode == "nearest" ? SampleMode::Nearest : SampleMode::Cubic;
   s.padding = padding == "zeros"    ? SamplePadding::Zeros
               : padding == "border" ? SamplePadding::Border
@@ -47,34 +51,56 @@ GridSampleShape shape_of(const Tensor& x, const Tensor& grid, const std::string&
   return s;
 }
 
-Tensor sampled(const Tensor& x, const Tensor& grid, const GridSampleShape& s) {
+// The image as the kernel reads it best: on the CPU with neighbouring channels, if the positions are so many that
+// turning it around pays, or if its gradient is wanted, which costs as much as the whole image anyway.
+Tensor image_to_sample(const Tensor& x, GridSampleShape& s, bool whole) {
+  const int64_t image = s.size[0] * s.size[1] * s.size[2];
+  const int64_t taps = s.axes * (s.mode == SampleMode::Cubic ? 8 : s.mode == SampleMode::Linear ? 2 : 1);
+  const bool last = x.device().is_cpu() && (whole || is_channels_last(x) || s.outputs * taps > image / 2);
+  s.channel = last ? 1 : image;
+  s.element = last ? s.channels : 1;
+  return last ? channels_last(x.detach()) : contiguous(x.detach());
+}
+
+TensorList sampled_backward(Backward& b, GridSampleShape s, const Tensor& x, const Tensor& grid) {
+  Tensor dx, dgrid;
+  const Tensor image = image_to_sample(x, s, b.needs(0)), points = contiguous(grid.detach());
+  if (b.needs(0)) {
+    dx = s.channel == 1 ? empty_channels_last(x.shape(), x.dtype(), x.device())
+                        : Tensor::empty(x.shape(), x.dtype(), x.device());
+    fill_raw(dx, 0);
+  }
+  if (b.needs(1)) dgrid = Tensor::zeros(grid.shape(), grid.dtype(), grid.device());
+  if (b.dy().numel()) {
+    const Tensor dy = contiguous(b.dy().detach());
+    GridSampleBackward a{dx.defined() ? dx.data() : nullptr,
+                         dgrid.defined() ? dgrid.data() : nullptr,
+                         dy.data(),
+                         image.data(),
+                         points.data(),
+                         s,
+                         x.dtype()};
+    launch("grid_sample_backward", x.device(), kernels<GridSampleKernels>(x.device()).backward, a, 3 * work_of(s));
+  }
+  if (dx.defined() && !is_channels_last(x)) dx = contiguous(dx);
+  for (const Tensor& d : {dx, dgrid})
+    if (d.defined()) no_second_derivative("grid_sample", {b.dy(), x, grid}, {d});
+  return b.grads(dx, dgrid);
+}
+
+Tensor sampled(const Tensor& x, const Tensor& grid, GridSampleShape s) {
   Dims shape = grid.shape();
   shape.erase(shape.n - 1);
   shape.insert(1, s.channels);
-  Tensor y = Tensor::empty(shape, x.dtype(), x.device()), from = contiguous(x.detach()), g = contiguous(grid.detach());
-  if (y.numel())
+  const Tensor y = Tensor::empty(shape, x.dtype(), x.device());
+  if (y.numel()) {
+    const Tensor image = image_to_sample(x, s, false), points = contiguous(grid.detach());
     launch("grid_sample", x.device(), kernels<GridSampleKernels>(x.device()).forward,
-           GridSampleForward{y.data(), from.data(), g.data(), s, x.dtype()}, work_of(s));
+           GridSampleForward{y.data(), image.data(), points.data(), s, x.dtype()}, work_of(s));
+  }
   if (needs_grad(x, grid))
     record("grid_sample", {x, grid}, {y}, [s, x = Saved(x), grid = Saved(grid)](Backward& b) {
-      Tensor from = x.get(b), g = grid.get(b), dx, dgrid;
-      if (b.needs(0)) dx = Tensor::zeros(from.shape(), from.dtype(), from.device());
-      if (b.needs(1)) dgrid = Tensor::zeros(g.shape(), g.dtype(), g.device());
-      if (b.dy().numel()) {
-        Tensor dy = contiguous(b.dy().detach()), image = contiguous(from.detach()), points = contiguous(g.detach());
-        GridSampleBackward a{dx.defined() ? dx.data() : nullptr,
-                             dgrid.defined() ? dgrid.data() : nullptr,
-                             dy.data(),
-                             image.data(),
-                             points.data(),
-                             s,
-                             from.dtype()};
-        launch("grid_sample_backward", from.device(), kernels<GridSampleKernels>(from.device()).backward, a,
-               3 * work_of(s));
-      }
-      for (const Tensor& d : {dx, dgrid})
-        if (d.defined()) no_second_derivative("grid_sample", {b.dy(), from, g}, {d});
-      return b.grads(dx, dgrid);
+      return sampled_backward(b, s, x.get(b), grid.get(b));
     });
   return y;
 }

@@ -27,20 +27,22 @@ struct Taps {
   void end_row() { starts.push_back((int32_t)at.size()); }
 };
 
-// Every output with as many taps, so that outputs can be taken side by side: the last one in halves, which are exact.
+// Every output with as many taps, so that outputs can be taken side by side: the last one in halves, which are exact,
+// and -1 where there is none.
 Taps evened(const Taps& t) {
   int32_t least = INT32_MAX, most = 0;
   for (int64_t j = 0; j < t.outputs; ++j) {
     least = std::min(least, t.starts[j + 1] - t.starts[j]);
     most = std::max(most, t.starts[j + 1] - t.starts[j]);
   }
-  if (least == most || least == 0 || most > 16) return t;
+  if (least == most || most > 16) return t;
   Taps r{t.inputs, t.outputs, {0}, {}, {}};
   for (int64_t j = 0; j < t.outputs; ++j) {
     for (int32_t k = t.starts[j]; k < t.starts[j + 1]; ++k) r.tap(t.at[k], t.weights[k]);
     for (int32_t n = t.starts[j + 1] - t.starts[j]; n < most; ++n) {
-      r.weights.back() /= 2;
-      r.tap(r.at.back(), r.weights.back());
+      const bool none = t.starts[j + 1] == t.starts[j];
+      if (!none) r.weights.back() /= 2;
+      r.tap(none ? -1 : r.at.back(), none ? 0 : r.weights.back());
     }
     r.end_row();
   }

@@ -15,8 +15,9 @@ def randn(*shape):
     return np.random.default_rng(sum(shape)).standard_normal(shape)
 
 
-def both(x, grid, *args):
-    check(lambda a, g: F.grid_sample(a, g, *args), lambda a, g: TF.grid_sample(a, g, *args), x, grid, terms=256)
+def both(x, grid, *args, **options):
+    options = {"terms": 256, **options}
+    check(lambda a, g: F.grid_sample(a, g, *args), lambda a, g: TF.grid_sample(a, g, *args), x, grid, **options)
 
 
 @pytest.mark.parametrize("align_corners", (False, True))
@@ -33,6 +34,49 @@ def test_images(mode, padding, align_corners):
 @pytest.mark.parametrize("mode", ("bilinear", "nearest"))
 def test_volumes(mode, padding, align_corners):
     both(randn(2, 3, 4, 6, 5), randn(2, 3, 4, 5, 3) * 1.5, mode, padding, align_corners)
+
+
+@pytest.mark.parametrize("points", (1, 7, 8, 15, 16, 17, 33))
+def test_vectors_of_points_and_channels(isa, points):
+    for channels in (1, 4, 15, 16, 17, 65):
+        both(randn(2, channels, 5, 6), randn(2, 1, points, 2), "bilinear", "zeros", False)
+    both(randn(9, 70, 3, 4), randn(9, 1, points, 2), "bilinear", "border", True)
+
+
+@pytest.mark.parametrize("mode", ("bilinear", "nearest", "bicubic"))
+def test_few_points_of_a_large_image(isa, mode):
+    points = np.array([[0.31, 0.22], [-0.47, 0.63], [0.06, -0.71], [1.04, 0.4], [-0.9, -1.2]])
+    x, grid = randn(2, 17, 30, 40), np.broadcast_to(points, (2, 1, 5, 2)).copy()
+    both(x, grid, mode, "zeros", False, atol=1e-3)  # of weights: a position has as many places as a float
+    check(
+        lambda g: F.grid_sample(weft.tensor(x).to(g.dtype), g, mode, align_corners=False),
+        lambda g: TF.grid_sample(torch.tensor(x).to(g.dtype), g, mode, align_corners=False),
+        grid,
+        atol=1e-2,
+    )
+
+
+def test_channels_last(isa):
+    for points in (2, 40):
+        check(
+            lambda a, g: F.grid_sample(a.permute(0, 3, 1, 2), g, align_corners=False),
+            lambda a, g: TF.grid_sample(a.permute(0, 3, 1, 2), g, align_corners=False),
+            randn(2, 6, 5, 19),
+            randn(2, 1, points, 2),
+            terms=256,
+        )
+
+
+def test_elements_that_no_point_reads():
+    """Infinite ones leave no trace, in the result and in the gradients."""
+    x = weft.full((1, 2, 4, 4), float("inf"), requires_grad=True)
+    with weft.no_grad():
+        x[:, :, :2, :2] = 1
+    grid = weft.tensor([[[[-0.6, -0.6], [-1.2, -0.6]]]]).requires_grad_()
+    y = F.grid_sample(x, grid, align_corners=False)
+    y.sum().backward()
+    assert y.isfinite().all() and grid.grad.isfinite().all()
+    assert x.grad[:, :, 2:].count_nonzero() == 0
 
 
 def test_far_away():

@@ -95,6 +95,17 @@ def test_wide(isa, width):
     both(randn(1, 1, 3, width), (2, width // 3), mode="nearest")
 
 
+@pytest.mark.parametrize("size", ((4, 15), (17, 31), (3, 64)))
+def test_elements_that_no_output_reads(isa, size):
+    for mode in ("nearest", "bilinear"):
+        both(randn(2, 3, 17, 64), size, mode=mode)
+    x = weft.zeros(1, 1, 17, 64, requires_grad=True)
+    F.interpolate(x, size).backward(weft.full((1, 1, *size), float("inf")))
+    other = torch.zeros(1, 1, 17, 64, requires_grad=True)
+    TF.interpolate(other, size).backward(torch.full((1, 1, *size), float("inf")))
+    assert x.grad.tolist() == other.grad.tolist()
+
+
 def test_whole_lines(isa):
     """Every width around a vector's, so that vectors of outputs end inside and outside of their inputs."""
     for width in (1, 2, 15, 16, 17, 31, 32, 33, 40):

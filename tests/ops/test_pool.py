@@ -166,6 +166,14 @@ def test_sequences(isa):
     check_pool("max_pool1d", randn(3, 8), 2)
 
 
+def test_long_lines(isa):
+    x = randn(1, 2, 2500)
+    for kernel, stride, padding in ((2, 2, 0), (3, 1, 1), (5, 7, 2), (3, 100, 0), (1200, 1, 3), (1030, 900, 500)):
+        check_pool("avg_pool1d", x, kernel, stride, padding)
+    for outputs in (2, 3, 900):
+        check_pool("adaptive_avg_pool1d", x, outputs)
+
+
 @pytest.mark.parametrize("channels", (1, 3, 16, 17, 70))
 @pytest.mark.parametrize(
     ("name", "options"),

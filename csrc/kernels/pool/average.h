@@ -8,16 +8,16 @@ namespace weft::WEFT_ISA::pool {
 
 template <class T>
 WEFT_INLINE T sum(const T* x, int64_t n) {
-  constexpr int kLanes = 64 / sizeof(T);
-  T lanes[kLanes] = {};
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-    for (int l = 0; l < kLanes; ++l) lanes[l] += x[i + l];
-  for (int half = kLanes / 2; half; half /= 2)
-    for (int l = 0; l < half; ++l) lanes[l] += lanes[l + half];
-  T total = lanes[0];
-  for (; i < n; ++i) total += x[i];
-  return total;
+  using V = vec_of<T>;
+  constexpr int64_t L = lanes<V>;
+  T total = 0;
+  if (n < 4) {
+    for (int64_t i = 0; i < n; ++i) total += x[i];
+    return total;
+  }
+  V sums{};
+  for (int64_t i = 0; i < n; i += L) sums += load_steps<V>(x + i, 1, n - i < L ? n - i : L);
+  return hsum(sums);
 }
 
 template <class T, int Stride>
@@ -34,48 +34,95 @@ WEFT_INLINE int64_t divisor_of(const AveragePool& a, int64_t lines, const Span& 
   return a.divisor ? a.divisor : lines * (a.count_pad ? w.padded : count(w));
 }
 
-// Neighbouring outputs of a line, all of whose windows are inside it.
-template <class T>
-void average_of_neighbours(const AveragePool& a, T* y, const T* x, const Lines& lines, int64_t j, int64_t n) {
+// The sums of N vectors of neighbouring columns, n columns of the last one.
+template <class T, int N>
+WEFT_INLINE void add_lines(T* to, const T* x, const Lines& lines, int64_t n) {
   using V = vec_of<T>;
-  const PoolAxis& cols = a.shape.cols;
-  const int64_t begin = j * cols.stride - cols.pad;
-  V sum{};
-  lines.each([&](int64_t line) {
-    for (int64_t k = 0; k < cols.kernel; ++k)
-      sum += load_steps<V>(x + line + begin + k * cols.dilation, cols.stride, n);
+  V sum[N] = {};
+  lines.each([&](int64_t at) __attribute__((always_inline)) {
+    for (int v = 0; v + 1 < N; ++v) sum[v] += load<V>(x + at + v * lanes<V>);
+    sum[N - 1] += load_steps<V>(x + at + (N - 1) * lanes<V>, 1, n);
   });
-  store_first(y + j, divided(sum, divisor_of(a, lines_counted(a, lines), span(cols, j, false))), n);
+  for (int v = 0; v < N; ++v) store(to + v * lanes<V>, sum[v]);
+}
+template <class T>
+void columns(T* to, const T* x, const Lines& lines, int64_t n) {
+  constexpr int64_t L = lanes<vec_of<T>>;
+  int64_t i = 0;
+  for (; i + 4 * L <= n; i += 4 * L) add_lines<T, 4>(to + i, x + i, lines, L);
+  for (; i < n; i += L) add_lines<T, 1>(to + i, x + i, lines, n - i < L ? n - i : L);
 }
 
 template <class T>
 void average_of_window(const AveragePool& a, T* y, const T* x, const Lines& lines, int64_t j) {
   const PoolShape& s = a.shape;
   const int64_t rows = lines.rows.end - lines.rows.begin;
-  Span w = span(s.cols, j, s.adaptive);
+  const Span w = span(s.cols, j, s.adaptive);
   T total = 0;
   if (count(w) == s.cols.n && lines.rows.step == 1 && rows > 0)  // whole rows lie behind one another
     for (int64_t z = lines.depths.begin; z < lines.depths.end; z += lines.depths.step)
       total += sum(x + (z * s.rows.n + lines.rows.begin) * s.cols.n, rows * s.cols.n);
-  else if (w.step == 1 && w.end > w.begin)
-    lines.each([&](int64_t at) { total += sum(x + at + w.begin, w.end - w.begin); });
   else
-    lines.each([&](int64_t at) {
-      for (int64_t c = w.begin; c < w.end; c += w.step) total += x[at + c];
-    });
+    lines.each([&](int64_t at) { total += sum(x + at + w.begin, count(w)); });
   y[j] = divided(total, divisor_of(a, lines_counted(a, lines), w));
+}
+
+// The lines are added to one, at most kColumns of it at a time; then come its windows.
+constexpr int64_t kColumns = 1024;
+
+// Outputs of any windows, each by itself. Neighbours begin in ascending order.
+template <class T>
+void average_windows(const AveragePool& a, T* y, const T* x, const Lines& lines) {
+  const PoolAxis& cols = a.shape.cols;
+  const int64_t counted = lines_counted(a, lines);
+  T line[kColumns + lanes<vec_of<T>>];
+  int64_t begin = 0, end = 0;  // of the columns in `line`
+  for (int64_t j = 0; j < cols.outputs; ++j) {
+    const Span w = span(cols, j, a.shape.adaptive);
+    if (w.end - w.begin > kColumns || cols.outputs == 1) {
+      average_of_window(a, y, x, lines, j);
+      continue;
+    }
+    if (w.end > end) {
+      begin = w.begin;
+      end = begin + kColumns < cols.n ? begin + kColumns : cols.n;
+      columns(line, x + begin, lines, end - begin);
+    }
+    y[j] = divided(sum(line + (w.begin - begin), count(w)), divisor_of(a, counted, w));
+  }
+}
+
+// Outputs [from, to), whose windows are inside the line, by their taps: a vector of neighbours at a time.
+template <class T>
+void average_taps(const AveragePool& a, T* y, const T* x, const Lines& lines, int64_t from, int64_t to) {
+  using V = vec_of<T>;
+  constexpr int64_t L = lanes<V>;
+  const PoolAxis& cols = a.shape.cols;
+  const int64_t divisor = divisor_of(a, lines_counted(a, lines), span(cols, from, false));
+  const int64_t block = (kColumns - cols.kernel) / cols.stride + 1;
+  T line[kColumns + L];
+  for (; from < to; from += block) {
+    const int64_t n = to - from < block ? to - from : block;
+    columns(line, x + from * cols.stride - cols.pad, lines, (n - 1) * cols.stride + cols.kernel);
+    for (int64_t j = 0; j < n; j += L) {
+      const int64_t m = n - j < L ? n - j : L;
+      V total{};
+      for (int64_t k = 0; k < cols.kernel; ++k) total += load_steps<V>(line + j * cols.stride + k, cols.stride, m);
+      store_first(y + from + j, divided(total, divisor), m);
+    }
+  }
 }
 
 template <class T>
 void average_line(const AveragePool& a, T* y, const T* x, int64_t line) {
-  constexpr int64_t L = lanes<vec_of<T>>;
   const PoolShape& s = a.shape;
   const Lines lines = lines_of(s, line);
-  int64_t first = 0, last = 0, j = 0;
-  if (!by_windows(s)) interior(s.cols, &first, &last);
-  for (; j < first; ++j) average_of_window(a, y, x, lines, j);
-  for (; j < last; j += L) average_of_neighbours(a, y, x, lines, j, last - j < L ? last - j : L);
-  for (j = last; j < s.cols.outputs; ++j) average_of_window(a, y, x, lines, j);
+  if (by_windows(s) || s.cols.kernel > kColumns) return average_windows(a, y, x, lines);
+  int64_t first, last;
+  interior(s.cols, &first, &last);
+  for (int64_t j = 0; j < first; ++j) average_of_window(a, y, x, lines, j);
+  if (first < last) average_taps(a, y, x, lines, first, last);
+  for (int64_t j = last; j < s.cols.outputs; ++j) average_of_window(a, y, x, lines, j);
 }
 
 // A line of outputs of `inner` neighbouring channels each.

@@ -86,30 +86,53 @@ void max_line(const PoolShape& s, T* y, int32_t* index, const T* x, int64_t line
   for (j = last; j < s.cols.outputs; ++j) max_of_window(s, y, index, x, lines, j);
 }
 
-// A line of outputs of `inner` neighbouring channels each.
-template <class T>
-void max_channels(const PoolShape& s, int64_t inner, T* y, int32_t* index, const T* x, int64_t line) {
+// One output of N vectors of neighbouring channels, n channels of the last one.
+template <class T, int N, bool Indexed>
+WEFT_INLINE void max_of_channels(T* y, int32_t* index, const T* x, int64_t inner, const Lines& lines, const Span& w,
+                                 int64_t n) {
   using V = vec_of<T>;
   using I = mask_of<V>;
-  const Lines lines = lines_of(s, line);
-  for (int64_t j = 0; j < s.cols.outputs; ++j) {
-    const Span w = span(s.cols, j, s.adaptive);
-    for (int64_t k = 0; k < inner; k += lanes<V>) {
-      const int64_t n = inner - k < lanes<V> ? inner - k : lanes<V>;
-      V best = splat<V>(lowest<T>());
-      I at_best = splat<I>((scalar_of<I>)(lines.first() + w.begin));
-      lines.each([&](int64_t at) {
-        for (int64_t c = w.begin; c < w.end; c += w.step) {
-          V v = load_steps<V>(x + (at + c) * inner + k, 1, n);
-          I take = beats(v, best);
-          best = take ? v : best;
-          at_best = take ? splat<I>((scalar_of<I>)(at + c)) : at_best;
-        }
-      });
-      store_first(y + j * inner + k, best, n);
-      if (index) store_index(index + j * inner + k, at_best, n);
-    }
+  using S = scalar_of<I>;
+  constexpr int64_t L = lanes<V>;
+  V best[N];
+  I at_best[N];
+  for (int v = 0; v < N; ++v) {
+    best[v] = splat<V>(lowest<T>());
+    if (Indexed) at_best[v] = splat<I>((S)(lines.first() + w.begin));
   }
+  lines.each([&](int64_t at) __attribute__((always_inline)) {
+    for (int64_t c = w.begin; c < w.end; c += w.step)
+      for (int v = 0; v < N; ++v) {
+        const V value = load_steps<V>(x + (at + c) * inner + v * L, 1, v + 1 < N ? L : n);
+        const I take = beats(value, best[v]);
+        best[v] = take ? value : best[v];
+        if (Indexed) at_best[v] = take ? splat<I>((S)(at + c)) : at_best[v];
+      }
+  });
+  for (int v = 0; v < N; ++v) {
+    store_first(y + v * L, best[v], v + 1 < N ? L : n);
+    if (Indexed) store_index(index + v * L, at_best[v], v + 1 < N ? L : n);
+  }
+}
+
+// A line of outputs of `inner` neighbouring channels each.
+template <class T, bool Indexed>
+void max_channels(const PoolShape& s, int64_t inner, T* y, int32_t* index, const T* x, int64_t line) {
+  constexpr int64_t L = lanes<vec_of<T>>;
+  const Lines lines = lines_of(s, line);
+  for (int64_t j = 0; j < s.cols.outputs; ++j, y += inner) {
+    const Span w = span(s.cols, j, s.adaptive);
+    int64_t k = 0;
+    const auto at = [&]() { return Indexed ? index + j * inner + k : nullptr; };
+    if constexpr (T(0.5) != T(0))
+      for (; k + 4 * L <= inner; k += 4 * L) max_of_channels<T, 4, Indexed>(y + k, at(), x + k, inner, lines, w, L);
+    for (; k < inner; k += L)
+      max_of_channels<T, 1, Indexed>(y + k, at(), x + k, inner, lines, w, inner - k < L ? inner - k : L);
+  }
+}
+template <class T>
+void max_channels(const PoolShape& s, int64_t inner, T* y, int32_t* index, const T* x, int64_t line) {
+  index ? max_channels<T, true>(s, inner, y, index, x, line) : max_channels<T, false>(s, inner, y, index, x, line);
 }
 
 template <class T>

@@ -53,16 +53,17 @@ WEFT_INLINE void interior(const PoolAxis& a, int64_t* first, int64_t* last) {
   if (*first > *last) *first = *last;
 }
 
+// Of L elements a and the L that begin with the last of them, each second one.
 template <class V>
 WEFT_INLINE V evens(V a, V b) {
   if constexpr (lanes<V> == 16)
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
   else if constexpr (lanes<V> == 8)
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 8, 10, 12, 14);
+    return __builtin_shufflevector(a, b, 0, 2, 4, 6, 9, 11, 13, 15);
   else if constexpr (lanes<V> == 4)
-    return __builtin_shufflevector(a, b, 0, 2, 4, 6);
+    return __builtin_shufflevector(a, b, 0, 2, 5, 7);
   else
-    return __builtin_shufflevector(a, b, 0, 2);
+    return __builtin_shufflevector(a, b, 0, 3);
 }
 
 // p[0], p[stride], …: n of them; nothing else is read.
@@ -71,9 +72,10 @@ WEFT_INLINE V load_steps(const scalar_of<V>* p, int64_t stride, int64_t n) {
   constexpr int L = lanes<V>;
   if (stride == 1) return n == L ? load<V>(p) : load_n<V>(p, n);
   if (stride == 2) {
+    if (n == L) return evens(load<V>(p), load<V>(p + L - 1));
     const int64_t count = 2 * n - 1;
-    if (n == L) return evens(load<V>(p), load_n<V>(p + L, L - 1));
-    return evens(load_n<V>(p, count < L ? count : L), load_n<V>(p + L, count < L ? 0 : count - L));
+    if (count <= L) return evens(load_n<V>(p, count), V{});
+    return evens(load<V>(p), load_n<V>(p + L - 1, count - L + 1));
   }
   alignas(64) scalar_of<V> step[L] = {};
   for (int64_t i = 0; i < n; ++i) step[i] = p[i * stride];
