@@ -35,6 +35,11 @@ struct DeviceRuntime {
   bool (*before_launch)(int index) = nullptr;  // makes the device current
   bool (*after_launch)(int index) = nullptr;   // undoes that; false on a launch error
   void* (*stream)(int index) = nullptr;        // current stream, for interop
+  // Launches of this thread from begin to end are kept as a graph instead of run; it may then do nothing else there.
+  bool (*begin_capture)(int index) = nullptr;
+  void* (*end_capture)(int index) = nullptr;  // nullptr: could not be captured
+  bool (*launch_graph)(void* graph, int index) = nullptr;
+  void (*release_graph)(void* graph, int index) = nullptr;
   int (*device_count)() = nullptr;
   const char* (*error)() = nullptr;  // last failure on this thread
 };

@@ -15,7 +15,7 @@
 #define __grid_constant__
 
 #define WEFT_LAUNCH(kernel, grid, block, shared_bytes, ...) \
-  ::weft::emulation::launch_body(grid, block, shared_bytes, [&] { kernel(__VA_ARGS__); })
+  ::weft::emulation::launch_body(grid, block, shared_bytes, [=] { kernel(__VA_ARGS__); })
 #define WEFT_SHARED(T, name, ...)                                   \
   static ::weft::emulation::SharedSlot<T __VA_ARGS__> name##_slot_; \
   auto& name = name##_slot_.get()

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "emulation/graph.h"
+
 struct uint3 {
   unsigned x, y, z;
 };
@@ -75,8 +77,14 @@ struct DeviceMemoryOpen {
 
 template <class F>
 void launch_body(dim3 grid, dim3 block, size_t shared_bytes, const F& body) {
-  DeviceMemoryOpen open;
-  launch(grid, block, shared_bytes, [](const void* f) { (*static_cast<const F*>(f))(); }, &body);
+  auto run = [=] {
+    DeviceMemoryOpen open;
+    launch(grid, block, shared_bytes, [](const void* f) { (*static_cast<const F*>(f))(); }, &body);
+  };
+  if (capturing())
+    capture(run);
+  else
+    run();
 }
 
 }  // namespace weft::emulation

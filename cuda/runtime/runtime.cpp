@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdio>
 #include <mutex>
+#include <utility>
 
 namespace weft::cuda {
 namespace {
@@ -24,6 +25,7 @@ thread_local std::string last_error;
 thread_local cudaStream_t streams[kMaxDevices];
 thread_local int launching_on = 0;
 thread_local int device_before = -1;
+thread_local cudaStream_t capturing = nullptr;  // the stream of a graph that this thread captures
 
 // A process that was forked after CUDA was used has a context that belongs to its parent.
 std::atomic<bool> used{false}, forked{false};
@@ -56,9 +58,14 @@ DeviceState& state_of(int device) {
   return s;
 }
 
+// A copy would be a part of the graph, an allocation would be its alone; neither is done now.
+bool refused_while_capturing(const char* what, int device) {
+  return capturing && !refuse(device, std::string(what) + " while a graph is captured");
+}
+
 void* allocate(size_t bytes, int device) {
   OnDevice on(device);
-  if (!on) return nullptr;
+  if (!on || refused_while_capturing("an allocation", device)) return nullptr;
   DeviceState& s = state_of(device);
   void* p = nullptr;
   size_t size = bytes ? bytes : 1;
@@ -87,7 +94,7 @@ void release(void* p, size_t bytes, int device) {
 // Copies from pageable memory return when the host's bytes have been read; pinned memory has to be waited for.
 bool copy_from_host(void* dst, const void* host, size_t bytes, int device) {
   OnDevice on(device);
-  if (!on) return false;
+  if (!on || refused_while_capturing("a copy", device)) return false;
   cudaStream_t stream = stream_of(device);
   if (!succeeded(cudaMemcpyAsync(dst, host, bytes, cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync", device))
     return false;
@@ -98,15 +105,16 @@ bool copy_from_host(void* dst, const void* host, size_t bytes, int device) {
 }
 bool copy_to_host(void* host, const void* src, size_t bytes, int device) {
   OnDevice on(device);
-  if (!on) return false;
+  if (!on || refused_while_capturing("a copy", device)) return false;
   cudaStream_t stream = stream_of(device);
   return succeeded(cudaMemcpyAsync(host, src, bytes, cudaMemcpyDeviceToHost, stream), "cudaMemcpyAsync", device) &&
          succeeded(cudaStreamSynchronize(stream), "cudaStreamSynchronize", device);
 }
 bool copy_within(void* dst, const void* src, size_t bytes, int device) {
   OnDevice on(device);
-  return on && succeeded(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, stream_of(device)),
-                         "cudaMemcpyAsync", device);
+  return on && !refused_while_capturing("a copy", device) &&
+         succeeded(cudaMemcpyAsync(dst, src, bytes, cudaMemcpyDeviceToDevice, stream_of(device)), "cudaMemcpyAsync",
+                   device);
 }
 bool synchronize(int device) {
   OnDevice on(device);
@@ -134,6 +142,43 @@ bool after_launch(int device) {
   bool ok = succeeded(cudaGetLastError(), "a kernel launch", device);
   if (device_before >= 0) cudaSetDevice(device_before);
   return ok;
+}
+
+// The default stream cannot be captured, so that launches go to one of the capture's own meanwhile. It is not ordered
+// with the default stream, and the mode leaves other threads alone.
+bool begin_capture(int device) {
+  OnDevice on(device);
+  if (!on || refused_while_capturing("another capture", device)) return false;
+  cudaStream_t s = nullptr;
+  if (!succeeded(cudaStreamCreateWithFlags(&s, cudaStreamNonBlocking), "cudaStreamCreateWithFlags", device))
+    return false;
+  if (succeeded(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture", device)) {
+    capturing = s;
+    return true;
+  }
+  cudaStreamDestroy(s);
+  return false;
+}
+void* end_capture(int device) {
+  OnDevice on(device);
+  cudaStream_t s = std::exchange(capturing, nullptr);
+  cudaGraph_t graph = nullptr;
+  cudaGraphExec_t exec = nullptr;
+  bool ok = on && succeeded(cudaStreamEndCapture(s, &graph), "cudaStreamEndCapture", device) &&
+            succeeded(cudaGraphInstantiateWithFlags(&exec, graph, 0), "cudaGraphInstantiateWithFlags", device);
+  if (graph) cudaGraphDestroy(graph);
+  cudaStreamDestroy(s);
+  return ok ? exec : nullptr;
+}
+bool launch_graph(void* graph, int device) {
+  OnDevice on(device);
+  return on &&
+         succeeded(cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), stream_of(device)), "cudaGraphLaunch", device);
+}
+// One that is still at work is freed when it is done.
+void release_graph(void* graph, int device) {
+  OnDevice on(device);
+  if (on && cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph)) != cudaSuccess) cudaGetLastError();
 }
 
 }  // namespace
@@ -188,7 +233,7 @@ int device_count() {
   return why_not().empty() && cudaGetDeviceCount(&count) == cudaSuccess ? count : 0;
 }
 
-cudaStream_t current_stream() { return streams[launching_on]; }
+cudaStream_t current_stream() { return capturing ? capturing : streams[launching_on]; }
 cudaStream_t stream_of(int device) { return streams[device]; }
 void set_stream(int device, cudaStream_t stream) { streams[device] = stream; }
 
@@ -237,6 +282,10 @@ DeviceRuntime device_functions() {
   r.before_launch = before_launch;
   r.after_launch = after_launch;
   r.stream = [](int device) -> void* { return stream_of(device); };
+  r.begin_capture = begin_capture;
+  r.end_capture = end_capture;
+  r.launch_graph = launch_graph;
+  r.release_graph = release_graph;
   r.device_count = device_count;
   r.error = error;
   return r;

@@ -59,7 +59,7 @@ def build(sources=None, name="weft_emulation"):
     """A shared library of `sources` (default: all kernels) and the emulation, in the system's temporary folder."""
     if sources is None:
         sources = [*CUDA.glob("*.cu"), *CUDA.glob("*/*.cu"), CUDA / "emulation" / "install.cpp"]
-    sources = [*sources, *(CUDA / "emulation" / f"{stem}.cpp" for stem in ("memory", "scheduler"))]
+    sources = [*sources, *(CUDA / "emulation" / f"{stem}.cpp" for stem in ("graph", "memory", "scheduler"))]
     checkout = hashlib.sha256(str(ROOT).encode()).hexdigest()[:8]
     folder = Path(tempfile.gettempdir()) / f"weft-emulation-{os.getuid()}-{checkout}"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -88,7 +88,9 @@ class Emulation:
         for name in ("kernels_size", "runtime_size"):
             getattr(self.lib, f"weft_emulation_{name}").restype = ctypes.c_size_t
         self.lib.weft_emulation_take_failure.restype = ctypes.c_char_p
-        self.lib.weft_emulation_bytes_in_use.restype = ctypes.c_int64
+        for name in ("bytes_in_use", "graphs_alive", "graph_launches"):
+            getattr(self.lib, f"weft_emulation_{name}").restype = ctypes.c_int64
+        self.lib.weft_emulation_let_captures_fail.argtypes = [ctypes.c_bool]
         self.lib.weft_emulation_install.argtypes = [ctypes.c_void_p] * 2
         self.lib.weft_emulation_uninstall.argtypes = [ctypes.c_void_p] * 2
         self.lib.weft_emulation_set_schedule.argtypes = [ctypes.c_int, ctypes.c_uint64]
