@@ -11,13 +11,17 @@ namespace {
 constexpr size_t kLittle = size_t(16) << 10;
 constexpr size_t kFirst = size_t(4) << 10;   // what little requests share, at first,
 constexpr size_t kBlock = size_t(32) << 10;  // and once there are many
-
-size_t rounded(size_t bytes) { return std::max(kAlign, (bytes + kAlign - 1) / kAlign * kAlign); }
+constexpr size_t kAlignGpu = 256;
 
 }  // namespace
 
 Arena::~Arena() {
-  for (auto [at, bytes] : blocks_) release_cpu(at, bytes);
+  for (auto [at, bytes] : blocks_) device_runtime(device_.kind).release(at, bytes, device_.index);
+}
+
+size_t Arena::rounded(size_t bytes) const {
+  const size_t align = device_.is_cpu() ? kAlign : kAlignGpu;
+  return std::max(align, (bytes + align - 1) / align * align);
 }
 
 Arena::Pool& Arena::pool_of(size_t bytes) { return bytes <= kLittle ? little_ : big_; }
@@ -29,7 +33,7 @@ void* Arena::allocate(size_t bytes) {
   auto found = pool.sizes.lower_bound({bytes, nullptr});
   if (found == pool.sizes.end()) {
     size_t room = bytes > kLittle ? bytes : std::max(bytes, pool.sizes.empty() && blocks_.empty() ? kFirst : kBlock);
-    char* block = static_cast<char*>(allocate_cpu(room));
+    char* block = static_cast<char*>(device_runtime(device_.kind).allocate(room, device_.index));
     if (!block) return nullptr;
     blocks_.emplace(block, room);
     bytes_ += room;

@@ -46,18 +46,21 @@ bool succeeded(bool ok, Device device) {
 void move_bytes(const Tensor& dst, const Tensor& src) {
   size_t bytes = (size_t)(src.numel() * src.itemsize());
   if (bytes == 0) return;
-  Device to = dst.device(), from = src.device();
-  if (anybody_records()) note_host_read("a copy between devices");
-  WithoutGil free(true);  // a copy to the host waits for all work before it
-  if (from.is_cpu()) {
-    succeeded(device_runtime(to.kind).copy_from_host(dst.data(), src.data(), bytes, to.index), to);
-  } else if (to.is_cpu()) {
-    succeeded(device_runtime(from.kind).copy_to_host(dst.data(), src.data(), bytes, from.index), from);
-  } else {
+  if (!dst.device().is_cpu() && !src.device().is_cpu()) {
     Tensor host = Tensor::empty(src.shape(), src.dtype());
     move_bytes(host, src);
     move_bytes(dst, host);
+    return;
   }
+  at_each_run({dst, src}, [bytes](const TensorList& t) {
+    WithoutGil free(true);  // a copy to the host waits for all work before it
+    const Device to = t[0].device(), from = t[1].device();
+    void *there = t[0].data(), *here = t[1].data();
+    if (from.is_cpu())
+      succeeded(device_runtime(to.kind).copy_from_host(there, here, bytes, to.index), to);
+    else
+      succeeded(device_runtime(from.kind).copy_to_host(there, here, bytes, from.index), from);
+  });
 }
 
 void copy_across(const Tensor& dst, const Tensor& src) {
@@ -130,7 +133,14 @@ void copy_into(const Tensor& dst, const Tensor& src) {
 Tensor contiguous(const Tensor& x) { return x.is_contiguous() ? x : fresh("contiguous", x, x.dtype(), x.device()); }
 Tensor clone(const Tensor& x) { return x.is_sparse() ? clone_sparse(x) : fresh("clone", x, x.dtype(), x.device()); }
 Tensor to(const Tensor& x, DType dtype) { return x.dtype() == dtype ? x : fresh("to", x, dtype, x.device()); }
-Tensor to(const Tensor& x, Device device) { return x.device() == device ? x : fresh("to", x, x.dtype(), device); }
+Tensor to(const Tensor& x, Device device) {
+  if (x.device() == device) return x;
+  if (!x.get()->storage->table) return fresh("to", x, x.dtype(), device);
+  Unrecorded outlives_the_step;
+  Tensor y = fresh("to", x, x.dtype(), device);
+  y.get()->storage->table = true;
+  return y;
+}
 
 Tensor& copy_(Tensor& dst, const Tensor& src) {
   InPlace change("copy_", dst);

@@ -27,6 +27,12 @@ void fill_with(const Tensor& t, py::handle value) {
     fill_raw(t, value.cast<double>());
 }
 
+// A table of the host's as somebody's own tensor.
+Tensor given_out(const Tensor& table, DType dtype, Device device) {
+  Tensor t = to(to(table, device), dtype);
+  return t.get()->storage->table ? clone(t) : t;
+}
+
 Tensor finish(Tensor t, bool requires_grad) {
   if (requires_grad) t.set_requires_grad(true);
   return t;
@@ -83,7 +89,7 @@ Tensor arange(py::object start, py::object end, py::object step, std::optional<D
   Tensor t = integers || d == DType::Int64
                  ? integer_range(whole(start), whole(end), whole(step))
                  : floating_range(start.cast<double>(), end.cast<double>(), step.cast<double>(), !is_floating(d));
-  return finish(to(to(t, d), device), requires_grad);
+  return finish(given_out(t, d, device), requires_grad);
 }
 
 Tensor linspace(double a, double b, int64_t steps, std::optional<DType> dtype, Device device, bool requires_grad) {
@@ -95,7 +101,7 @@ Tensor linspace(double a, double b, int64_t steps, std::optional<DType> dtype, D
   for (int64_t i = 0; i < steps; ++i)  // from both ends, so that the last is exactly b
     t.ptr<double>()[i] = i < steps / 2 ? a + by * (double)i : b - by * (double)(steps - 1 - i);
   if (steps == 1) t.ptr<double>()[0] = a;
-  return finish(to(to(t, d), device), requires_grad);
+  return finish(given_out(t, d, device), requires_grad);
 }
 
 Tensor eye(int64_t n, std::optional<int64_t> m, std::optional<DType> dtype, Device device, bool requires_grad) {

@@ -16,26 +16,18 @@ namespace weft {
 DrawnStream draw_stream(Generator* generator, int64_t words, Device device) {
   Generator& from = generator ? *generator : default_generator();
   Recorder* recorder = anybody_records() ? current_recorder() : nullptr;
-  if (recorder && !device.is_cpu()) note_cannot_replay("random numbers are drawn on a GPU");
-  if (!recorder || !recorder->arena() || !device.is_cpu()) {
+  if (!recorder || !recorder->arena(device)) {
     Generator::Range range = from.draw((uint64_t)words);
     return {{range.seed, range.offset, nullptr}, {}};
   }
-  Ref<Storage> cell;
-  {
-    Unrecorded outlives_the_step;
-    cell = make_ref<Storage>(2 * sizeof(uint64_t), device);
-  }
   std::shared_ptr<py::object> owner;
   if (generator) owner = shared_callable(py::cast(generator, py::return_value_policy::reference));
-  now_and_at_replay([&from, words, cell, owner] {
+  Ref<Storage> cell = recorder->random_cell(device, [&from, words, owner](uint64_t* at) {
     Generator::Range range = from.draw((uint64_t)words);
-    auto* at = static_cast<uint64_t*>(cell->data);
     at[0] = range.seed;
     at[1] = range.offset;
   });
-  const auto* at = static_cast<const uint64_t*>(cell->data);
-  return {{at[0], at[1], at}, cell};
+  return {{0, 0, static_cast<const uint64_t*>(cell->data)}, cell};
 }
 
 Tensor random_permutation(int64_t n, Generator* generator) {

@@ -35,7 +35,18 @@ bool Plan::fits() const {
   return true;
 }
 
+// The stream keeps the step's work in order. Where the caller has another one than last time, that is waited for.
+void Plan::follow_streams() {
+  for (Gpu& g : gpus_) {
+    const DeviceRuntime& runtime = device_runtime(g.device.kind);
+    void* now = runtime.stream(g.device.index);
+    if (now == std::exchange(g.stream, now)) continue;
+    WEFT_CHECK(runtime.synchronize(g.device.index), Runtime, "[compile] ", runtime.error());
+  }
+}
+
 void Plan::copy_in(size_t i, const Tensor& from) {
+  follow_streams();
   const Tensor& to = inputs_[i];
   if (from.strides() == to.strides() && from.device().is_cpu() && to.numel() * to.itemsize() <= 4096)
     memcpy(to.data(), from.data(), (size_t)(to.numel() * to.itemsize()));
@@ -49,26 +60,43 @@ void Plan::give_away(Leaf& leaf) {
   const Ref<Storage> held = leaf.exit->storage;
   Ref<TensorImpl> fresh = Tensor(leaf.exit).detach().ref();
   fresh->storage = make_ref<Storage>(held->data, held->bytes, held->device, nullptr, nullptr);
-  fresh->storage->arena = arena_;
   Ref<Storage> own = copy_of(Tensor(fresh)).get()->storage;
-  std::swap(held->data, own->data);
-  std::swap(held->arena, own->arena);
+  held->data = std::exchange(own->data, nullptr);
+  fresh->storage->arena = std::exchange(held->arena, {});
   leaf.exit = fresh;
 }
 
-void Plan::run(std::vector<double>* seconds) {
+void Plan::launch(const Item& item, std::vector<double>* seconds) {
   using Clock = std::chrono::steady_clock;
+  const bool gpu = !item.device.is_cpu();
+  auto finished = [&] {
+    if (gpu && seconds) device_runtime(item.device.kind).synchronize(item.device.index);
+    return Clock::now();
+  };
+  Clock::time_point start;
+  if (seconds) start = finished();
+  if (gpu) before_launch(item.name, item.device, true);
+  item.kernel(&arguments_[item.at]);
+  if (gpu) after_launch(item.name, item.device);
+  if (seconds) seconds->push_back(std::chrono::duration<double>(finished() - start).count());
+}
+
+void Plan::run(std::vector<double>* seconds) {
+  follow_streams();
+  random_.renew();
   for (Leaf& l : leaves_) {
     const bool there = l.tensor->grad == l.exit;
-    if (l.exit && l.exit->storage->arena == arena_ && (l.exit->refs > 1 + there || l.exit->storage->refs > 1))
-      give_away(l);
+    if (l.exit && owns(*l.exit->storage) && (l.exit->refs > 1 + there || l.exit->storage->refs > 1)) give_away(l);
     if (l.tensor->grad != l.exit) l.tensor->grad = l.exit;
   }
   {
     std::optional<WithoutGil> free;
     if (work_ > kWorthFreeing) free.emplace(true);
     std::optional<FlushDenormals> flush;
-    for (const Item& item : items_) {
+    auto graph = graphs_.begin();
+    for (size_t i = 0; i < items_.size(); ++i) {
+      const Item& item = items_[i];
+      const bool first_of_graph = graph != graphs_.end() && graph->first() == i;
       if (!item.kernel || item.renew >= 0) {
         flush.reset();
         if (free) free.reset();
@@ -80,17 +108,17 @@ void Plan::run(std::vector<double>* seconds) {
         if (!item.kernel) continue;
       }
       if (!flush) flush.emplace();
-      Clock::time_point start;
-      if (seconds) start = Clock::now();
-      if (!item.device.is_cpu()) before_launch(item.name, item.device, true);
-      item.kernel(&arguments_[item.at]);
-      if (!item.device.is_cpu()) after_launch(item.name, item.device);
+      auto kernel = [&](size_t k) { items_[k].kernel(&arguments_[items_[k].at]); };
+      if (first_of_graph && !seconds && graph->send(kernel))
+        i += graph->count() - 1;
+      else
+        launch(item, seconds);
+      if (first_of_graph) ++graph;
       if (take_interrupted() && raise_interrupted) {
         flush.reset();
         if (free) free.reset();
         raise_interrupted();
       }
-      if (seconds) seconds->push_back(std::chrono::duration<double>(Clock::now() - start).count());
     }
   }
   for (const Outside& o : outside_)
@@ -105,7 +133,8 @@ Tensor Plan::output(size_t i, const TensorList& arguments) const {
     if (given.strides() == inputs_[(size_t)o.argument].strides())
       return given.as_view(o.tensor.shape(), o.tensor.strides(), given.get()->offset + o.tensor.get()->offset);
   }
-  if (o.tensor.get()->storage->arena == arena_ || o.argument >= 0) return copy_of(o.tensor);
+  const Storage& storage = *o.tensor.get()->storage;
+  if (owns(storage) || storage.table || o.argument >= 0) return copy_of(o.tensor);
   return o.tensor.detach();
 }
 
@@ -117,18 +146,30 @@ std::vector<uint32_t> Plan::outside_versions() const {
 
 std::vector<Plan::Line> Plan::lines() const {
   std::vector<Line> all;
-  for (const Item& item : items_)
-    if (item.kernel) all.push_back({item.name, item.device, item.work});
+  int graphs = 0;
+  auto graph = graphs_.begin();
+  for (size_t i = 0; i < items_.size(); ++i) {
+    while (graph != graphs_.end() && (!graph->works() || graph->first() + graph->count() <= i))
+      graphs += (graph++)->works();
+    const Item& item = items_[i];
+    const bool part = graph != graphs_.end() && graph->first() <= i;
+    if (item.kernel) all.push_back({item.name, item.device, item.work, part ? graphs : -1});
+  }
   return all;
 }
 
 int64_t Plan::bytes() const {
-  int64_t sum = (int64_t)arena_->bytes();
+  int64_t sum = 0;
+  for (const Ref<Arena>& a : arenas_) sum += (int64_t)a->bytes();
   for (const Tensor& t : inputs_) sum += (int64_t)t.get()->storage->bytes;
   return sum;
 }
 
-int64_t Plan::peak() const { return (int64_t)arena_->peak(); }
+int64_t Plan::peak() const {
+  int64_t sum = 0;
+  for (const Ref<Arena>& a : arenas_) sum += (int64_t)a->peak();
+  return sum;
+}
 
 int64_t Plan::weights() const {
   int64_t sum = 0;

@@ -4,8 +4,9 @@
 // While a step is recorded, memory comes from an arena of its own: what it releases it uses again, in the same order at
 // each replay, so a replay repeats the launches with the addresses of the recording. What the step reads and changes
 // outside (weights, the state of an optimizer, statistics) it reads and changes in place, with the versions counted on.
-// What the host did between launches and has to do again (drawing random numbers, checking labels, a schedule) is in
-// the list as a deed. A step that no replay could follow is said to be broken, by what it did, and runs on undisturbed.
+// What the host did between launches and has to do again (checking labels, a schedule) is in the list as a deed; random
+// numbers are drawn before the first launch. A step that no replay could follow is said to be broken, by what it did,
+// and runs on undisturbed. On a GPU, launches with nothing of the host's between them are sent as one graph.
 #pragma once
 
 #include <cstddef>
@@ -16,6 +17,8 @@
 #include <vector>
 
 #include "plan/fuse.h"
+#include "plan/launch_graph.h"
+#include "plan/random_cells.h"
 #include "tensor/launch.h"
 #include "tensor/tensor.h"
 
@@ -25,7 +28,8 @@ class Plan final : public Recorder {
  public:
   // strict: what cannot be replayed is an error at once. packs_weights: weights do not change while it is in use.
   Plan(bool strict, bool packs_weights) : strict_(strict), packs_weights_(packs_weights) {}
-  explicit Plan(const Plan& forward) : arena_(forward.arena_), strict_(forward.strict_), packs_weights_(false) {}
+  explicit Plan(const Plan& forward)
+      : arenas_(forward.arenas_), gpus_(forward.gpus_), strict_(forward.strict_), packs_weights_(false) {}
   ~Plan() override;
 
   // Recording. begin() makes this the thread's recorder; end(), also after an error, lets it go.
@@ -39,10 +43,14 @@ class Plan final : public Recorder {
   void used(Storage& storage) override;
   void cannot_replay(const std::string& reason) override { break_off(reason); }
   void grad_used(TensorImpl& leaf, GradUse use) override;
-  Arena* arena() override { return broken_.empty() ? arena_.get() : nullptr; }
+  Arena* arena(Device device) override;
   bool packs(Storage& storage) override;
   void at_replay(std::function<void()> deed) override;
   void renewed(std::function<void(void*)> renew) override;
+  Ref<Storage> random_cell(Device device, std::function<void(uint64_t*)> draw) override {
+    return random_.add(device, std::move(draw));
+  }
+  void random_act(std::function<void()> act) override { random_.add(std::move(act)); }
   void break_off(std::string reason);
   const std::string& broken() const { return broken_; }  // empty: can be replayed
 
@@ -66,10 +74,11 @@ class Plan final : public Recorder {
     const char* name;
     Device device;
     double work;
+    int graph;  // of which it is a part, or -1
   };
   std::vector<Line> lines() const;
-  int64_t bytes() const;    // of the arena and the inputs
-  int64_t peak() const;     // of the arena: the most that was in use at once
+  int64_t bytes() const;    // of the arenas and the inputs
+  int64_t peak() const;     // of the arenas: the most that was in use at once
   int64_t weights() const;  // bytes outside that the launches address
   std::mutex busy;
 
@@ -101,18 +110,30 @@ class Plan final : public Recorder {
     int argument = -1;  // it is that input, or a view of it
     bool same = false;
   };
+  struct Gpu {
+    Device device;
+    void* stream;  // where the step was last sent to
+  };
+  bool owns(const Storage& storage) const;  // memory of the step
   void give_away(Leaf& leaf);
+  void keep_stream(Device gpu);  // recording
+  void follow_streams();         // replaying
+  void launch(const Item& item, std::vector<double>* seconds);
   void drop_unread();
   void fuse();
+  void find_graphs();
   size_t add_arguments(const void* args, size_t bytes);  // their place
 
-  Ref<Arena> arena_ = make_ref<Arena>();
+  std::vector<Ref<Arena>> arenas_{make_ref<Arena>(Device{})};  // the CPU's, and those of GPUs that it uses
+  std::vector<Gpu> gpus_;
   std::vector<Item> items_;
   std::vector<std::max_align_t> arguments_;
   std::vector<std::unique_ptr<FusedPointwise>> fused_;
   std::vector<std::unique_ptr<std::string>> names_;  // of fused launches
   std::vector<std::function<void()>> deeds_;
   std::vector<std::function<void(void*)>> renewals_;
+  std::vector<LaunchGraph> graphs_;
+  RandomCells random_;
   std::vector<Outside> outside_;
   std::unordered_map<Storage*, size_t> known_;  // into outside_
   std::vector<Leaf> leaves_;

@@ -1,4 +1,5 @@
 // What a plan notes while its step runs for the first time.
+#include <algorithm>
 #include <cstring>
 
 #include "kernels/copy.h"
@@ -8,6 +9,7 @@
 #include "plan/prune.h"
 #include "plan/python_line.h"
 #include "tensor/autograd.h"
+#include "tensor/devices.h"
 
 namespace weft {
 
@@ -22,17 +24,40 @@ void Plan::begin() {
   recording_ = true;
   items_.reserve(64);
   arguments_.reserve(1024);
-  arena_->begin(&clock_);
+  arenas_[0]->begin(&clock_);  // what the CPU's fuser asks for
 }
 
 void Plan::end() {
   current_recorder() = nullptr;
   --active_recorders;
   recording_ = false;
-  lives_ = arena_->end();
+  lives_ = arenas_[0]->end();
+}
+
+bool Plan::owns(const Storage& storage) const {
+  return std::find(arenas_.begin(), arenas_.end(), storage.arena) != arenas_.end();
+}
+
+Arena* Plan::arena(Device device) {
+  if (!device.is_cpu()) keep_stream(device);
+  if (!broken_.empty()) return nullptr;
+  for (const Ref<Arena>& a : arenas_)
+    if (a->device() == device) return a.get();
+  arenas_.push_back(make_ref<Arena>(device));
+  return arenas_.back().get();
+}
+
+void Plan::keep_stream(Device gpu) {
+  void* now = use_device(gpu).stream(gpu.index);
+  auto known = std::find_if(gpus_.begin(), gpus_.end(), [&](const Gpu& g) { return g.device == gpu; });
+  if (known == gpus_.end())
+    gpus_.push_back({gpu, now});
+  else if (known->stream != now)
+    break_off("it uses several streams of a GPU");
 }
 
 void Plan::add_input(const Tensor& like) {
+  if (!like.device().is_cpu()) keep_stream(like.device());
   Tensor t = Tensor::empty(like.shape(), like.dtype(), like.device());
   if (is_dense(like)) t.get()->strides = like.strides();
   copy_into(t, like.detach());
@@ -42,6 +67,7 @@ void Plan::add_input(const Tensor& like) {
 
 void Plan::launched(const char* name, Device device, void (*kernel)(const void*), const void* args, size_t bytes,
                     double work) {
+  if (!device.is_cpu()) keep_stream(device);
   items_.push_back({kernel, add_arguments(args, bytes), bytes, std::exchange(next_renewal_, -1), name, device, work});
   clock_ = items_.size();
   ++launches_;
@@ -56,7 +82,7 @@ size_t Plan::add_arguments(const void* args, size_t bytes) {
 }
 
 void Plan::used(Storage& storage) {
-  if (storage.arena == arena_ || known_.count(&storage)) return;
+  if (owns(storage) || known_.count(&storage)) return;
   known_.emplace(&storage, outside_.size());
   outside_.push_back({Ref<Storage>(&storage), storage.version.load(std::memory_order_relaxed), 0});
 }
@@ -96,7 +122,10 @@ void Plan::renewed(std::function<void(void*)> renew) {
 }
 
 void Plan::finish(const TensorList& outputs) {
-  for (Outside& o : outside_) o.changes = o.storage->version.load(std::memory_order_relaxed) - o.before;
+  for (Outside& o : outside_) {
+    o.changes = o.storage->version.load(std::memory_order_relaxed) - o.before;
+    if (o.changes && o.storage->table) break_off("a table of the host's is changed in place");
+  }
   for (const Tensor& input : inputs_)
     if (input.version() != 0)
       break_off("an argument is changed in place");  // the caller's tensor would not see the change
@@ -116,6 +145,7 @@ void Plan::finish(const TensorList& outputs) {
   if (!broken_.empty()) return;
   drop_unread();
   fuse();
+  find_graphs();
 }
 
 namespace {
@@ -213,6 +243,16 @@ void Plan::fuse() {
   lives_ = {};
 }
 
+void Plan::find_graphs() {
+  auto plain = [&](size_t i) { return items_[i].kernel && items_[i].renew < 0 && !items_[i].device.is_cpu(); };
+  for (size_t i = 0, end; i < items_.size(); i = end) {
+    end = i + 1;
+    if (!plain(i)) continue;
+    while (end < items_.size() && plain(end) && items_[end].device == items_[i].device) ++end;
+    if (end - i > 1) graphs_.emplace_back(i, end - i, items_[i].device);
+  }
+}
+
 bool Plan::repeatable() const {
   for (const Outside& o : outside_)
     if (o.changes) return false;
@@ -224,13 +264,14 @@ bool Plan::escaped() const {
   for (const Output& o : outputs_) ++ours[o.tensor.get()->storage.get()];
   for (const Leaf& l : leaves_)
     if (l.exit) ++ours[l.exit->storage.get()];
-  int living = 0;
+  int living = 0, known = 0;
   for (auto [storage, owners] : ours) {
-    if (storage->arena != arena_) continue;
-    ++living;
+    if (!owns(*storage)) continue;
+    ++known;
     if (storage->refs > owners) return true;
   }
-  return arena_->refs - 1 > living;
+  for (const Ref<Arena>& a : arenas_) living += a->refs - 1;
+  return living > known;
 }
 
 }  // namespace weft

@@ -24,10 +24,13 @@ struct Recorder {
   virtual void used(Storage&) {}                            // its address may be among a launch's arguments
   virtual void cannot_replay(const std::string&) {}         // what the step does that no replay could follow
   virtual void grad_used(TensorImpl&, GradUse) {}           // before it happens
-  virtual Arena* arena() { return nullptr; }                // where the step's memory on the CPU comes from
+  virtual Arena* arena(Device) { return nullptr; }          // where the step's memory on a device comes from
   virtual bool packs(Storage&) { return false; }            // may its packed copies serve every replay?
   virtual void at_replay(std::function<void()>) {}          // done again, at this place, by each replay
   virtual void renewed(std::function<void(void* args)>) {}  // makes the arguments of the next launch up to date
+  // Memory of a device with the two words that `draw` writes: now, and at each replay before its first launch.
+  virtual Ref<Storage> random_cell(Device, std::function<void(uint64_t* words)> draw);
+  virtual void random_act(std::function<void()>) {}  // the same for what happens to a generator between two draws
 };
 
 Recorder*& current_recorder();             // thread-local, null when nobody records

@@ -13,6 +13,7 @@
 #include "base/cpus.h"
 #include "base/generator.h"
 #include "kernels/table.h"
+#include "tensor/hooks.h"
 #include "tensor/launch.h"
 #include "tensor/python.h"
 
@@ -108,10 +109,21 @@ uint64_t seed_of(py::handle seed) {
 
 constexpr int64_t kStateBytes = 16;  // seed, position
 
-Tensor state_of(const Generator& g) {
-  Tensor state = Tensor::empty({kStateBytes}, DType::UInt8);
-  uint64_t words[2] = {g.seed(), g.position()};
-  memcpy(state.data(), words, sizeof words);
+// Something that happens to a generator: now, and by each replay of a step being recorded.
+template <class F>
+void act_on(Generator& g, F f) {
+  f();
+  if (!anybody_records()) return;
+  if (Recorder* r = current_recorder())
+    r->random_act([f, owner = shared_callable(py::cast(&g, py::return_value_policy::reference))] { f(); });
+}
+
+Tensor state_of(Generator& g) {
+  Tensor state = Tensor::table({kStateBytes}, DType::UInt8);
+  act_on(g, [&g, at = state.data()] {
+    uint64_t words[2] = {g.seed(), g.position()};
+    memcpy(at, words, sizeof words);
+  });
   return state;
 }
 
@@ -120,9 +132,21 @@ void restore_state(Generator& g, const Tensor& state) {
                  state.numel() == kStateBytes && state.is_contiguous(),
              Value, "[set_state] expected a uint8 CPU tensor of ", kStateBytes, " elements, got ",
              name_of(state.dtype()), " ", to_string(state.shape()), " on ", to_string(state.device()));
-  uint64_t words[2];
-  memcpy(words, state.data(), sizeof words);
-  g.set_state(words[0], words[1]);
+  if (state.get()->storage->arena) note_cannot_replay("a generator's state is computed");
+  act_on(g, [&g, at = state.data()] {
+    uint64_t words[2];
+    memcpy(words, at, sizeof words);
+    g.set_state(words[0], words[1]);
+  });
+}
+
+void seed_with(Generator& g, uint64_t seed) {
+  act_on(g, [&g, seed] { g.manual_seed(seed); });
+}
+uint64_t seed_freshly(Generator& g) {
+  if (anybody_records()) note_cannot_replay("a generator is seeded from the system's entropy");
+  g.manual_seed(fresh_seed());
+  return g.seed();
 }
 
 // For tests: keeps the pool busy with `pieces` pieces of so many microseconds each, and tells which worker ran each, or
@@ -213,17 +237,11 @@ void bind_generators(py::module_& m) {
       .def(
           "manual_seed",
           [](Generator& g, py::object seed) -> Generator& {
-            g.manual_seed(seed_of(seed));
+            seed_with(g, seed_of(seed));
             return g;
           },
           py::arg("seed"), py::return_value_policy::reference, "Starts the stream of this seed. Returns the generator.")
-      .def(
-          "seed",
-          [](Generator& g) {
-            g.manual_seed(fresh_seed());
-            return g.seed();
-          },
-          "Seeds from the system's entropy and returns the seed.")
+      .def("seed", &seed_freshly, "Seeds from the system's entropy and returns the seed.")
       .def("initial_seed", &Generator::seed, "The seed of the stream.")
       .def("get_state", &state_of, "The stream's seed and position as a uint8 tensor.")
       .def("set_state", &restore_state, py::arg("new_state"), "Continues where get_state() was called.");
@@ -232,17 +250,13 @@ void bind_generators(py::module_& m) {
   m.def(
       "manual_seed",
       [](py::object seed) -> Generator& {
-        default_generator().manual_seed(seed_of(seed));
+        seed_with(default_generator(), seed_of(seed));
         return default_generator();
       },
       py::arg("seed"), py::return_value_policy::reference, "Seeds the default generator and returns it.");
   m.def("initial_seed", [] { return default_generator().seed(); }, "The default generator's seed.");
   m.def(
-      "seed",
-      [] {
-        default_generator().manual_seed(fresh_seed());
-        return default_generator().seed();
-      },
+      "seed", [] { return seed_freshly(default_generator()); },
       "Seeds the default generator from the system's entropy and returns the seed.");
   m.def("get_rng_state", [] { return state_of(default_generator()); }, "The default generator's state.");
   m.def(

@@ -25,8 +25,8 @@ void* allocate_on(Device d, size_t bytes) {
 
 Storage::Storage(size_t bytes, Device device) : bytes(bytes), device(device) {
   Recorder* recorder = anybody_records() ? current_recorder() : nullptr;
-  if (recorder && device.is_cpu() && recorder->arena()) {
-    arena = Ref<Arena>(recorder->arena());
+  if (Arena* own = recorder ? recorder->arena(device) : nullptr) {
+    arena = Ref<Arena>(own);
     data = arena->allocate(bytes);
   } else {
     data = allocate_on(device, bytes);
@@ -70,8 +70,11 @@ Tensor Tensor::empty(const Dims& shape, DType dtype, Device device) {
 }
 
 Tensor Tensor::table(const Dims& shape, DType dtype) {
+  const bool recorded = anybody_records() && current_recorder();
   Unrecorded outlives_the_step;
-  return empty(shape, dtype);
+  Tensor t = empty(shape, dtype);
+  t.get()->storage->table = recorded;
+  return t;
 }
 
 Tensor Tensor::full(const Dims& shape, double value, DType dtype, Device device) {
@@ -115,7 +118,8 @@ TensorList borrowed(const TensorList& tensors) {
   TensorList list;
   for (const Tensor& t : tensors) {
     list.push_back(t.detach());
-    const Storage& s = *t.get()->storage;
+    Storage& s = *t.get()->storage;
+    note_use(s);
     list.back().get()->storage = make_ref<Storage>(s.data, s.bytes, s.device, [](void*) {}, nullptr);
   }
   return list;

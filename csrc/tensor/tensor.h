@@ -33,6 +33,7 @@ struct Storage : RefCounted {
   void* owner = nullptr;
   bool writable = true;
   bool inference = inference_mode();
+  bool table = false;        // filled once by the host, the same for every replay of a recorded step
   bool exposed = false;      // others have its address (NumPy, DLPack) and may write to it without a new version
   Ref<Arena> arena;          // of the recorded step that this is memory of
   Ref<RefCounted> attached;  // copies made of one version (ops/packed.h)

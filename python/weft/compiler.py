@@ -83,12 +83,18 @@ class Plan:
         return len(self._plan)
 
     def describe(self) -> str:
-        rows = [(str(i), name, device, f"{work:,.0f}") for i, (name, device, work) in enumerate(self._plan._lines())]
+        lines = self._plan._lines()
+        graphs = any(graph >= 0 for *_, graph in lines)  # of launches that a GPU gets at once
+        rows = [
+            (str(i), name, device, f"{work:,.0f}", *([str(graph) if graph >= 0 else ""] if graphs else []))
+            for i, (name, device, work, graph) in enumerate(lines)
+        ]
         memory = (
             f"{len(self)} launches for ({self.arguments}); memory of its own {size(self.nbytes)}, "
             f"at most {size(self.peak)} of it at once; weights, state and arguments outside {size(self._plan.outside)}"
         )
-        return "\n".join([*table(("#", "launch", "device", "work"), rows), memory])
+        head = ("#", "launch", "device", "work", *(["graph"] if graphs else []))
+        return "\n".join([*table(head, rows), memory])
 
     def profile(self, repeats: int = 10) -> str:
         runs = np.array([self._plan._times() for _ in range(repeats)])
@@ -96,7 +102,7 @@ class Plan:
         share = times / max(times.sum(), 1e-9)
         rows = [
             (str(i), name, f"{t:.1f}", f"{s:.1%}")
-            for i, ((name, _, _), t, s) in enumerate(zip(self._plan._lines(), times, share, strict=True))
+            for i, ((name, *_), t, s) in enumerate(zip(self._plan._lines(), times, share, strict=True))
         ]
         return "\n".join([*table(("#", "launch", "us", "share"), rows), f"{times.sum():.1f} us, median of {repeats}"])
 
@@ -128,7 +134,8 @@ def compile(model: Callable | None = None, *, fullgraph: bool = False) -> Any:
     (`item()`, `if x > 0`, `numpy()`), hooks, attributes changed by the step, arguments changed in place, tensors made
     of Python's data, tensors kept outside, Python's or NumPy's random numbers, a result that is differentiated outside.
 
-    Threads may call the result at the same time. Where nothing is changed each gets memory of its own.
+    Threads may call the result at the same time. Where nothing is changed each gets memory of its own. On a GPU,
+    launches that follow one another are sent as one CUDA graph; a look at values (labels, indices) comes between.
 
     Args:
         model: the function or module; without it, a decorator is returned.
