@@ -50,13 +50,16 @@ Taps evened(const Taps& t) {
 }
 
 Taps transposed(const Taps& t) {
-  Taps r{t.outputs, t.inputs, std::vector<int32_t>(t.inputs + 1, 0), std::vector<int32_t>(t.at.size()),
-         std::vector<double>(t.at.size())};
-  for (int32_t i : t.at) ++r.starts[i + 1];
+  Taps r{t.outputs, t.inputs, std::vector<int32_t>(t.inputs + 1, 0), {}, {}};
+  for (int32_t i : t.at)
+    if (i >= 0) ++r.starts[i + 1];
   for (int64_t i = 0; i < t.inputs; ++i) r.starts[i + 1] += r.starts[i];
+  r.at.resize(r.starts.back());
+  r.weights.resize(r.starts.back());
   std::vector<int32_t> next(r.starts.begin(), r.starts.end() - 1);
   for (int64_t j = 0; j < t.outputs; ++j)
     for (int32_t k = t.starts[j]; k < t.starts[j + 1]; ++k) {
+      if (t.at[k] < 0) continue;
       int32_t to = next[t.at[k]]++;
       r.at[to] = (int32_t)j;
       r.weights[to] = t.weights[k];
@@ -270,7 +273,7 @@ Tensor interpolate(const Tensor& x, int64_t dim, const Dims& sizes, const std::s
     Taps t = taps_of(n, sizes[i], {mode, align_corners, antialias, factors[i]}, x.dtype());
     taps.push_back(integers ? in_fixed_point(t) : t);
   }
-  int64_t widest = std::max(x.shape()[axis], sizes[1]);  // of the gradient, too
+  int64_t widest = std::max(x.shape()[axis], sizes[sizes.n - 1]);  // of the gradient, too
   if (is_channels_last(x)) widest *= x.shape()[1];
   if (sizes.n == 1 || widest <= kInterpolateWidest) return resample(x, axis, taps);
   return resample(resample(x, axis, {taps[1]}), axis - 1, {taps[0]});
