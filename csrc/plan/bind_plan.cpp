@@ -38,7 +38,8 @@ void bind_plan(py::module_& m) {
       .def("_lines",
            [](const Plan& plan) {
              py::list all;
-             for (const Plan::Line& l : plan.lines()) all.append(py::make_tuple(l.name, to_string(l.device), l.work, l.graph));
+             for (const Plan::Line& l : plan.lines())
+               all.append(py::make_tuple(l.name, to_string(l.device), l.work, l.graph));
              return all;
            })
       .def("_times", [](Plan& plan) {
