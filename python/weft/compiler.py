@@ -6,13 +6,12 @@ import copy
 import types
 import warnings
 from collections.abc import Callable
-from functools import partial, update_wrapper, wraps
+from functools import partial, update_wrapper
 from typing import Any
 
 import numpy as np
 
 from weft import _core
-from weft._core import Tensor
 from weft.nn.module import Module
 
 MOST_RECORDINGS = 64  # kept for one function: kinds of arguments, modes, threads that call at once
@@ -20,21 +19,6 @@ MOST_RECORDINGS = 64  # kept for one function: kinds of arguments, modes, thread
 
 class ReplayWarning(UserWarning):
     """A function given to weft.compile cannot be replayed and runs as it is."""
-
-
-def at_each_replay(method: Callable) -> Callable:
-    """For what only Python can do and a step needs each time, such as a schedule: it is called again by every replay.
-
-    Arguments stay what they were. With a tensor among them it is left alone: its value would be read by Python.
-    """
-
-    @wraps(method)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        if not _core._recording() or any(isinstance(a, Tensor) for a in (*args, *kwargs.values())):
-            return method(*args, **kwargs)
-        return _core._now_and_at_replay(partial(method, *args, **kwargs))
-
-    return run
 
 
 class Compiled(_core._Compiled):

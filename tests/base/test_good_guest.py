@@ -1,10 +1,12 @@
 """What `import weft` must not do to the process that it is a guest in."""
 
 import json
+import pkgutil
 import statistics
 
 import pytest
 
+import weft
 from script import run
 
 # Everything that an import could disturb, before and after.
@@ -125,3 +127,12 @@ def test_exit_is_quiet(before):
     time.sleep(0.2)
     """
     assert run(code, timeout=20) == ""
+
+
+@pytest.mark.parametrize("name", sorted(m.name for m in pkgutil.iter_modules(weft.__path__) if m.name != "__main__"))
+def test_any_module_may_be_imported_first(name):
+    run(f"import weft.{name}")
+
+
+def test_compile_may_be_called_first():
+    assert run("import weft; print(weft.compile(lambda x: x + 1)(weft.ones(2)).tolist())") == "[2.0, 2.0]"

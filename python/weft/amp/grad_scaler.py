@@ -10,7 +10,6 @@ from typing import Any
 from weft import _core
 from weft._core import Tensor
 from weft._grad_mode import no_grad
-from weft.optim.optimizer import FusedOptimizer
 
 READY, UNSCALED, STEPPED = range(3)
 
@@ -98,7 +97,7 @@ class GradScaler:
             self.unscale_(optimizer)
         self._stages[id(optimizer)] = STEPPED
         norm = self._norms[id(optimizer)]
-        if not isinstance(optimizer, FusedOptimizer) or self._may_find_fresh(optimizer):
+        if not hasattr(optimizer, "_only_if_finite") or self._may_find_fresh(optimizer):  # not fused
             return optimizer.step(*args, **kwargs) if math.isfinite(float(norm)) else None
         optimizer._only_if_finite = norm  # looked at by the kernel, so that nobody has to wait for it here
         try:

@@ -7,7 +7,7 @@ from types import BuiltinFunctionType, FunctionType, MethodType
 from typing import Any
 
 from weft._core import Tensor
-from weft.compiler import at_each_replay
+from weft._replay import at_each_replay
 from weft.optim.optimizer import Optimizer
 
 _FUNCTIONS = (FunctionType, MethodType, BuiltinFunctionType, type)  # keep nothing that a state_dict should hold
