@@ -12,13 +12,6 @@ namespace weft::WEFT_ISA::conv {
 
 constexpr int kPoints = 36;
 
-// For large functions: one copy, whatever some of their arguments are.
-#ifdef __clang__
-#define WEFT_ONE_COPY __attribute__((noinline))
-#else
-#define WEFT_ONE_COPY __attribute__((noinline, noclone))
-#endif
-
 // Elements from one point to the next: not a multiple of a page, for all points of a tile are written together and
 // would meet in one set of the cache.
 WEFT_INLINE int64_t point_size(int64_t rows, int64_t width) { return rows * width + 16; }

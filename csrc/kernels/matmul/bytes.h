@@ -41,8 +41,8 @@ WEFT_INLINE uint32_t byte_bits(S x) {
 
 // pack_panels() for bytes: xs counts terms, those past the end are zeros in B.
 template <bool Left, class S>
-__attribute__((noinline)) void pack_bytes(int32_t* dst, int width, const S* src, int64_t x_stride, int64_t y_stride,
-                                          int64_t xs, int64_t count) {
+WEFT_ONE_COPY void pack_bytes(int32_t* dst, int width, const S* src, int64_t x_stride, int64_t y_stride, int64_t xs,
+                              int64_t count) {
   const int64_t groups = (xs + kByteTerms - 1) / kByteTerms;
   for (int64_t y0 = 0; y0 < count; y0 += width, dst += width * groups, src += width * y_stride) {
     const int here = (int)(count - y0 < width ? count - y0 : width);

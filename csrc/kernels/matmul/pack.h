@@ -3,6 +3,13 @@
 
 #include "simd/vec.h"
 
+// For large functions: one copy, whatever some of their arguments are.
+#ifdef __clang__
+#define WEFT_ONE_COPY __attribute__((noinline))
+#else
+#define WEFT_ONE_COPY __attribute__((noinline, noclone))
+#endif
+
 namespace weft::WEFT_ISA::mm {
 
 using weft::WEFT_ISA::sums;
@@ -73,8 +80,8 @@ WEFT_INLINE void pack_turned(T* dst, int width, const S* src, int64_t y_stride, 
 // Panels of `width` columns, one after the other: panel[x * width + y] = src[x * x_stride + y * y_stride], where y runs
 // on over the panels; zeros from `count` on.
 template <class T, class S>
-__attribute__((noinline)) void pack_panels(T* dst, int width, const S* src, int64_t x_stride, int64_t y_stride,
-                                           int64_t xs, int64_t count) {
+WEFT_ONE_COPY void pack_panels(T* dst, int width, const S* src, int64_t x_stride, int64_t y_stride, int64_t xs,
+                               int64_t count) {
   const int64_t panels = (count + width - 1) / width, panel = width * xs;
   if (y_stride == 1) {  // side by side, because they share lines and pages
     for (int64_t x = 0; x < xs; ++x, dst += width, src += x_stride) {

@@ -22,8 +22,8 @@ WEFT_INLINE __m512i load_wide(const bfloat16* p, int64_t n) {
 
 // pack_panels() for pairs: xs counts terms; an odd last one is paired with zero.
 template <class S>
-__attribute__((noinline)) void pack_pairs(float* dst, int width, const S* src, int64_t x_stride, int64_t y_stride,
-                                          int64_t xs, int64_t count) {
+WEFT_ONE_COPY void pack_pairs(float* dst, int width, const S* src, int64_t x_stride, int64_t y_stride, int64_t xs,
+                              int64_t count) {
   const int64_t pairs = (xs + 1) / 2;
   for (int64_t y0 = 0; y0 < count; y0 += width, dst += width * pairs, src += width * y_stride) {
     const int64_t here = count - y0 < width ? count - y0 : width;

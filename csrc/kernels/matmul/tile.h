@@ -122,7 +122,7 @@ WEFT_INLINE void finish_with(const T* tile, int64_t stride, int64_t rows, int64_
   }
 }
 template <class C, class T>
-__attribute__((noinline)) void finish_as(const T* tile, int64_t stride, int64_t rows, int64_t cols, const Out<T>& o) {
+WEFT_ONE_COPY void finish_as(const T* tile, int64_t stride, int64_t rows, int64_t cols, const Out<T>& o) {
   with_activation<vec_of<T>>(
       o.act, [&](auto act) __attribute__((always_inline)) { finish_with<C>(tile, stride, rows, cols, o, act); });
 }
