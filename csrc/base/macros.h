@@ -10,3 +10,10 @@
 
 #define WEFT_INLINE static inline __attribute__((always_inline))
 #define WEFT_RESTRICT __restrict__
+
+// For large functions: one copy, whatever some of their arguments are.
+#ifdef __clang__
+#define WEFT_ONE_COPY __attribute__((noinline))
+#else
+#define WEFT_ONE_COPY __attribute__((noinline, noclone))
+#endif

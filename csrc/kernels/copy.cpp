@@ -88,8 +88,10 @@ struct Square {
   static __attribute__((noinline)) void turn_part(T* dst, int64_t step, const T* src, int64_t row, int64_t ni,
                                                   int64_t nj) {
     V v[L] = {};
+#pragma GCC unroll 1
     for (int64_t j = 0; j < nj; ++j) v[j] = get(src + j * row, ni);
     transpose(v);
+#pragma GCC unroll 1
     for (int64_t i = 0; i < ni; ++i) put(dst + i * step, v[i], nj);
   }
 };

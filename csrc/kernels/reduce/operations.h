@@ -230,6 +230,7 @@ void fold_lines(Acc* acc, const Acc* x, int64_t lines, int64_t row, int64_t n, i
   }
   for (; is_floating(dtype_of<Acc>) && i + w <= lines; i += w) {
     V v[w];
+#pragma GCC unroll 1
     for (int k = 0; k < w; ++k) v[k] = fold_short_line<Op, Acc>(x + (i + k) * row, n, center_of(i + k));
     store<V>(acc + i, fold_each(v, combine));
   }
