@@ -18,6 +18,7 @@ template <class T>
 __global__ void __launch_bounds__(kThreads) gather_elements(Gather a) {
   int64_t n = a.outer * a.count * a.inner;
   for (int64_t i = (int64_t)blockIdx.x * kThreads + threadIdx.x; i < n; i += (int64_t)gridDim.x * kThreads) {
+    if ((uint64_t)a.index[i] >= (uint64_t)a.size) continue;
     int64_t row = i / a.inner, o = row / a.count, j = i - row * a.inner;
     static_cast<T*>(a.y)[i] = static_cast<const T*>(a.x)[(o * a.size + a.index[i]) * a.inner + j];
   }
@@ -64,6 +65,7 @@ void check(const IndexCheck& a) {
 }
 void gather(const Gather& a) {
   int64_t n = a.outer * a.count * a.inner;
+  check({a.bad, a.index, n, a.size});
   if (n == 0) return;
   dispatch_size(size_of(a.dtype), [&](auto type) {
     using T = typename decltype(type)::type;

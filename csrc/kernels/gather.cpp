@@ -30,7 +30,8 @@ struct Part {
   int64_t o, last, begin, end;
 };
 
-bool right_part(const Scatter& a, const Part& p) {
+template <class Args>
+bool right_part(const Args& a, const Part& p) {
   const int64_t block = a.count * a.inner, at = p.o * block;
   if (p.end - p.begin == a.inner) return right(a.index + at, (p.last - p.o) * block, a.size, at, a.bad);
   for (int64_t i = at + p.begin; i < at + block; i += a.inner)
@@ -54,6 +55,7 @@ WEFT_INLINE void over_columns(int64_t outer, int64_t depth, int64_t inner, const
 template <class T>
 void gather_elements(const Gather& a) {
   over_columns(a.outer, a.count, a.inner, [&](const Part& p) {
+    if (a.inner == 1 && !right_part(a, p)) return;
     for (int64_t o = p.o; o < p.last; ++o) {
       const T* x = static_cast<const T*>(a.x) + o * a.size * a.inner;
       T* y = static_cast<T*>(a.y) + o * a.count * a.inner;
@@ -68,6 +70,11 @@ void gather_elements(const Gather& a) {
 }
 
 void gather(const Gather& a) {
+  *a.bad = INT64_MAX;
+  if (a.inner > 1) {  // columns are read by pieces that are narrow
+    check({a.bad, a.index, a.outer * a.count * a.inner, a.size});
+    if (*a.bad != INT64_MAX || interrupted()) return;
+  }
   switch (size_of(a.dtype)) {
     case 1: return gather_elements<uint8_t>(a);
     case 2: return gather_elements<uint16_t>(a);

@@ -26,7 +26,7 @@ int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
 // The taps of the first `count` positions.
 template <class V, class T>
-WEFT_INLINE void find_taps(const T* grid, int64_t count, const GridSampleShape& s, PointTaps<V>& taps) {
+WEFT_ONE_COPY void find_taps(const T* grid, int64_t count, const GridSampleShape& s, PointTaps<V>& taps) {
   alignas(64) T at[3][lanes<V>] = {};
   for (int64_t p = 0; p < count; ++p)
     for (int axis = 0; axis < s.axes; ++axis) at[axis][p] = grid[p * s.axes + axis];
@@ -61,6 +61,21 @@ WEFT_INLINE void turned(V* v, const scalar_of<V>* dy, int64_t outputs, int64_t n
   transpose(v);
 }
 
+// Of x, `channels` of an item in groups of kSampleGroup: to[element][channel], zeros for those that are missing.
+template <class T>
+void turn_group(T* to, const T* x, int64_t image, int64_t channels) {
+  using V = vec_of<T>;
+  constexpr int64_t L = lanes<V>;
+  for (int64_t i = 0; i < image; i += L, to += L * kSampleGroup) {
+    const int64_t count = least(L, image - i);
+    for (int64_t c = 0; c < channels; c += L) {
+      V v[L];
+      turned(v, x + c * image + i, image, channels - c, count);
+      for (int64_t p = 0; p < count; ++p) store<V>(to + p * kSampleGroup + c, v[p]);
+    }
+  }
+}
+
 // body(n, first, count) for the positions of each batch item, in pieces of whole vectors.
 template <int64_t L, class F>
 void parallel_points(const GridSampleShape& s, const F& body) {
@@ -71,11 +86,45 @@ void parallel_points(const GridSampleShape& s, const F& body) {
   });
 }
 
+// A piece is a group of an item's channels. An element before the image is zero, so that taps outside are as others.
+template <class T>
+void forward_by_groups(const GridSampleForward& a) {
+  using V = vec_of<T>;
+  constexpr int64_t L = lanes<V>, G = kSampleGroup;
+  const GridSampleShape& s = a.shape;
+  const int64_t image = image_of(s), groups = (s.channels + G - 1) / G;
+  parallel(
+      s.batch * groups,
+      [&](int64_t piece, int worker) {
+        const int64_t n = piece / groups, from = piece % groups * G, channels = least(G, s.channels - from);
+        T *before = static_cast<T*>(a.room) + worker * (image + 1) * G, *x = before + G;
+        __builtin_memset(before, 0, G * sizeof(T));
+        turn_group(x, static_cast<const T*>(a.x) + (n * s.channels + from) * image, image, channels);
+        for (int64_t first = 0; first < s.outputs; first += L) {
+          const int64_t count = least(L, s.outputs - first);
+          PointTaps<V> taps;
+          find_taps(static_cast<const T*>(a.grid) + (n * s.outputs + first) * s.axes, count, s, taps);
+          for (int64_t c = 0; c < channels; c += L) {
+            T* y = static_cast<T*>(a.y) + (n * s.channels + from + c) * s.outputs + first;
+            V v[L];
+            for (int64_t p = 0; p < L; ++p) {
+              v[p] = V{};
+              for (int k = 0; k < taps.count; ++k) v[p] += load<V>(x + taps.at[k][p] * G + c) * taps.weight[k][p];
+            }
+            transpose(v);
+            for (int64_t i = 0; i < L && c + i < channels; ++i) store_first(y + i * s.outputs, v[i], count);
+          }
+        }
+      },
+      a.workers);
+}
+
 template <class T>
 void forward(const GridSampleForward& a) {
   using V = vec_of<T>;
   constexpr int64_t L = lanes<V>;
   const GridSampleShape& s = a.shape;
+  if (a.room) return forward_by_groups<T>(a);
   const int64_t item = s.channels * image_of(s);
   parallel_points<L>(s, [&](int64_t n, int64_t first, int64_t count) {
     PointTaps<V> taps;

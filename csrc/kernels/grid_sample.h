@@ -5,8 +5,10 @@
 // neighbours among the channels and among the elements of an image lie `channel` and `element` apart. grid is [batch,
 // outputs, axes], its last axis x, y
 // (, z) with -1 and 1 the edges of the image (Align: the centres of its outermost elements); y is [batch, channels,
-// outputs]. A position that is NaN or infinite counts as -1. All contiguous. Taps outside count 0 (Zeros), or the
-// position is moved to the edge (Border) or mirrored (Reflection).
+// outputs]. `room`, where it is not null, is for `workers` threads: each turns around there what it reads of an image,
+// kSampleGroup channels at a time, as neither another thread's cache nor memory is as near. A position that is NaN or
+// infinite counts as -1. All contiguous. Taps outside count 0 (Zeros), or the position is moved to the edge (Border) or
+// mirrored (Reflection).
 #pragma once
 
 #include <cstdint>
@@ -28,9 +30,13 @@ struct GridSampleShape {
   bool align_corners;
 };
 
+constexpr int64_t kSampleGroup = 16;
+
 struct GridSampleForward {
   void* y;
   const void *x, *grid;
+  void* room;  // for each worker [elements of an image + 1, kSampleGroup]
+  int workers;
   GridSampleShape shape;
   DType dtype;  // Float32 or Float64
 };

@@ -23,8 +23,12 @@ void scatter(const PoolMove& a) {
       T* dx = (T*)a.x + p / blocks * a.in * step + from;
       const T* dy = (const T*)a.y + p / blocks * a.out * step + from;
       const int32_t* index = a.index + p / blocks * a.out * step + from;
-      for (int64_t i = 0; i < a.in; ++i)
-        for (int64_t k = 0; k < n; ++k) dx[i * step + k] = 0;
+      if (step == 1) {
+        __builtin_memset(dx, 0, (size_t)a.in * sizeof(T));
+        for (int64_t i = 0; i < a.out; ++i) dx[index[i]] += dy[i];
+        continue;
+      }
+      for (int64_t i = 0; i < a.in; ++i) __builtin_memset(dx + i * step, 0, (size_t)n * sizeof(T));
       for (int64_t i = 0; i < a.out; ++i)
         for (int64_t k = 0; k < n; ++k) dx[index[i * step + k] * step + k] += dy[i * step + k];
     }

@@ -238,12 +238,14 @@ Tensor gather(const Tensor& x, int64_t dim, const Tensor& index) {
   {
     GradMode off(false);
     Along a = align("gather", x, dim, index);
-    Tensor from = contiguous(a.x);
-    check_in_range("gather", a.index, a.size, a.dim);
-    if (a.count > 0)
+    if (a.count > 0) {
+      Tensor from = contiguous(a.x), bad = Tensor::empty({}, DType::Int64, x.device());
       launch("gather", x.device(), kernels<GatherKernels>(x.device()).gather,
-             Gather{y.data(), from.data(), a.index.ptr<int64_t>(), a.outer, a.count, a.size, a.inner, x.dtype()},
+             Gather{y.data(), from.data(), a.index.ptr<int64_t>(), bad.ptr<int64_t>(), a.outer, a.count, a.size,
+                    a.inner, x.dtype()},
              (double)y.numel() * 4);
+      refuse_wrong("gather", bad, a.index, a.size, a.dim);
+    }
   }
   if (needs_grad(x))
     record("gather", {x}, {y}, [dim, kept = Saved(index), shape = x.shape()](Backward& b) {

@@ -51,15 +51,31 @@ GridSampleShape shape_of(const Tensor& x, const Tensor& grid, const std::string&
   return s;
 }
 
-// The image as the kernel reads it best: on the CPU with neighbouring channels, if the positions are so many that
-// turning it around pays, or if its gradient is wanted, which costs as much as the whole image anyway.
-Tensor image_to_sample(const Tensor& x, GridSampleShape& s, bool whole) {
-  const int64_t image = s.size[0] * s.size[1] * s.size[2];
+int64_t image_of(const GridSampleShape& s) { return s.size[0] * s.size[1] * s.size[2]; }
+
+Tensor planes_of(const Tensor& x, GridSampleShape& s) {
+  s.channel = image_of(s);
+  s.element = 1;
+  return contiguous(x.detach());
+}
+
+// The image as the CPU reads it best: with neighbouring channels, if the positions are so many that turning it around
+// pays, or if its gradient is wanted, which costs as much as the whole image anyway.
+bool turning_pays(const Tensor& x, const GridSampleShape& s) {
   const int64_t taps = s.axes * (s.mode == SampleMode::Cubic ? 8 : s.mode == SampleMode::Linear ? 2 : 1);
-  const bool last = x.device().is_cpu() && (whole || is_channels_last(x) || s.outputs * taps > image / 2);
-  s.channel = last ? 1 : image;
-  s.element = last ? s.channels : 1;
-  return last ? channels_last(x.detach()) : contiguous(x.detach());
+  return x.device().is_cpu() && s.outputs * taps > image_of(s) / 2;
+}
+Tensor image_to_sample(const Tensor& x, GridSampleShape& s, bool whole) {
+  const bool last = x.device().is_cpu() && (whole || is_channels_last(x) || turning_pays(x, s));
+  if (!last) return planes_of(x, s);
+  s.channel = 1;
+  s.element = s.channels;
+  return channels_last(x.detach());
+}
+// Whether the kernel turns it around itself: groups of channels are enough to keep threads busy.
+bool by_groups(const Tensor& x, const GridSampleShape& s) {
+  const int64_t groups = (s.channels + kSampleGroup - 1) / kSampleGroup;
+  return turning_pays(x, s) && !is_channels_last(x) && 2 * s.channels >= kSampleGroup && s.batch * groups >= 16;
 }
 
 TensorList sampled_backward(Backward& b, GridSampleShape s, const Tensor& x, const Tensor& grid) {
@@ -94,9 +110,12 @@ Tensor sampled(const Tensor& x, const Tensor& grid, GridSampleShape s) {
   shape.insert(1, s.channels);
   const Tensor y = Tensor::empty(shape, x.dtype(), x.device());
   if (y.numel()) {
-    const Tensor image = image_to_sample(x, s, false), points = contiguous(grid.detach());
+    const bool grouped = by_groups(x, s);
+    const Tensor image = grouped ? planes_of(x, s) : image_to_sample(x, s, false), points = contiguous(grid.detach());
+    const int workers = grouped ? num_threads() : 0;
+    Workspace room(workers * (image_of(s) + 1) * kSampleGroup * size_of(x.dtype()), x.device());
     launch("grid_sample", x.device(), kernels<GridSampleKernels>(x.device()).forward,
-           GridSampleForward{y.data(), image.data(), points.data(), s, x.dtype()}, work_of(s));
+           GridSampleForward{y.data(), image.data(), points.data(), room.data(), workers, s, x.dtype()}, work_of(s));
   }
   if (needs_grad(x, grid))
     record("grid_sample", {x, grid}, {y}, [s, x = Saved(x), grid = Saved(grid)](Backward& b) {

@@ -81,8 +81,12 @@ CROW, COL, V, X = weft.tensor([0, 1, 3]), weft.tensor([0, 1, 2]), weft.ones(3), 
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        ((CROW, weft.tensor([0, 1, 3]), V, X), IndexError, "column 3 at position 2"),
-        ((CROW, weft.tensor([0, 1, -1]), V, X), IndexError, "column -1"),
+        (
+            (CROW, weft.tensor([0, 1, 3]), V, X),
+            IndexError,
+            "index 3 is out of bounds for dimension 1",
+        ),
+        ((CROW, weft.tensor([0, 1, -1]), V, X), IndexError, "index -1"),
         ((weft.tensor([0, 1, 2]), COL, V, X), ValueError, "from 0 to 3"),
         ((weft.tensor([0, 4, 3]), COL, V, X), ValueError, "ascending"),
         ((CROW, COL, weft.ones(2), X), ValueError, "one shape"),

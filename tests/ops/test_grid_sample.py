@@ -44,6 +44,14 @@ def test_vectors_of_points_and_channels(isa, points):
 
 
 @pytest.mark.parametrize("mode", ("bilinear", "nearest", "bicubic"))
+def test_groups_of_channels(isa, mode):
+    """Each of which the kernel turns around by itself."""
+    for channels in (8, 9, 33):
+        both(randn(16, channels, 5, 7), randn(16, 3, 11, 2) * 1.5, mode, "zeros", False)
+    both(randn(16, 17, 2, 3, 5), randn(16, 2, 3, 4, 3) * 1.5, "bilinear", "reflection", True)
+
+
+@pytest.mark.parametrize("mode", ("bilinear", "nearest", "bicubic"))
 def test_few_points_of_a_large_image(isa, mode):
     points = np.array([[0.31, 0.22], [-0.47, 0.63], [0.06, -0.71], [1.04, 0.4], [-0.9, -1.2]])
     x, grid = randn(2, 17, 30, 40), np.broadcast_to(points, (2, 1, 5, 2)).copy()
@@ -67,12 +75,13 @@ def test_channels_last(isa):
         )
 
 
-def test_elements_that_no_point_reads():
+@pytest.mark.parametrize("shape", ((1, 2), (16, 8)))
+def test_elements_that_no_point_reads(isa, shape):
     """Infinite ones leave no trace, in the result and in the gradients."""
-    x = weft.full((1, 2, 4, 4), float("inf"), requires_grad=True)
+    x = weft.full((*shape, 4, 4), float("inf"), requires_grad=True)
     with weft.no_grad():
         x[:, :, :2, :2] = 1
-    grid = weft.tensor([[[[-0.6, -0.6], [-1.2, -0.6]]]]).requires_grad_()
+    grid = weft.tensor([[[-0.6, -0.6], [-1.2, -0.6]] * 2]).expand(shape[0], 1, 4, 2).clone().requires_grad_()
     y = F.grid_sample(x, grid, align_corners=False)
     y.sum().backward()
     assert y.isfinite().all() and grid.grad.isfinite().all()
@@ -89,7 +98,7 @@ def test_far_away():
 
 
 def test_threads_and_half():
-    x, grid = weft.tensor(randn(2, 20, 30, 30)).float(), weft.tensor(randn(2, 50, 50, 2)).float()
+    x, grid = weft.tensor(randn(8, 20, 30, 30)).float(), weft.tensor(randn(8, 30, 20, 2)).float()
 
     def run():
         a, g = x.detach().requires_grad_(), grid.detach().requires_grad_()

@@ -3,13 +3,6 @@
 
 #include "simd/vec.h"
 
-// For large functions: one copy, whatever some of their arguments are.
-#ifdef __clang__
-#define WEFT_ONE_COPY __attribute__((noinline))
-#else
-#define WEFT_ONE_COPY __attribute__((noinline, noclone))
-#endif
-
 namespace weft::WEFT_ISA::mm {
 
 using weft::WEFT_ISA::sums;
