@@ -3,6 +3,7 @@
 from functools import wraps
 
 from weft import _core
+from weft._core import _set_grad_enabled
 
 
 class _GradMode:
@@ -10,11 +11,11 @@ class _GradMode:
     _before = None  # what was there, and then the same of the entry before this one: a switch may be entered again
 
     def __enter__(self):
-        self._before = (_core._set_grad_enabled(self.mode), self._before)
+        self._before = (_set_grad_enabled(self.mode), self._before)
 
     def __exit__(self, *exception):
         before, self._before = self._before
-        _core._set_grad_enabled(before)
+        _set_grad_enabled(before)
 
     def __call__(self, function):
         @wraps(function)
@@ -31,7 +32,7 @@ class no_grad(_GradMode):
     mode = False
 
     def __new__(cls, function=None):
-        self = super().__new__(cls)
+        self = object.__new__(cls)
         return self if function is None else self(function)
 
 
@@ -82,14 +83,14 @@ class set_grad_enabled(_GradMode):
 
     def __init__(self, mode):
         self.mode = bool(mode)
-        self._at_creation = _core._set_grad_enabled(self.mode)
+        self._at_creation = _set_grad_enabled(self.mode)
 
     def __enter__(self):
         self._before = (self._at_creation, self._before)
-        _core._set_grad_enabled(self.mode)
+        _set_grad_enabled(self.mode)
 
     def __call__(self, function):
-        _core._set_grad_enabled(self._at_creation)
+        _set_grad_enabled(self._at_creation)
         mode = self.mode
 
         @wraps(function)

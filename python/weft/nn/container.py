@@ -82,21 +82,20 @@ class _List(Module):
 
 def fused(module: Module, following: Callable[[Any], Any]) -> Callable[[Any], Any] | None:
     """One function for the calls of both; None where there is none, or hooks could tell it from the two."""
-    fused_with = getattr(type(module), "_fused_with", None)
-    if fused_with is None or module._hooks or getattr(following, "_hooks", None) or EVERYWHERE:
+    if module._hooks or EVERYWHERE or "forward" in module.__dict__:
         return None
-    if "forward" in module.__dict__ or "forward" in getattr(following, "__dict__", ()):
+    if isinstance(following, Module) and (following._hooks or "forward" in following.__dict__):
         return None
-    function = fused_with(module, following)
+    return module._fused_with(following)
 
-    def located(input: Any) -> Any:
-        try:
-            return function(input)
-        except Exception as error:
-            locate(error, module)
-            raise
 
-    return located if function else None
+def located(module: Module, function: Callable[[Any], Any], input: Any) -> Any:
+    """function(input), as a call of `module`."""
+    try:
+        return function(input)
+    except Exception as error:
+        locate(error, module)
+        raise
 
 
 class Sequential(_List):
@@ -120,14 +119,16 @@ class Sequential(_List):
         setattr(self, name, module)
 
     def forward(self, input: Any) -> Any:
-        modules = [m for m in self._items() if type(m) is not Identity or m._hooks or EVERYWHERE]
-        at = 0
-        while at < len(modules):
-            module = modules[at]
-            both = fused(module, modules[at + 1]) if at + 1 < len(modules) else None
-            input = module(input) if both is None else both(input)
-            at += 1 if both is None else 2
-        return input
+        before = None  # not called yet: it may be one function with the next
+        for module in self._items():
+            if type(module) is Identity and not (module._hooks or EVERYWHERE):
+                continue
+            both = None if before is None else fused(before, module)
+            if both is not None:
+                input, before = located(before, both, input), None
+            else:
+                input, before = input if before is None else before(input), module
+        return input if before is None else before(input)
 
 
 class ModuleList(_List):

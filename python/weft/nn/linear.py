@@ -51,8 +51,8 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def _fused_with(self, following: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor] | None:
-        act = _epilogue(following)
-        if act is None or type(self).forward is not Linear.forward:
+        act = _epilogue(following) if type(self).forward is Linear.forward else None
+        if act is None:
             return None
         return lambda input: _core.linear_act(input, self.weight, self.bias, act)
 

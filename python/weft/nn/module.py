@@ -50,6 +50,10 @@ class Module:
             locate(error, self)
             raise
 
+    def _fused_with(self, following: Callable[[Any], Any]) -> Callable[[Any], Any] | None:
+        """following(self(input)) as one function of the input, where a layer has one."""
+        return None
+
     def _add_hook(self, hook: Hook, prepend: bool) -> RemovableHandle:
         if self._hooks is None:
             self._hooks = OrderedDict()

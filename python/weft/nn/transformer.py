@@ -11,7 +11,7 @@ from weft._core import Tensor
 from weft.nn import functional as F
 from weft.nn import init
 from weft.nn.attention import MultiheadAttention
-from weft.nn.container import ModuleList, fused
+from weft.nn.container import ModuleList, fused, located
 from weft.nn.dropout import Dropout
 from weft.nn.linear import Linear
 from weft.nn.module import Module
@@ -54,7 +54,7 @@ class _Layer(Module):
 
     def _feed_forward(self, x: Tensor) -> Tensor:
         both = fused(self.linear1, self.activation)
-        hidden = self.activation(self.linear1(x)) if both is None else both(x)
+        hidden = self.activation(self.linear1(x)) if both is None else located(self.linear1, both, x)
         return self.linear2(self.dropout(hidden))
 
 
