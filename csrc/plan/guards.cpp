@@ -21,14 +21,6 @@ bool may_replace(PyObject* a, PyObject* b) {
   return true;
 }
 
-// One that `dict` has and did not have, or the other way round.
-std::string other_key(PyObject* dict, const std::vector<py::object>& before) {
-  auto keys = py::reinterpret_steal<py::object>(PyObject_CallMethod(dict, "keys", nullptr));
-  py::set now(keys), then(py::cast(before));
-  for (py::handle key : py::set(now ^ then)) return py::str(key).cast<std::string>();
-  return "keys";
-}
-
 }  // namespace
 
 bool same_constant(PyObject* a, PyObject* b) {
@@ -45,20 +37,32 @@ bool same_constant(PyObject* a, PyObject* b) {
 }
 
 void Guards::watch(py::object container, int name, bool numbers_change) {
-  Container c{container, name, (bool)PyDict_Check(container.ptr()), numbers_change, {}, {}};
+  if (entries_.empty()) {  // about what a small network has
+    containers_.reserve(32);
+    entries_.reserve(256);
+  }
+  PyObject* o = container.ptr();
+  Container c{std::move(container), name, (bool)PyDict_Check(o), numbers_change, entries_.size(), 0};
   if (c.is_dict) {
-    c.keys.reserve((size_t)PyDict_GET_SIZE(container.ptr()));
-    c.values.reserve(c.keys.capacity());
     PyObject *key, *value;
     Py_ssize_t at = 0;
-    while (PyDict_Next(container.ptr(), &at, &key, &value)) {
-      c.keys.push_back(py::reinterpret_borrow<py::object>(key));
-      c.values.push_back(py::reinterpret_borrow<py::object>(value));
-    }
+    while (PyDict_Next(o, &at, &key, &value))
+      entries_.push_back({py::reinterpret_borrow<py::object>(key), py::reinterpret_borrow<py::object>(value)});
   } else {
-    for (py::handle value : container) c.values.push_back(py::reinterpret_borrow<py::object>(value));
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(o); ++i)
+      entries_.push_back({{}, py::reinterpret_borrow<py::object>(PyList_GET_ITEM(o, i))});
   }
+  c.count = entries_.size() - c.first;
   containers_.push_back(std::move(c));
+}
+
+// One that the dict has and did not have, or the other way round.
+std::string Guards::other_key(const Container& c) const {
+  auto keys = py::reinterpret_steal<py::object>(PyObject_CallMethod(c.object.ptr(), "keys", nullptr));
+  py::set now(keys), then;
+  for (size_t i = 0; i < c.count; ++i) then.add(entries_[c.first + i].key);
+  for (py::handle key : py::set(now ^ then)) return py::str(key).cast<std::string>();
+  return "keys";
 }
 
 PyObject* Guards::Variable::now() const {
@@ -73,14 +77,15 @@ void Guards::watch_variable(py::object place, py::object key, int name) {
 
 void Guards::watch_tensor(py::object tensor) {
   const Tensor& t = tensor_of(tensor.ptr());
+  if (tensors_.empty()) tensors_.reserve(32);
   tensors_.push_back({t.ref(), t.get()->storage, t.get()->storage->data, t.get()->offset, t.requires_grad()});
 }
 
 std::string Guards::what_changed() {
   for (Container& c : containers_) {
     PyObject* o = c.object.ptr();
-    const auto size = (Py_ssize_t)c.values.size();
-    if (c.is_dict && PyDict_GET_SIZE(o) != size) return cat(names.text(c.name), ".", other_key(o, c.keys));
+    const auto size = (Py_ssize_t)c.count;
+    if (c.is_dict && PyDict_GET_SIZE(o) != size) return cat(names.text(c.name), ".", other_key(c));
     if (!c.is_dict && PyList_GET_SIZE(o) != size) return names.text(c.name);
     Py_ssize_t at = 0;
     for (Py_ssize_t i = 0; i < size; ++i) {
@@ -89,15 +94,16 @@ std::string Guards::what_changed() {
         PyDict_Next(o, &at, &key, &value);
       else
         value = PyList_GET_ITEM(o, i);
-      PyObject* before = c.values[(size_t)i].ptr();
-      if (value == before && (!key || key == c.keys[(size_t)i].ptr())) continue;
-      const bool same = (!key || same_constant(key, c.keys[(size_t)i].ptr())) &&
-                        (same_constant(value, before) || (c.numbers_change && may_replace(value, before)));
+      Entry& before = entries_[c.first + (size_t)i];
+      if (value == before.value.ptr() && (!key || key == before.key.ptr())) continue;
+      const bool same =
+          (!key || same_constant(key, before.key.ptr())) &&
+          (same_constant(value, before.value.ptr()) || (c.numbers_change && may_replace(value, before.value.ptr())));
       if (!same)
         return key && PyUnicode_Check(key) ? cat(names.text(c.name), ".", py::str(key).cast<std::string>())
                                            : cat(names.text(c.name), "[", i, "]");
-      c.values[(size_t)i] = py::reinterpret_borrow<py::object>(value);
-      if (key) c.keys[(size_t)i] = py::reinterpret_borrow<py::object>(key);
+      before.value = py::reinterpret_borrow<py::object>(value);
+      if (key) before.key = py::reinterpret_borrow<py::object>(key);
     }
   }
   for (Variable& v : variables_) {

@@ -21,10 +21,10 @@ class Guards {
 
   template <class F>
   void visit(F f) const {  // every Python object, for the garbage collector
-    for (const Container& c : containers_) {
-      f(c.object);
-      for (const py::object& o : c.keys) f(o);
-      for (const py::object& o : c.values) f(o);
+    for (const Container& c : containers_) f(c.object);
+    for (const Entry& e : entries_) {
+      f(e.key);
+      f(e.value);
     }
     for (const Variable& v : variables_) {
       f(v.place);
@@ -41,7 +41,10 @@ class Guards {
     py::object object;
     int name;
     bool is_dict, numbers_change;
-    std::vector<py::object> keys, values;
+    size_t first, count;  // of entries_
+  };
+  struct Entry {
+    py::object key, value;  // key: null in a list
   };
   struct Variable {
     py::object place, key, value;
@@ -55,7 +58,9 @@ class Guards {
     int64_t offset;
     bool requires_grad;
   };
+  std::string other_key(const Container& c) const;
   std::vector<Container> containers_;
+  std::vector<Entry> entries_;  // of all containers
   std::vector<Variable> variables_;
   std::vector<Memory> tensors_;
 };

@@ -17,7 +17,6 @@ class Names {
   int plain(const char* text) { return add({kNone, text, {}, -1}); }  // it has to live on
   int plain(PyObject* text) { return add({kNone, "", borrow(text), -1}); }
   int attribute(int of, PyObject* key) { return add({of, ".", borrow(key), -1}); }
-  int attribute(int of, const char* key) { return add({of, key, {}, -1}); }
   int item(int of, PyObject* key) { return add({of, "[", borrow(key), -1}); }
   int item(int of, size_t i) { return add({of, "[", {}, (Py_ssize_t)i}); }
 
@@ -26,8 +25,7 @@ class Names {
     const Name& n = names_[(size_t)name];
     std::string own = n.key ? (std::string)py::str(n.key) : n.index >= 0 ? std::to_string(n.index) : "";
     if (n.in == kNone) return n.text + own;
-    const bool literal = own.empty();
-    return text(n.in) + (literal ? "." : "") + n.text + own + (n.text[0] == '[' ? "]" : "");
+    return text(n.in) + n.text + own + (n.text[0] == '[' ? "]" : "");
   }
 
   template <class F>
