@@ -56,6 +56,7 @@ struct Pool {
   std::mutex mutex;
   std::condition_variable work, done;
   std::atomic<uint64_t> posted{0};  // jobs ever posted: what a spinning worker watches
+  std::atomic<int> callers{0};      // threads of the application with work in hand
   Job* jobs = nullptr;
   int workers = 0, arrived = 0, spinning = 0, sleeping = 0;
 
@@ -242,11 +243,19 @@ void parallel_for(int64_t pieces, void (*body)(void*, int64_t, int), void* conte
   int threads = num_threads();
   if (max_workers > 0) threads = std::min(threads, max_workers);
   threads = (int)std::min<int64_t>(threads, pieces);
-  Job job(pieces, body, context, threads, order);
-  if (threads > 1)
-    pool().run(job);
-  else
+  if (threads == 1) {
+    Job job(pieces, body, context, 1, order);
+    return work_on(job);
+  }
+  // Where as many call at once as there are threads, each does its own work: nobody is waited for.
+  Pool& all = pool();
+  const bool crowded = all.callers.fetch_add(1, std::memory_order_relaxed) + 1 >= num_threads();
+  Job job(pieces, body, context, crowded ? 1 : threads, order);
+  if (crowded)
     work_on(job);
+  else
+    all.run(job);
+  all.callers.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void wait_for(const int64_t* count, int64_t least) {

@@ -12,8 +12,6 @@ namespace weft {
 
 namespace {
 
-constexpr double kWorthFreeing = 50000;  // of work, as launch() counts it
-
 // Memory like t's, and its elements.
 Tensor copy_of(const Tensor& t) {
   Tensor y = Tensor::empty(t.shape(), t.dtype(), t.device());

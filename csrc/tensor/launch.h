@@ -27,8 +27,12 @@ extern void (*raise_interrupted)();  // set by the binding: throws what the sign
 void before_launch(const char* name, Device device, bool has_kernel);
 void after_launch(const char* name, Device device);
 
-// Runs the kernel on `args`, a plain struct. `work` is roughly the number of scalar operations or bytes: beyond some
-// ten thousand the GIL is freed. A missing kernel is an error naming operation and device.
+// Work, in scalar operations or bytes, from which on the GIL is freed: about ten microseconds. Where threads wait for
+// it, handing it over and getting it back takes that long.
+constexpr double kWorthFreeing = 300'000;
+
+// Runs the kernel on `args`, a plain struct. `work` is roughly the number of scalar operations or bytes. A missing
+// kernel is an error naming operation and device.
 template <class Args>
 void launch(const char* name, Device device, void (*kernel)(const Args&), const Args& args, double work) {
   static_assert(std::is_trivially_copyable_v<Args>, "kernel arguments are plain structs");
@@ -37,7 +41,7 @@ void launch(const char* name, Device device, void (*kernel)(const Args&), const 
     r->launched(name, device, reinterpret_cast<void (*)(const void*)>(reinterpret_cast<void (*)()>(kernel)), &args,
                 sizeof(Args), work);
   {
-    WithoutGil free(work > 50000);
+    WithoutGil free(work > kWorthFreeing);
     FlushDenormals flush;
     kernel(args);
   }

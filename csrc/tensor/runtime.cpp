@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <random>
@@ -55,7 +56,24 @@ bool finalizing() {
 #endif
 }
 
-void* release_gil() { return PyGILState_Check() ? PyEval_SaveThread() : nullptr; }
+// Who came back to the GIL last, and has not let go of it since. Between two launches that takes a microsecond or two:
+// to look on for so long is cheaper than to sleep, as the interpreter has it, and to be woken.
+std::atomic<void*> at_the_gil{nullptr};
+constexpr auto kLookOn = std::chrono::microseconds(10);
+
+void* release_gil() {
+  if (!PyGILState_Check()) return nullptr;
+  void* state = PyEval_SaveThread();
+  void* me = state;
+  at_the_gil.compare_exchange_strong(me, nullptr, std::memory_order_relaxed);
+  return state;
+}
+
+void look_on() {
+  if (!at_the_gil.load(std::memory_order_relaxed)) return;
+  const auto end = std::chrono::steady_clock::now() + kLookOn;
+  while (at_the_gil.load(std::memory_order_relaxed) && std::chrono::steady_clock::now() < end) {}
+}
 
 [[noreturn]] void stay() {
   for (;;) pause();
@@ -65,8 +83,10 @@ void restore_gil(void* state) {
   // A daemon thread that comes back while the interpreter ends would be unwound through our frames, which aborts the
   // process. It stays here instead, as it does from Python 3.14 on; also where the end began while it waited.
   if (finalizing() && !on_main_thread()) stay();
+  look_on();
   try {
     PyEval_RestoreThread(static_cast<PyThreadState*>(state));
+    at_the_gil.store(state, std::memory_order_relaxed);
   } catch (...) { stay(); }  // nothing but the unwinding of a thread that ends gets here
 }
 
