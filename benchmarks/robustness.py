@@ -81,6 +81,48 @@ def slowest_of_concurrent_callers(callers: int, least: float = 1.0) -> tuple[flo
     return alone, max(means) / alone
 
 
+def throughput_of_callers(callers: int, batch: int, least: float = 1.0) -> tuple[float, float]:
+    """Seconds of a prediction by one thread, and how many times its rate callers of one compiled model have together.
+
+    Everything runs on the threads that call.
+    """
+    nn = weft.nn
+    model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
+    predict = weft.compile(model.eval())
+
+    def calls_a_second(callers: int) -> float:
+        ready, stop, calls = threading.Barrier(callers + 1), threading.Event(), []
+
+        @weft.no_grad()
+        def call() -> None:
+            x, n = weft.randn(batch, 784), 0
+            predict(x)
+            ready.wait()
+            while not stop.is_set():
+                predict(x)
+                n += 1
+            calls.append(n)
+
+        threads = [threading.Thread(target=call) for _ in range(callers)]
+        for t in threads:
+            t.start()
+        ready.wait()
+        start = time.perf_counter()
+        time.sleep(least)
+        stop.set()
+        for t in threads:
+            t.join()
+        return sum(calls) / (time.perf_counter() - start)
+
+    before = weft.get_num_threads()
+    weft.set_num_threads(1)
+    alone = [calls_a_second(1)]
+    together = calls_a_second(callers)
+    alone.append(calls_a_second(1))
+    weft.set_num_threads(before)
+    return 1 / statistics.mean(alone), together / statistics.mean(alone)
+
+
 def idle_seconds(f: Callable[[], object], asleep: float = 1.0) -> float:
     """Processor time used while nobody calls."""
     for _ in range(3):
@@ -139,6 +181,13 @@ def main() -> None:
         alone, times = slowest_of_concurrent_callers(callers)
         print(
             f"matmul 256 by {callers} threads at once: {1e6 * alone:.0f} us alone, x {times:.2f} for the slowest",
+            flush=True,
+        )
+    for batch in (1, 16, 128):
+        alone, times = throughput_of_callers(8, batch)
+        print(
+            f"a 784-512-256-10 network on {batch} by 8 threads at once: {1e6 * alone:.0f} us by one, "
+            f"x {times:.2f} of its rate together",
             flush=True,
         )
     print(f"idle: {1e3 * idle_seconds(product()):.1f} ms of processor time in a second", flush=True)

@@ -1,6 +1,8 @@
 #include "base/cpus.h"
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cmath>
 #include <fstream>
 #include <thread>
@@ -95,9 +97,65 @@ void Seats::move_to_free() {
   if (CPU_COUNT(&chosen) == 0) chosen = given;  // more threads than processors
   sched_setaffinity(0, sizeof chosen, &chosen);
 }
+
+namespace {
+
+constexpr int kMostCpus = CPU_SETSIZE;
+constexpr auto kBetweenMoves = std::chrono::milliseconds(10);
+
+struct alignas(64) Loners {
+  std::atomic<int> here{0};
+};
+Loners loners[kMostCpus];
+std::atomic<int64_t> next_move{0};
+
+// One processor that this thread may use and no loner is on, or -1; `allowed` is all that it may use.
+int deserted(cpu_set_t& allowed) {
+  if (sched_getaffinity(0, sizeof allowed, &allowed) != 0) return -1;
+  for (int cpu = 0; cpu < kMostCpus; ++cpu)
+    if (CPU_ISSET(cpu, &allowed) && loners[cpu].here.load(std::memory_order_relaxed) == 0) return cpu;
+  return -1;
+}
+
+bool move_is_due() {
+  const int64_t now = std::chrono::steady_clock::now().time_since_epoch().count();
+  int64_t due = next_move.load(std::memory_order_relaxed);
+  const auto wait = std::chrono::duration_cast<std::chrono::steady_clock::duration>(kBetweenMoves).count();
+  return now >= due && next_move.compare_exchange_strong(due, now + wait, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+Loner::Loner() : cpu(sched_getcpu()) {
+  if (cpu < 0 || cpu >= kMostCpus) {
+    cpu = -1;
+    return;
+  }
+  if (loners[cpu].here.fetch_add(1, std::memory_order_relaxed) == 0 || !move_is_due()) return;
+  cpu_set_t allowed, one;
+  const int to = deserted(allowed);
+  if (to < 0) return;
+  CPU_ZERO(&one);
+  CPU_SET(to, &one);
+  if (sched_setaffinity(0, sizeof one, &one) != 0) return;
+  sched_setaffinity(0, sizeof allowed, &allowed);
+  loners[cpu].here.fetch_sub(1, std::memory_order_relaxed);
+  loners[cpu = to].here.fetch_add(1, std::memory_order_relaxed);
+}
+
+Loner::~Loner() {
+  if (cpu >= 0) loners[cpu].here.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void forget_loners() {
+  for (Loners& l : loners) l.here.store(0, std::memory_order_relaxed);
+}
 #else
 bool Seats::take() { return true; }
 void Seats::move_to_free() {}
+Loner::Loner() : cpu(-1) {}
+Loner::~Loner() {}
+void forget_loners() {}
 #endif
 
 int available_cpus() {

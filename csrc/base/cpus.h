@@ -24,4 +24,17 @@ class Seats {
   uint64_t taken[kMost / 64] = {};
 };
 
+// A thread of the application that works by itself, while it does. Where several of them are on one processor and
+// another that they may use has none, one moves there; which processors it may use afterwards is as before.
+class Loner {
+ public:
+  Loner();
+  ~Loner();
+  Loner(const Loner&) = delete;
+
+ private:
+  int cpu;
+};
+void forget_loners();  // in a forked child
+
 }  // namespace weft

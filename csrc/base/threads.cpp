@@ -81,6 +81,7 @@ Pool& pool() { return *std::launder(reinterpret_cast<Pool*>(pool_memory)); }
   new (pool_memory) Pool;
   return pthread_atfork(nullptr, nullptr, [] {
     new (pool_memory) Pool;
+    forget_loners();
     default_threads = 0;  // worker processes are often given an affinity of their own
   });
 }();
@@ -243,18 +244,17 @@ void parallel_for(int64_t pieces, void (*body)(void*, int64_t, int), void* conte
   int threads = num_threads();
   if (max_workers > 0) threads = std::min(threads, max_workers);
   threads = (int)std::min<int64_t>(threads, pieces);
-  if (threads == 1) {
-    Job job(pieces, body, context, 1, order);
-    return work_on(job);
-  }
   // Where as many call at once as there are threads, each does its own work: nobody is waited for.
   Pool& all = pool();
-  const bool crowded = all.callers.fetch_add(1, std::memory_order_relaxed) + 1 >= num_threads();
-  Job job(pieces, body, context, crowded ? 1 : threads, order);
-  if (crowded)
-    work_on(job);
-  else
+  const bool crowd = all.callers.fetch_add(1, std::memory_order_relaxed) + 1 >= num_threads();
+  if (crowd) threads = 1;
+  Job job(pieces, body, context, threads, order);
+  if (threads > 1) {
     all.run(job);
+  } else {
+    Loner here;
+    work_on(job);
+  }
   all.callers.fetch_sub(1, std::memory_order_relaxed);
 }
 

@@ -90,6 +90,25 @@ def test_callers_do_not_stall_each_other():
     assert all(counts[f"short {i}"] > 20 * counts["long"] for i in range(3)), counts
 
 
+def test_a_crowd_of_callers():
+    """Each computes by itself, to the same bits, and may run where it might before, wherever it was moved meanwhile."""
+    a = weft.randn(192, 192)
+    expected = (a @ a).numpy().tobytes()
+    found = []
+
+    def call():
+        before = os.sched_getaffinity(0)
+        alike = all((a @ a).numpy().tobytes() == expected for _ in range(200))
+        found.append(alike and os.sched_getaffinity(0) == before)
+
+    threads = [threading.Thread(target=call) for _ in range(6)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert found == [True] * 6
+
+
 def test_changing_the_number_while_others_work():
     stop = threading.Event()
     bad = []
