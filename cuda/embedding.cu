@@ -51,15 +51,6 @@ __global__ void __launch_bounds__(kThreads) embedding_sums(EmbeddingBackward a) 
   }
 }
 
-void forward(const EmbeddingForward& a) {
-  WEFT_LAUNCH(clear_bad, 1, 1, 0, a.bad);
-  if (a.n * a.cols == 0) return;
-  dispatch_size(size_of(a.dtype), [&](auto type) {
-    using T = typename decltype(type)::type;
-    WEFT_LAUNCH((embedding_rows<T>), grid_for(a.n * a.cols, kThreads), kThreads, 0, a);
-  });
-}
-
 // A block for each place: where it goes among those of its id and of lesser ones, and which group that is.
 __global__ void __launch_bounds__(kThreads) mark_first(EmbeddingGroup a) {
   int64_t i = blockIdx.x;
@@ -101,6 +92,16 @@ __global__ void __launch_bounds__(kThreads) group_sums(EmbeddingSums a) {
 void group(const EmbeddingGroup& a) {
   WEFT_LAUNCH(mark_first, (unsigned)a.n, kThreads, 0, a);
   WEFT_LAUNCH(place_groups, (unsigned)a.n, kThreads, 0, a);
+}
+
+void forward(const EmbeddingForward& a) {
+  WEFT_LAUNCH(clear_bad, 1, 1, 0, a.bad);
+  if (a.also.n) group(a.also);
+  if (a.n * a.cols == 0) return;
+  dispatch_size(size_of(a.dtype), [&](auto type) {
+    using T = typename decltype(type)::type;
+    WEFT_LAUNCH((embedding_rows<T>), grid_for(a.n * a.cols, kThreads), kThreads, 0, a);
+  });
 }
 
 void sums(const EmbeddingSums& a) {

@@ -18,21 +18,6 @@ WEFT_INLINE void copy_row(char* to, const char* from, int64_t bytes) {
   *(Some*)(to + bytes - w) = *(const Some*)(from + bytes - w);
 }
 
-void embedding_forward(const EmbeddingForward& a) {
-  int64_t bytes = a.cols * size_of(a.dtype);
-  *a.bad = INT64_MAX;
-  parallel_ranges(a.n, 64 * 1024 / (bytes + 8) + 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      if ((uint64_t)a.ids[i] >= (uint64_t)a.rows) {
-        int64_t seen = __atomic_load_n(a.bad, __ATOMIC_RELAXED);
-        while (i < seen && !__atomic_compare_exchange_n(a.bad, &seen, i, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
-        return;
-      }
-      copy_row((char*)a.y + i * bytes, (const char*)a.weight + a.ids[i] * bytes, bytes);
-    }
-  });
-}
-
 int bits_of(int64_t x) { return x ? 64 - __builtin_clzll((uint64_t)x) : 1; }
 
 // Ids and places, in one word each, sorted by a digit of the id at a time: nothing here is as long as the table. Four
@@ -87,6 +72,29 @@ void group(const EmbeddingGroup& a) {
   *g.count = groups;
 }
 
+// The first piece is the groups, which one thread makes while others copy.
+void embedding_forward(const EmbeddingForward& a) {
+  const int64_t bytes = a.cols * size_of(a.dtype), groups = a.also.n > 0;
+  const Pieces cuts = cut(a.n, 64 * 1024 / (bytes + 8) + 1);
+  *a.bad = INT64_MAX;
+  auto copy = [&](int64_t piece) {
+    const int64_t begin = piece * cuts.size, end = begin + cuts.size < a.n ? begin + cuts.size : a.n;
+    for (int64_t i = begin; i < end; ++i) {
+      if ((uint64_t)a.ids[i] >= (uint64_t)a.rows) {
+        int64_t seen = __atomic_load_n(a.bad, __ATOMIC_RELAXED);
+        while (i < seen && !__atomic_compare_exchange_n(a.bad, &seen, i, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {}
+        return;
+      }
+      copy_row((char*)a.y + i * bytes, (const char*)a.weight + a.ids[i] * bytes, bytes);
+    }
+  };
+  parallel(
+      cuts.count + groups, [&](int64_t piece, int) { piece < groups ? group(a.also) : copy(piece - groups); }, 0,
+      groups ? Order::Ascending : Order::Apart);
+}
+
+constexpr int64_t kAhead = 6;  // rows that are fetched before they are added
+
 // Four vectors of the sum at a time.
 template <class T>
 void sum_rows(T* out, const void* dy, int64_t cols, const EmbeddingGroups& g, int64_t group, bool by_frequency) {
@@ -94,16 +102,22 @@ void sum_rows(T* out, const void* dy, int64_t cols, const EmbeddingGroups& g, in
   using V = typename L::V;
   constexpr int w = lanes<V>;
   const int64_t *which = g.order + g.start[group], count = g.start[group + 1] - g.start[group];
+  const int64_t last = g.start[*g.count] - 1 - g.start[group];
   const T* rows = static_cast<const T*>(dy);
   const auto scale = (scalar_of<V>)(by_frequency ? 1.0 / (double)count : 1.0);
   int64_t c = 0;
   for (; c + 4 * w <= cols; c += 4 * w) {
     V s[4];
+    auto each = [&](int64_t k, auto take) __attribute__((always_inline)) {
+      const T *row = rows + which[k] * cols + c, *next = rows + which[k + kAhead < last ? k + kAhead : last] * cols + c;
 #pragma GCC unroll 4
-    for (int v = 0; v < 4; ++v) s[v] = L::get(rows + which[0] * cols, c + v * w);
-    for (int64_t k = 1; k < count; ++k)
-#pragma GCC unroll 4
-      for (int v = 0; v < 4; ++v) s[v] += L::get(rows + which[k] * cols, c + v * w);
+      for (int v = 0; v < 4; ++v) {
+        __builtin_prefetch(next + v * w);
+        take(s[v], L::get(row, v * w));
+      }
+    };
+    each(0, [](V& sum, V x) __attribute__((always_inline)) { sum = x; });
+    for (int64_t k = 1; k < count; ++k) each(k, [](V& sum, V x) __attribute__((always_inline)) { sum += x; });
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) L::put(out, c + v * w, s[v] * scale);
   }

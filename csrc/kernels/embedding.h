@@ -1,12 +1,12 @@
 // Rows of a table by id, and the gradient of the table.
-//   forward:   y[i, :] = weight[ids[i], :]
+//   forward:   y[i, :] = weight[ids[i], :], and meanwhile `group` of the same ids, if the gradient will ask for it
 //   group:     the different ids, without padding_row, ascending: which[k], k < *count; the places where which[k] is
 //              found, ascending: order[start[k]] to order[start[k + 1] - 1]
 //   sums:      out[k, :] = sum of dy[i, :] over the places i of group k, in that order
 //   backward:  dweight[r, :] = sum of dy[i, :] over all i with ids[i] == r, in the order of i, divided by the number of
 //              such i with `by_frequency`; 0 for padding_row and for rows that no id names. Each row is written once.
 // Contiguous; n * rows < 2^62. Ids outside [0, rows) are not followed: forward reports the first in *bad, the others
-// expect none. Half precision sums in float32.
+// expect none, but for `group` beside forward, whose result is of no use then. Half precision sums in float32.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +14,6 @@
 #include "base/dtype.h"
 
 namespace weft {
-
-struct EmbeddingForward {
-  void* y;
-  const void* weight;
-  const int64_t* ids;
-  int64_t* bad;  // INT64_MAX, or the least i with a wrong id
-  int64_t n, rows, cols;
-  DType dtype;
-};
 
 struct EmbeddingGroups {
   int64_t *which, *start, *order;  // [n], [n + 1], [n]
@@ -34,6 +25,16 @@ struct EmbeddingGroup {
   int64_t* workspace;  // n values
   int64_t n, rows;
   int64_t padding_row;  // -1: none
+};
+
+struct EmbeddingForward {
+  void* y;
+  const void* weight;
+  const int64_t* ids;
+  int64_t* bad;  // INT64_MAX, or the least i with a wrong id
+  int64_t n, rows, cols;
+  DType dtype;
+  EmbeddingGroup also;  // n = 0: nothing
 };
 
 struct EmbeddingSums {

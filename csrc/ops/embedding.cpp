@@ -25,24 +25,47 @@ Tensor sum_rows(const Tensor& ids, const Tensor& dy, const EmbeddingTable& table
   return sums;
 }
 
-Tensor sum_rows_sparse(const Tensor& ids, const Tensor& dy, const EmbeddingTable& table) {
+namespace {
+
+// Which rows a batch uses and where, as the kernel says it.
+struct Groups {
+  Tensor which, places, count;  // [n]; [2 n + 1]: where groups begin, and their places; []
+
+  Groups(int64_t n, Device device)
+      : which(Tensor::empty({n}, DType::Int64, device)),
+        places(Tensor::empty({2 * n + 1}, DType::Int64, device)),
+        count(Tensor::zeros({}, DType::Int64, device)) {}
+  Groups(Tensor which, Tensor places, Tensor count)
+      : which(std::move(which)), places(std::move(places)), count(std::move(count)) {}
+  EmbeddingGroups pointers() const {
+    int64_t* start = places.ptr<int64_t>();
+    return {which.ptr<int64_t>(), start, start + which.numel() + 1, count.ptr<int64_t>()};
+  }
+};
+
+Tensor sum_groups(const Groups& g, const Tensor& dy, int64_t table_rows) {
   const Device device = dy.device();
-  const int64_t cols = dy.shape().back(), n = ids.numel();
-  Tensor which = Tensor::empty({n}, DType::Int64, device), count = Tensor::zeros({}, DType::Int64, device);
-  Workspace work(3 * (n + 1) * (int64_t)sizeof(int64_t), device);
-  int64_t* room = static_cast<int64_t*>(work.data());
-  const EmbeddingGroups groups{which.ptr<int64_t>(), room, room + n + 1, count.ptr<int64_t>()};
-  const EmbeddingKernels& k = kernels<EmbeddingKernels>(device);
-  if (n)
-    launch("embedding groups", device, k.group,
-           EmbeddingGroup{groups, ids.ptr<int64_t>(), room + 2 * (n + 1), n, table.rows, table.padding_row},
-           (double)n * 8);
-  const int64_t rows = count.item_int();
+  const int64_t cols = dy.shape().back(), rows = g.count.item_int();
   Tensor values = Tensor::empty({rows, cols}, dy.dtype(), device), d = contiguous(dy.detach());
   if (values.numel())
-    launch("embedding sums", device, k.sums, EmbeddingSums{values.data(), d.data(), groups, rows, cols, dy.dtype()},
-           (double)dy.numel());
-  return make_sparse(narrow(which, 0, 0, rows), values, table.rows);
+    launch("embedding sums", device, kernels<EmbeddingKernels>(device).sums,
+           EmbeddingSums{values.data(), d.data(), g.pointers(), rows, cols, dy.dtype()}, (double)dy.numel());
+  return make_sparse(narrow(g.which, 0, 0, rows), values, table_rows);
+}
+
+}  // namespace
+
+Tensor sum_rows_sparse(const Tensor& ids, const Tensor& dy, const EmbeddingTable& table) {
+  const Device device = dy.device();
+  const int64_t n = ids.numel();
+  const Groups groups(n, device);
+  Workspace room(n * (int64_t)sizeof(int64_t), device);
+  if (n)
+    launch("embedding groups", device, kernels<EmbeddingKernels>(device).group,
+           EmbeddingGroup{groups.pointers(), ids.ptr<int64_t>(), static_cast<int64_t*>(room.data()), n, table.rows,
+                          table.padding_row},
+           (double)n * 8);
+  return sum_groups(groups, dy, table.rows);
 }
 
 namespace {
@@ -73,7 +96,12 @@ Tensor lookup(const Tensor& ids, const Tensor& weight, const EmbeddingTable& tab
   shape.push_back(cols);
   Tensor y = Tensor::empty(shape, weight.dtype(), device), w = contiguous(weight.detach());
   Tensor bad = Tensor::empty({}, DType::Int64, device);
-  EmbeddingForward args{y.data(), w.data(), ids.ptr<int64_t>(), bad.ptr<int64_t>(), n, table.rows, cols, w.dtype()};
+  EmbeddingForward args{y.data(), w.data(), ids.ptr<int64_t>(), bad.ptr<int64_t>(), n, table.rows, cols, w.dtype(), {}};
+  const bool recorded = needs_grad(weight), grouped = recorded && sparse;
+  const Groups groups = grouped ? Groups(n, device) : Groups({}, {}, {});
+  Workspace room(grouped ? n * (int64_t)sizeof(int64_t) : 0, device);
+  if (grouped)
+    args.also = {groups.pointers(), args.ids, static_cast<int64_t*>(room.data()), n, table.rows, table.padding_row};
   launch("embedding", device, kernels<EmbeddingKernels>(device).forward, args, (double)y.numel());
   at_each_run({bad, ids}, [rows = table.rows](const TensorList& t) {
     int64_t where_bad = t[0].item_int();
@@ -82,13 +110,17 @@ Tensor lookup(const Tensor& ids, const Tensor& weight, const EmbeddingTable& tab
     fail(ErrorKind::Index, cat("[embedding] id ", id, " at position ", where_bad,
                                " of the input is out of range: the table has ", rows, " rows"));
   });
-  if (needs_grad(weight))
-    record("embedding", {weight}, {y}, [ids = Saved(ids), table, sparse](Backward& b) {
-      if (!sparse) return b.grads(table_gradient(ids.get(b), b.dy(), table));
-      WEFT_CHECK(!needs_grad(b.dy()), Runtime,
-                 "[embedding] a sparse gradient has no derivative of its own; use sparse=False");
-      return b.grads(sum_rows_sparse(ids.get(b), b.dy(), table));
-    });
+  if (grouped)
+    record("embedding", {weight}, {y},
+           [which = Saved(groups.which), places = Saved(groups.places), count = Saved(groups.count),
+            rows = table.rows](Backward& b) {
+             WEFT_CHECK(!needs_grad(b.dy()), Runtime,
+                        "[embedding] a sparse gradient has no derivative of its own; use sparse=False");
+             return b.grads(sum_groups({which.get(b), places.get(b), count.get(b)}, b.dy(), rows));
+           });
+  else if (recorded)
+    record("embedding", {weight}, {y},
+           [ids = Saved(ids), table](Backward& b) { return b.grads(table_gradient(ids.get(b), b.dy(), table)); });
   return y;
 }
 

@@ -55,6 +55,20 @@ def test_every_instruction_set_dtype_and_width(isa, cols):
             assert_close(sparse.to_dense(), dense)
 
 
+def test_it_is_taken_twice_and_wrong_ids_are_named(isa):
+    """The rows are found in the forward pass, also those of ids that the table does not have."""
+    w = weft.tensor(table(50, 3)).requires_grad_()
+    ids = weft.tensor(rng.integers(0, 50, 700))
+    y = F.embedding(ids, w, sparse=True)
+    for scale in (1.0, 3.0):
+        (g,) = weft.autograd.grad(y, w, weft.full((700, 3), scale), retain_graph=True)
+        np.testing.assert_array_equal(g.to_dense()[:, 0].numpy(), scale * np.bincount(ids.numpy(), minlength=50))
+    for wrong in (50, -1, 2**62, -(2**62)):
+        ids[411] = wrong
+        with pytest.raises(IndexError, match=f"id {wrong} at position 411"):
+            F.embedding(ids, w, sparse=True)
+
+
 def test_no_ids_and_only_padding():
     for ids, padding in ((np.zeros(0, np.int64), None), (np.full(5, 2), 2)):
         sparse, dense = gradient(ids, 4, 3, padding_idx=padding)
