@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import json
 import os
 import select
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import Case, find, torch
+from benchmarks.runner import InThisProcess, settle, threads_of_all
 
 PAIRED = {"mkl": "torch", "compiled": "compiled"}  # which of a case's functions they run
 PATIENCE = {"mkl": 60.0, "compiled": 150.0}  # seconds to prepare a case
@@ -120,10 +122,6 @@ def preload() -> Path:
 
 def serve() -> None:
     """The other process: reads questions, writes answers; whatever libraries print goes nowhere."""
-    import gc
-
-    from benchmarks.turns import InThisProcess, settle, threads_of_all
-
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     runner = None

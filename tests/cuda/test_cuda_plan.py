@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import weft
+from plan.steps import classifying
 from weft import nn
 from weft.compiler import ReplayWarning
 from weft.nn import functional as F
@@ -67,18 +68,7 @@ class Attentive(nn.Module):
 def stepper(make, device, steps=20, compiled=True):
     weft.manual_seed(0)
     model = make().to(device)
-    opt = weft.optim.AdamW(model.parameters(), lr=1e-2)
-    schedule = weft.optim.lr_scheduler.CosineAnnealingLR(opt, steps)
-
-    def step(x, y):
-        opt.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        opt.step()
-        schedule.step()
-        return loss.detach()
-
+    opt, step = classifying(model, steps)
     return model, opt, weft.compile(step, fullgraph=True) if compiled else step
 
 

@@ -31,6 +31,23 @@ def training(model, **options):
     return opt, step
 
 
+def classifying(model, steps):
+    """AdamW with clipping and a cosine schedule."""
+    opt = weft.optim.AdamW(model.parameters(), lr=1e-2)
+    schedule = weft.optim.lr_scheduler.CosineAnnealingLR(opt, steps)
+
+    def step(x, y):
+        opt.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        weft.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        opt.step()
+        schedule.step()
+        return loss.detach()
+
+    return opt, step
+
+
 def falls_back(f, *args, words, times=2):
     """Each call gives what f gives; there is one warning with these words that names a line of the test."""
     compiled = weft.compile(f)

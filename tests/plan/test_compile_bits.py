@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from steps import classifying
 
 import weft
 from weft import nn
@@ -69,18 +70,7 @@ class Gpt(nn.Module):
 def trained(model_type, compiled, steps, threads=None):
     weft.manual_seed(0)
     model = model_type()
-    opt = weft.optim.AdamW(model.parameters(), lr=1e-2)
-    schedule = weft.optim.lr_scheduler.CosineAnnealingLR(opt, steps)
-
-    def step(x, y):
-        opt.zero_grad()
-        loss = F.cross_entropy(model(x), y)
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        opt.step()
-        schedule.step()
-        return loss.detach()
-
+    opt, step = classifying(model, steps)
     run = weft.compile(step, fullgraph=True) if compiled else step
     data = list(batches(model.shape, model.classes, model_type is Gpt))
     before = weft.get_num_threads()
