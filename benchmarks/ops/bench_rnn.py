@@ -56,7 +56,7 @@ def rnn_train(shape, kind):
 
 @bench(SIZES[:2], kind=["LSTM", "GRU"])
 def rnn_train_autocast(shape, kind):
-    """Under autocast to bfloat16: the products over all steps in bfloat16, the steps in float32."""
+    """Under autocast to bfloat16: products in bfloat16, states in float32."""
     ours, theirs = networks(kind, shape[2])
 
     def lowered(m, net):

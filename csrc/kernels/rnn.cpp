@@ -29,6 +29,7 @@ int64_t workspace(const RnnShape& s) {
 }  // namespace
 
 void fill(RnnKernels& k) {
+  k.lowers = WEFT_BF16_DOTS;
   k.forward = rnn_forward;
   k.backward = rnn_backward;
   k.workspace = workspace;

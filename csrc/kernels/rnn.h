@@ -10,6 +10,9 @@
 // do. active[t], which never grows, is how many sequences have a step t: the first ones. Both are on the host. With two
 // directions the second one begins at each sequence's last step. float32 or float64; nothing overlaps.
 //
+// With `lower`, where the kernels can, the recurrent products are of bfloat16, summed in float32: h, W_hh and the
+// gradients of q are rounded for them, and the states kept as they are.
+//
 // Each element's sum runs over h in one order, whoever computes it: the same bits for any number of threads.
 #pragma once
 
@@ -27,6 +30,7 @@ struct RnnShape {
   RnnMode mode;
   DType dtype;
   bool projected;
+  bool lower;  // float32 of an even `hidden` without a projection, and kernels with `lowers`
   int directions;
   int64_t steps, batch, hidden, out;  // out: the width of h, `hidden` without a projection
   int64_t row_step;
@@ -45,6 +49,8 @@ struct RnnForward {
     const void* projection;  // W_hr [out, hidden]
     const void* h0;          // [batch, out]
     void *h, *c;             // [batch, out], [batch, hidden]: c before, and both after the last step
+    void* lower;             // with `lower`, bfloat16: [rows, out] is h', and
+    const void* h0_lower;    // [batch, out]
   } d[2];
   void* y;  // rows of y_row elements; the columns of direction d begin at d * out
   int64_t y_row;
@@ -61,6 +67,7 @@ struct RnnBackward {
     void* dout;     // [rows, out]: the gradient of W_hr h', with a projection
     const void *gates, *kept, *weight, *projection, *h0, *c0;
     void *dh, *dc;  // [batch, out], [batch, hidden]: the gradients of the last h and c become those of the first
+    void* lower;    // with `lower`: the gradient of q in bfloat16
   } d[2];
   const void *y, *dy;  // rows of y_row elements; dy may be null
   int64_t y_row;
@@ -75,11 +82,12 @@ struct RnnPack {
 };
 
 struct RnnKernels {
+  bool lowers = false;
   void (*forward)(const RnnForward&) = nullptr;
   void (*backward)(const RnnBackward&) = nullptr;
   int64_t (*workspace)(const RnnShape&) = nullptr;  // bytes, for either
   // Weights that serve many forward passes are worth packing once: bytes of the packed copy, and making it. It depends
-  // on the numbers, mode, dtype, hidden and out alone.
+  // on the numbers, mode, dtype, `lower`, hidden and out alone.
   int64_t (*packed_bytes)(const RnnShape&) = nullptr;
   void (*pack)(const RnnPack&) = nullptr;
 };

@@ -87,7 +87,7 @@ struct Results {
 };
 
 // Under autocast the results have PyTorch's dtypes: what it hands to oneDNN, and products, give the lower one; states
-// that are added to keep their own. The products over all steps are of the lower dtype, the steps of float32.
+// that are added to keep their own. Products are of the lower dtype, states of float32.
 Results dtypes_of(RnnMode mode, const Tensor& x, const Tensor& h0, const std::optional<Tensor>& c0, bool projected,
                   bool packed) {
   const std::optional<DType> lower = autocast_dtype(Autocast::Lower, x);

@@ -18,7 +18,7 @@ struct RnnWeights {  // of one direction; biases together or not at all
 struct RnnLayout {
   int64_t steps, batch, row_step;
   Tensor first, active;        // int64 [steps] on the host
-  std::optional<DType> lower;  // of the products over all steps, under autocast; the steps are float32
+  std::optional<DType> lower;  // of products, under autocast; states are float32
 };
 
 struct RnnInputs {

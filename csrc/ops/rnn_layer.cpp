@@ -18,6 +18,8 @@ RnnShape shape_of(RnnMode mode, int directions, const RnnLayout& layout, const R
   s.mode = mode;
   s.dtype = in.x.dtype();
   s.projected = in.w[0].projection.defined();
+  s.lower = layout.lower == DType::BFloat16 && s.dtype == DType::Float32 && !s.projected &&
+            kernels<RnnKernels>(in.x.device()).lowers && in.w[0].hh.shape()[1] % 2 == 0;
   s.directions = directions;
   s.steps = layout.steps;
   s.batch = layout.batch;
@@ -52,8 +54,9 @@ void run(void (*kernel)(const Args&), Args& args, Device device, int64_t rows) {
 Ref<Storage> packed_hh(const RnnShape& s, const Tensor& hh) {
   const RnnKernels& k = kernels<RnnKernels>(hh.device());
   if (!k.pack || !hh.is_contiguous()) return {};
-  const PackedKey key{
-      reinterpret_cast<void (*)()>(k.pack), hh.get()->offset, {s.hidden, s.out, (int64_t)s.mode, (int64_t)s.dtype, 0}};
+  const PackedKey key{reinterpret_cast<void (*)()>(k.pack),
+                      hh.get()->offset,
+                      {s.hidden, s.out, (int64_t)s.mode, (int64_t)s.dtype, s.lower}};
   const int64_t bytes = k.packed_bytes(s);
   return packed_copy(hh, key, bytes, [&](void* to) {
     launch(kRnnLayer, hh.device(), k.pack, RnnPack{s, hh.data(), to}, (double)bytes);
@@ -100,7 +103,8 @@ Fused fused_forward(RnnMode mode, int directions, const RnnLayout& layout, const
   const int64_t rows = in.x.shape()[0], H = f.s.hidden;
   Fused result;
   Tensor y = Tensor::empty({rows, directions * f.s.out}, dtype, device), x = in.x.detach();
-  Tensor h = clone(in.h0.detach()), h0 = contiguous(in.h0.detach()), c;
+  Tensor h = clone(in.h0.detach()), h0 = contiguous(in.h0.detach()), c, h0_lower, lower[2];
+  if (f.s.lower) h0_lower = to(h0, DType::BFloat16);
   if (mode == RnnMode::Lstm) c = clone(in.c0.detach());
   const AllSteps all{layout.lower};
   TensorList alive;
@@ -130,6 +134,10 @@ Fused fused_forward(RnnMode mode, int directions, const RnnLayout& layout, const
     d.h0 = select(h0, 0, i).data();
     d.h = select(h, 0, i).data();
     d.c = c.defined() ? select(c, 0, i).data() : nullptr;
+    if (!f.s.lower) continue;
+    lower[i] = Tensor::empty({rows, f.s.out}, DType::BFloat16, device);
+    d.lower = lower[i].data();
+    d.h0_lower = select(h0_lower, 0, i).data();
   }
   f.y = y.data();
   f.y_row = directions * f.s.out;
@@ -154,7 +162,7 @@ TensorList fused_backward(Backward& b, RnnMode mode, int directions, const RnnLa
   Tensor dy = b.dy(0).defined() ? contiguous(b.dy(0)) : Tensor(), dh = start(1, in.h0), dc;
   if (mode == RnnMode::Lstm) dc = start(2, in.c0);
   Tensor h0 = contiguous(in.h0), c0 = in.c0.defined() ? contiguous(in.c0) : in.c0;
-  Tensor weight[2], projection[2], dp[2], dq[2], before[2], dout[2];
+  Tensor weight[2], projection[2], dp[2], dq[2], lower[2], before[2], dout[2];
   for (int i = 0; i < directions; ++i) {
     RnnBackward::Direction& d = f.d[i];
     weight[i] = contiguous(in.w[i].hh);
@@ -164,6 +172,10 @@ TensorList fused_backward(Backward& b, RnnMode mode, int directions, const RnnLa
     d.dgates = dp[i].data();
     d.dhidden = mode == RnnMode::Gru ? dq[i].data() : nullptr;
     d.before = before[i].data();
+    if (f.s.lower) {
+      lower[i] = Tensor::empty({rows, G}, DType::BFloat16, device);
+      d.lower = lower[i].data();
+    }
     d.gates = kept[i].gates.defined() ? kept[i].gates.data() : nullptr;
     d.kept = kept[i].kept.defined() ? kept[i].kept.data() : nullptr;
     d.weight = weight[i].data();
@@ -195,8 +207,8 @@ TensorList fused_backward(Backward& b, RnnMode mode, int directions, const RnnLa
     if (b.needs(at + 2)) grads[at + 2] = sum(dp[i], {0});
     if (b.needs(at + 3))
       grads[at + 3] = mode != RnnMode::Gru && grads[at + 2].defined() ? clone(grads[at + 2]) : sum(dq[i], {0});
-    const Tensor p = to(dp[i], layout.lower.value_or(dtype));
-    const Tensor q = mode == RnnMode::Gru ? dq[i] : p;
+    const Tensor q = lower[i].defined() ? lower[i] : to(dq[i], layout.lower.value_or(dtype));
+    const Tensor p = mode == RnnMode::Gru ? to(dp[i], layout.lower.value_or(dtype)) : q;
     if (b.needs(0)) all.add_to(grads[0], p, in.w[i].ih);
     if (b.needs(at)) grads[at] = all(p, true, in.x, false);
     if (b.needs(at + 1)) grads[at + 1] = all(q, true, before[i], false);

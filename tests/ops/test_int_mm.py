@@ -40,11 +40,14 @@ def test_edges(isa, dtype):
             check_bytes(x, y, a, b, f"{m}x{n}x{k} {turned}")
 
 
-def test_views(isa):
-    a, b = bytes_of(40, 90), bytes_of(90, 70)
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_views(isa, dtype):
+    a, b = bytes_of(40, 90, dtype=dtype), bytes_of(90, 70)
     x, y = weft.tensor(a), weft.tensor(b)
     check_bytes(x[::2, ::3], y[::3, 5::2], a[::2, ::3], b[::3, 5::2])
     check_bytes(x[1:, 3:], y[3:, 1:], a[1:, 3:], b[3:, 1:])
+    wide, k = bytes_of(40, 96, dtype=dtype), 64  # whole groups of terms, that begin between two
+    check_bytes(weft.tensor(wide)[:, 3 : k + 3], y[:k], wide[:, 3 : k + 3], b[:k])
 
 
 @pytest.mark.parametrize("left, right", [(-128, -128), (-128, 127), (127, -128), (127, 127), (255, -128), (255, 127)])

@@ -29,6 +29,7 @@ EDGES = [
     (130, 1024, 70),
     (150, 40, 2100),
     (400, 70, 1100),
+    (300, 1100, 8),
 ]
 
 
@@ -70,6 +71,14 @@ def test_layouts(isa, dtype):
         for la, x in layouts(a).items():
             for lb, y in layouts(b).items():
                 check_product(a, b, x(dtype) @ y(dtype), dtype, f"{m}x{n}x{k} {la} {lb}")
+
+
+def test_pairs_in_place(isa):
+    for begin, k in ((1, 70), (2, 64), (1, 69), (2, 63)):
+        a, b, wide = randn(200, k), randn(k, 90), np.full((200, 96), np.nan)
+        wide[:, begin : begin + k] = a
+        x = to_weft(wide, "bfloat16")[:, begin : begin + k]
+        check_product(a, b, x @ to_weft(b, "bfloat16"), "bfloat16", f"{begin} {k}")
 
 
 def test_repeated_rows(isa):
@@ -231,7 +240,16 @@ def test_change_before_backward():
 
 @pytest.mark.parametrize(
     "m, n, k",
-    [(1, 900, 800), (7, 500, 600), (64, 64, 64), (130, 260, 300), (520, 530, 700), (20, 20, 30_000), (1, 1, 300_000)],
+    [
+        (1, 900, 800),
+        (7, 500, 600),
+        (64, 64, 64),
+        (130, 260, 300),
+        (520, 530, 700),
+        (20, 20, 30_000),
+        (1, 1, 300_000),
+        (900, 800, 8),
+    ],
 )
 @pytest.mark.parametrize("dtype", ("float32", "float64", "bfloat16"))
 def test_same_bits_for_any_number_of_threads(m, n, k, dtype):

@@ -144,6 +144,22 @@ def test_a_gradient_penalty():
     assert all(p.grad is not None and float(p.grad.abs().sum()) > 0 for p in net.parameters() if p.ndim == 2)
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("hidden", [6, 7, 40, 66])
+def test_products_of_bfloat16_under_autocast(mode, hidden, isa):
+    """Near what float32 gives, forwards and backwards, and the same bits for any number of threads."""
+    values = arrays(mode, 5, 9, 8, hidden, directions=2, scale=0.1)
+
+    def run(on):
+        with weft.autocast("cpu", dtype=weft.bfloat16, enabled=on):
+            outputs, grads = with_gradients(layer(mode, 2), values, "float32")
+        return (*(y.detach().float() for y in outputs), *grads)
+
+    for a, b in zip(run(True), run(False), strict=True):
+        assert float((a - b).norm()) <= (0.2 if mode == "RNN_RELU" else 0.02) * float(b.norm())
+    same_bits(lambda: run(True))
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 @pytest.mark.parametrize("mode", MODES)
 def test_half_precision(mode, dtype):

@@ -73,7 +73,14 @@ constexpr int kTall = kTallTiles<T> * kRows;
 // A row of A that is contiguous along k can stay where it is: a tile reads few enough streams.
 template <class T, class S>
 WEFT_INLINE bool packs_a(const Gemm<T, S>& g) {
-  return sizeof(S) != sizeof(T) || g.a_k != 1;
+  using Pack = Packing<T, S>;
+  return !Pack::as_is || g.a_k != 1 || g.k % Pack::terms != 0 || g.a_row % Pack::terms != 0;
+}
+
+// Or its copy, which differs in one bit of a byte.
+template <class T, class S>
+WEFT_INLINE bool flips_a(const Gemm<T, S>& g) {
+  return Packing<T, S>::flips && g.a_k == 1;
 }
 
 struct Blocking {
@@ -133,16 +140,18 @@ WEFT_INLINE int group(int64_t left) {
 }
 
 template <class T, class S>
-WEFT_INLINE void set_a(TileArgs<T>& args, const Gemm<T, S>& g, const T* packed, int64_t i, int64_t k) {
+WEFT_INLINE void set_a(TileArgs<T>& args, const Gemm<T, S>& g, const T* packed, int64_t i, int64_t k, int64_t kc) {
   args.a_row = 1;
   args.a_k = kTall<T>;
   args.a = packed;
-  if constexpr (sizeof(S) == sizeof(T))
-    if (!packed) {
-      args.a = g.a + i * g.a_row + k * g.a_k;
-      args.a_row = g.a_row;
-      args.a_k = g.a_k;
-    }
+  if (flips_a(g)) {
+    args.a_row = kc;
+    args.a_k = 1;
+  } else if (!packed) {
+    args.a = (const T*)(g.a + i * g.a_row + k);
+    args.a_row = g.a_row / Packing<T, S>::terms;
+    args.a_k = 1;
+  }
 }
 
 // Rows of A that stay in place are new to the cache on the first pass: the first lines of some of them, from row i on.
@@ -181,8 +190,11 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
         const int64_t tiles = smaller(s.mc, all_tiles - ic);
         auto pack_rows = [&](T* to, int64_t t, int64_t count) {
           const int64_t i = (ic + t) * kRows;
-          Pack::pack(to, kTall<T>, g.a + i * g.a_row + pc * g.a_k, g.a_k, g.a_row, depth,
-                     smaller(count * kRows, g.m - i));
+          const S* from = g.a + i * g.a_row + pc * g.a_k;
+          const int64_t rows = smaller(count * kRows, g.m - i);
+          if constexpr (Pack::flips)
+            if (flips_a(g)) return Pack::flip_rows(to, kc, from, g.a_row, depth, rows);
+          Pack::pack(to, kTall<T>, from, g.a_k, g.a_row, depth, rows);
         };
         constexpr int64_t share = 12;
         if (pack_a && !s.own)
@@ -209,8 +221,9 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
             args.cols = (int)smaller(np * P, g.n - j);
             for (int64_t t = t0; t < t1; ++t) {
               const int64_t i = (ic + t) * kRows, rows = smaller(kRows, g.m - i), at = s.own ? t - t0 : t;
-              const T* packed = ap + at / kTallTiles<T> * kTall<T> * kc + at % kTallTiles<T> * kRows;
-              set_a(args, g, pack_a ? packed : nullptr, i, pc);
+              const T* packed = flips_a(g) ? ap + at * kRows * kc
+                                           : ap + at / kTallTiles<T> * kTall<T> * kc + at % kTallTiles<T> * kRows;
+              set_a(args, g, pack_a ? packed : nullptr, i, pc, kc);
               if (!pack_a && p == p0 && t + 1 < t1) fetch_rows(g, i + kRows, pc);
               // The next panels come while these are used, a part of their lines with each of the first tiles.
               const bool fetches = t - t0 < parts && p + np < p1;

@@ -90,10 +90,24 @@ template <class S>
 struct Packing<int32_t, S> {
   static constexpr bool pairs = true;
   static constexpr int terms = kByteTerms;
+  static constexpr bool flips = WEFT_BYTE_DOTS && kFlip<true, S> != 0, as_is = WEFT_BYTE_DOTS && !flips;
   static void pack(int32_t* dst, int width, const S* src, int64_t x_stride, int64_t y_stride, int64_t xs,
                    int64_t count) {
     pack_bytes<true>(dst, width, src, x_stride, y_stride, xs, count);
   }
+#if WEFT_BYTE_DOTS
+  // Rows of A as they are in memory but for the sign, `width` elements each.
+  static void flip_rows(int32_t* dst, int64_t width, const S* src, int64_t stride, int64_t xs, int64_t rows) {
+    const i32v flip = splat<i32v>((int32_t)(kFlip<true, S> * 0x01010101u));
+    for (; rows > 0; --rows, dst += width, src += stride)
+      for (int64_t x = 0; x < width; x += 16) {
+        const int64_t left = xs - 4 * x;
+        const __mmask64 there = left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
+        const i32v v = (i32v)_mm512_maskz_loadu_epi8(there, src + 4 * x) ^ flip;
+        store_n<i32v>(dst + x, v, width - x < 16 ? width - x : 16);
+      }
+  }
+#endif
 };
 
 }  // namespace weft::WEFT_ISA::mm

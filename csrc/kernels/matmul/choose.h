@@ -20,6 +20,7 @@ WEFT_INLINE int64_t split_parts(int64_t m, int64_t n, int64_t k) {
 template <class T>
 WEFT_INLINE bool stays_in_place(const Gemm<T>& g) {
   const int64_t bytes = g.k * g.n * (int64_t)sizeof(T);
+  if (g.k <= kShort) return true;
   if (g.b_k * (int64_t)sizeof(T) % 4096 == 0) return g.m <= (kWide > 1 ? 4 : 1) * kRows || bytes <= 16384;
   return g.m <= 16 * kRows || (bytes <= 524288 && g.m * g.k * (int64_t)sizeof(T) <= 1048576) || bytes <= 32768;
 }
@@ -53,6 +54,10 @@ WEFT_INLINE Gemm<T, S> split_part(const Gemm<T, S>& g, int64_t parts, int64_t i)
   return s;
 }
 
+// Scratch of the largest of the parts: there are two lengths, the first one's and the last one's.
+template <class T, class S>
+int64_t split_scratch(const Gemm<T, S>& g, int64_t parts);
+
 // Elements of scratch, in whole lines of 64 bytes, for as many threads as `run` has.
 template <class T, class S>
 int64_t scratch_of(const Gemm<T, S>& g, int workers, bool may_split = true) {
@@ -62,11 +67,18 @@ int64_t scratch_of(const Gemm<T, S>& g, int workers, bool may_split = true) {
     case Way::Dot: return whole_lines<T>(dot_parts(g.k));
     case Way::Split: {
       const int64_t parts = split_parts(g.m, g.n, g.k);
-      return parts * (whole_lines<T>(g.m * g.n) + scratch_of(split_part(g, parts, 0), 1, false));
+      return parts * (whole_lines<T>(g.m * g.n) + split_scratch(g, parts));
     }
     case Way::Blocked: return blocking(g, workers).scratch();
     default: return 0;
   }
+}
+
+template <class T, class S>
+int64_t split_scratch(const Gemm<T, S>& g, int64_t parts) {
+  const int64_t first = scratch_of(split_part(g, parts, 0), 1, false);
+  const int64_t last = scratch_of(split_part(g, parts, parts - 1), 1, false);
+  return first > last ? first : last;
 }
 
 template <class T, class S, class Run>
@@ -81,7 +93,7 @@ void gemm(const Gemm<T, S>& g, T* scratch, const Run& run, bool may_split = true
   if (way == Way::Blocked) return gemm_blocked(g, scratch, run);
   if (way == Way::Split) {
     const int64_t parts = split_parts(g.m, g.n, g.k), size = whole_lines<T>(g.m * g.n);
-    const int64_t each = scratch_of(split_part(g, parts, 0), 1, false);  // the first part is the longest
+    const int64_t each = split_scratch(g, parts);
     run(parts, [&](int64_t i, int) {
       Gemm<T, S> s = split_part(g, parts, i);
       s.out.c = scratch + i * size;

@@ -59,11 +59,13 @@ WEFT_ONE_COPY void pack_pairs(float* dst, int width, const S* src, int64_t x_str
 }
 #endif
 
-// How operands of type S are packed: `terms` of the sum in one element of T.
+// How operands of type S are packed: `terms` of the sum in one element of T. as_is: in memory they are the same; flips:
+// with one bit turned.
 template <class T, class S>
 struct Packing {
   static constexpr bool pairs = WEFT_BF16_DOTS && dtype_of<S> == DType::BFloat16;
   static constexpr int terms = pairs ? 2 : 1;
+  static constexpr bool as_is = terms * sizeof(S) == sizeof(T), flips = false;
   static void pack(T* dst, int width, const S* src, int64_t x_stride, int64_t y_stride, int64_t xs, int64_t count) {
 #if WEFT_BF16_DOTS
     if constexpr (pairs) return pack_pairs(dst, width, src, x_stride, y_stride, xs, count);

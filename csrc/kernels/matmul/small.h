@@ -10,6 +10,8 @@ namespace weft::WEFT_ISA::mm {
 // copied, so that whole vectors can be read.
 constexpr int64_t kDirectDepth = 2048;  // terms added in one chain
 constexpr int64_t kDirectAhead = 8;     // rows of B that are fetched before they are read for the first time
+// Sums this short cost less than writing C, which then goes row by row, with its lines fetched that far ahead.
+constexpr int64_t kShort = 8, kShortAhead = 768;
 
 template <class T>
 WEFT_INLINE int64_t direct_scratch(int64_t n, int64_t k) {
@@ -37,24 +39,35 @@ void gemm_direct(const Gemm<T>& g, T* scratch, const Run& run) {
       args.a_row = g.a_row;
       args.a_k = g.a_k;
       const Out<T> out = g.out.block(pc == 0, pc + args.k >= g.k);
-      for (int64_t p = p0; p < p1;) {
+      // Panels from p on that one tile takes.
+      auto wide_at = [&](int64_t p) {
         const int64_t left = smaller(p1, whole) - p;
         int np = wide == kWide && left > kWide ? group(left) : wide;
         while (np > 1 && np > left) np = narrower(np);
+        return np;
+      };
+      auto multiply = [&](int64_t t, int64_t p, int np) {
         const bool packed = p >= whole;
         args.b = packed ? scratch + pc * P : g.b + pc * g.b_k + p * P;
         args.b_k = packed ? P : g.b_k;
         args.b_panel = P;
         args.fetch_k = args.b_k;
         args.cols = (int)smaller(np * P, g.n - p * P);
-        for (int64_t t = t0; t < t1; ++t) {
-          const int64_t i = part(g.m, tiles, t), rows = part(g.m, tiles, t + 1) - i;
-          args.a = g.a + i * g.a_row + pc * g.a_k;
-          // Rows of B may be pages apart, which no hardware prefetcher follows.
-          args.fetch = args.b + (t == t0 ? kDirectAhead * args.b_k : 0);
-          run_tile<T>(np, (int)rows, args, out.at(i, p * P));
+        const int64_t i = part(g.m, tiles, t), rows = part(g.m, tiles, t + 1) - i;
+        args.a = g.a + i * g.a_row + pc * g.a_k;
+        // Rows of B may be pages apart, which no hardware prefetcher follows.
+        args.fetch = args.b + (t == t0 && g.k > kShort ? kDirectAhead * args.b_k : 0);
+        run_tile<T>(np, (int)rows, args, out.at(i, p * P));
+      };
+      if (g.k <= kShort) {
+        args.c_ahead = kShortAhead;
+        for (int64_t t = t0; t < t1; ++t)
+          for (int64_t p = p0, np; p < p1; p += np) multiply(t, p, (int)(np = wide_at(p)));
+      } else {
+        for (int64_t p = p0, np; p < p1; p += np) {
+          np = wide_at(p);
+          for (int64_t t = t0; t < t1; ++t) multiply(t, p, (int)np);
         }
-        p += np;
       }
     }
   });

@@ -146,6 +146,7 @@ struct TileArgs {
   // What of B comes later, fetched while this is multiplied: a line for each panel and step.
   const T* fetch;
   int64_t fetch_k = 0;
+  int64_t c_ahead = 0;  // bytes from the lines of C written here to those fetched
 };
 
 // Multiply-add; with Pairs, elements are pairs of bfloat16 whose two products are added, or bytes.
@@ -171,7 +172,7 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
 
   if (o.c_col == 1) {  // C comes while the sums are made
     const int64_t size = o.narrow() ? 2 : (int64_t)sizeof(T), step = o.c_row * size;
-    const char* c = (const char*)o.c;
+    const char* c = (const char*)o.c + t.c_ahead;
 #pragma GCC unroll 8
     for (int i = 0; i < MR; ++i, c += step)
 #pragma GCC unroll 8

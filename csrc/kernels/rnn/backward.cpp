@@ -14,7 +14,9 @@ struct Backward {
   Packed<T> weight[2], projection[2];
 
   int64_t gates() const { return rnn_gates(M) * s.hidden; }
+  bfloat16* lower(int d, int64_t row) const { return s.lower ? (bfloat16*)p.d[d].lower + row * gates() : nullptr; }
   const T* later(int d, int64_t t, int64_t b) const {  // dq of a step
+    if (s.lower) return (const T*)lower(d, row_of(s, t, b));
     return (const T*)(M == RnnMode::Gru ? p.d[d].dhidden : p.d[d].dgates) + row_of(s, t, b) * gates();
   }
   const T* h_before(int d, const Step& step, int64_t b, bool begins) const {
@@ -26,7 +28,7 @@ struct Backward {
   void times(const Packed<T>& w, int64_t k, const T* const* a, int multiplied, int rows, const F& each) const {
     alignas(64) T q[kGroup * kWide * kLanes<T>];
     const int vectors = w.vectors_of(k), width = vectors * kLanes<T>;
-    product(vectors, q, a, multiplied, w.k, w.block(k));
+    product(s.lower, vectors, q, a, multiplied, w.k, w.block(k));
     __builtin_memset(q + multiplied * width, 0, (size_t)((rows - multiplied) * width) * sizeof(T));
     for (int r = 0; r < rows; ++r)
       over_vectors<T>(k * w.units(), w.columns, vectors,
@@ -59,6 +61,7 @@ struct Backward {
       row[r].keep_before = (T*)d.before + at * s.out;
       if (M == RnnMode::Lstm)
         row[r].c_before = begins ? (const T*)d.c0 + b * H : (const T*)d.kept + row_of(s, step.before, b) * H;
+      row[r].lower = lower(direction, at);
       row[r].units = H;
       row[r].fresh = r >= multiplied;
     }
@@ -124,9 +127,9 @@ void backward(const RnnBackward& p) {
   const int64_t gates = rnn_gates(M) * s.hidden;
   T* room = (T*)((char*)p.workspace + kCounterBytes);
   for (int i = 0; i < s.directions; ++i) {
-    f.weight[i] = Packed<T>::plain(room, gates, s.out);
+    f.weight[i] = Packed<T>::plain(room, s.lower ? gates / 2 : gates, s.out);
     parallel(f.weight[i].blocks(),
-             [&](int64_t k, int) { pack_block<false>(room, f.weight[i], k, (const T*)p.d[i].weight, s.out); });
+             [&](int64_t k, int) { pack_block<false>(room, f.weight[i], k, (const T*)p.d[i].weight, s.out, s.lower); });
     room += f.weight[i].size();
     if (!s.projected) continue;
     f.projection[i] = Packed<T>::plain(room, s.out, s.hidden);

@@ -22,6 +22,10 @@ struct At {
     else
       store_n<V>(row + u, v, n);
   }
+  void put_lower(bfloat16* row, V v) const {  // unless row is null
+    if constexpr (WEFT_BF16_DOTS && sizeof(T) == 4)
+      if (row) n == kLanes<T> ? store_f32(row + u, v) : store_f32_n(row + u, v, n);
+  }
 };
 
 // The rows that a step of one sequence touches.
@@ -29,6 +33,7 @@ template <class T>
 struct ForwardRow {
   T *gates, *kept, *h, *last, *c;  // h: where h' goes; last: its copy, or null
   const T *before, *bias;
+  bfloat16* lower;  // another copy, or null
   int64_t units;
 };
 
@@ -76,6 +81,7 @@ WEFT_INLINE void forward_cell(const ForwardRow<T>& r, const At<T>& at, const T* 
   }
   at.put(r.h, h);
   if (r.last) at.put(r.last, h);
+  at.put_lower(r.lower, h);
 }
 
 template <class T>
@@ -83,6 +89,7 @@ struct BackwardRow {
   T *dgates, *dhidden, *dh, *dc, *keep_before;  // keep_before: the copy of `before`, or null
   const T *gates, *kept, *y, *dy;               // dy: null for 0
   const T *before, *c_before;
+  bfloat16* lower;  // another copy of the gradient of q, or null
   int64_t units;
   bool fresh;  // nothing comes from a later step: dh is the gradient of the last h
 };
@@ -104,7 +111,12 @@ template <class T, RnnMode M>
 WEFT_INLINE void backward_cell(const BackwardRow<T>& r, const At<T>& at, const T* q) {
   using V = vec_of<T>;
   auto gate = [&](int g) __attribute__((always_inline)) { return at.get(r.gates + g * r.units); };
-  auto give = [&](int g, V v) __attribute__((always_inline)) { at.put(r.dgates + g * r.units, v); };
+  auto lower = [&](int g, V v)
+                   __attribute__((always_inline)) { at.put_lower(r.lower ? r.lower + g * r.units : nullptr, v); };
+  auto give = [&](int g, V v) __attribute__((always_inline)) {
+    at.put(r.dgates + g * r.units, v);
+    if (M != RnnMode::Gru) lower(g, v);
+  };
   V dh = load<V>(q);
   if (r.dy) dh += at.get(r.dy);
   if (r.fresh || M == RnnMode::Gru) dh += at.get(r.dh);
@@ -131,9 +143,13 @@ WEFT_INLINE void backward_cell(const BackwardRow<T>& r, const At<T>& at, const T
     give(0, dr);
     give(1, dz);
     give(2, dn);
-    at.put(r.dhidden, dr);
-    at.put(r.dhidden + r.units, dz);
-    at.put(r.dhidden + 2 * r.units, dn * reset);
+    auto give_hidden = [&](int g, V v) __attribute__((always_inline)) {
+      at.put(r.dhidden + g * r.units, v);
+      lower(g, v);
+    };
+    give_hidden(0, dr);
+    give_hidden(1, dz);
+    give_hidden(2, dn * reset);
   }
 }
 

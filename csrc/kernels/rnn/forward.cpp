@@ -13,6 +13,7 @@ struct Forward {
   Packed<T> weight[2], projection[2];
 
   T* y_row(int d, int64_t t, int64_t b) const { return (T*)p.y + row_of(s, t, b) * p.y_row + d * s.out; }
+  bfloat16* lower(int d, int64_t row) const { return s.lower ? (bfloat16*)p.d[d].lower + row * s.out : nullptr; }
 
   void step(int direction, int64_t i, int64_t b0, int64_t b1, int64_t block0, int64_t block1) const {
     const Step step = step_of(s, direction, i);
@@ -21,11 +22,15 @@ struct Forward {
     const int64_t H = s.hidden, G = rnn_gates(M);
     const int rows = (int)(active(s, step.t, b0, b1) - b0), going_on = (int)(active(s, step.before, b0, b1) - b0);
     if (rows == 0) return;
-    const T* before[kGroup];
+    const T *before[kGroup], *multiplied[kGroup];
     ForwardRow<T> row[kGroup];
     for (int r = 0; r < rows; ++r) {
       const int64_t b = b0 + r, at = row_of(s, step.t, b);
       before[r] = r < going_on ? y_row(direction, step.before, b) : (const T*)d.h0 + b * s.out;
+      multiplied[r] = before[r];
+      if (s.lower)
+        multiplied[r] = (const T*)(r < going_on ? lower(direction, row_of(s, step.before, b))
+                                                : (const bfloat16*)d.h0_lower + b * s.out);
       row[r] = {(T*)d.gates + at * G * H,
                 d.kept ? (T*)d.kept + at * H : nullptr,
                 s.projected ? (T*)d.raw + at * H : y_row(direction, step.t, b),
@@ -33,6 +38,7 @@ struct Forward {
                 d.c ? (T*)d.c + b * H : nullptr,
                 before[r],
                 (const T*)d.bias,
+                lower(direction, at),
                 H};
     }
     alignas(64) T q[kGroup * kWide * kLanes<T>];
@@ -42,7 +48,7 @@ struct Forward {
       const int each = w.units() / kLanes<T>;
       for (int r = 0; r < rows; ++r)
         over_vectors<T>(k * w.units(), H, each, [&](int, const At<T>& at) { fetch_cell<T, M>(row[r], at); });
-      product(vectors, q, before, rows, s.out, w.block(k));
+      product(s.lower, vectors, q, multiplied, rows, w.k, w.block(k));
       for (int r = 0; r < rows; ++r)
         over_vectors<T>(k * w.units(), H, each, [&](int j, const At<T>& at) {
           forward_cell<T, M>(row[r], at, q + r * width + j * kLanes<T>, p.keep);
@@ -72,11 +78,11 @@ struct Forward {
 
 template <class T>
 Packed<T> packed_weight(const RnnShape& s, const void* data) {
-  return Packed<T>::gated((const T*)data, s.out, s.hidden, (int)rnn_gates(s.mode));
+  return Packed<T>::gated((const T*)data, s.lower ? s.out / 2 : s.out, s.hidden, (int)rnn_gates(s.mode));
 }
 template <class T>
-void pack_weight(const Packed<T>& packed, T* to, const void* weight) {
-  parallel(packed.blocks(), [&](int64_t k, int) { pack_block<true>(to, packed, k, (const T*)weight, packed.k); });
+void pack_weight(const RnnShape& s, const Packed<T>& packed, T* to, const void* weight) {
+  parallel(packed.blocks(), [&](int64_t k, int) { pack_block<true>(to, packed, k, (const T*)weight, s.out, s.lower); });
 }
 
 template <class T, RnnMode M>
@@ -89,7 +95,7 @@ void forward(const RnnForward& p) {
       f.weight[i] = packed_weight<T>(s, p.d[i].packed);
     } else {
       f.weight[i] = packed_weight<T>(s, room);
-      pack_weight(f.weight[i], room, p.d[i].weight);
+      pack_weight(s, f.weight[i], room, p.d[i].weight);
       room += f.weight[i].size();
     }
     if (!s.projected) continue;
@@ -122,9 +128,9 @@ int64_t rnn_packed_bytes(const RnnShape& s) {
 }
 void rnn_pack(const RnnPack& p) {
   if (p.s.dtype == DType::Float64)
-    pack_weight(packed_weight<double>(p.s, p.to), (double*)p.to, p.weight);
+    pack_weight(p.s, packed_weight<double>(p.s, p.to), (double*)p.to, p.weight);
   else
-    pack_weight(packed_weight<float>(p.s, p.to), (float*)p.to, p.weight);
+    pack_weight(p.s, packed_weight<float>(p.s, p.to), (float*)p.to, p.weight);
 }
 
 void rnn_forward(const RnnForward& p) { p.s.dtype == DType::Float64 ? any_mode<double>(p) : any_mode<float>(p); }
