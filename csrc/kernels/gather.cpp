@@ -43,7 +43,10 @@ bool right_part(const Args& a, const Part& p) {
 template <class F>
 WEFT_INLINE void over_columns(int64_t outer, int64_t depth, int64_t inner, const F& body) {
   if (outer * depth * inner == 0) return;
-  int64_t width = kGrain / depth + 1, tiles = (inner + width - 1) / width, group = kGrain / (depth * inner) + 1;
+  // Tiles of whole lines, as much as the second cache holds: all pages are walked through once for each tile.
+  int64_t width = 4 * kGrain / depth < inner / 4 ? 4 * kGrain / depth : inner / 4;
+  width = depth * inner <= kGrain ? inner : (width / 16 + 1) * 16;
+  int64_t tiles = (inner + width - 1) / width, group = kGrain / (depth * inner) + 1;
   if (tiles > 1)
     return parallel(outer * tiles, [&](int64_t piece, int) {
       int64_t begin = piece % tiles * width, o = piece / tiles;
