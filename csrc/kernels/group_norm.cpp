@@ -1,6 +1,6 @@
-// A piece of work has whole groups, so that what its first pass read is still in the cache for the second. Where
-// channels are planes, a piece is some groups of an item, whose elements are neighbours. Where channels are last, it is
-// an item, or the channels of some of its groups.
+// Where channels are planes, a piece of work has whole groups, whose elements are neighbours, so that what its first
+// pass read is still in the cache for the second. Where channels are last, it has whole items, or is a part of a large
+// one.
 #include "kernels/group_norm.h"
 
 #include "kernels/group_norm/columns.h"
@@ -10,15 +10,16 @@ namespace weft::WEFT_ISA {
 
 namespace {
 
-// The items' shares, in order.
+// The shares of items and their parts, in order.
 template <class A>
 void parameter_gradients(const GroupNormBackward& a) {
   const GroupNormShape& s = a.shape;
-  const A* shares = (const A*)a.workspace;
-  parallel_ranges(s.channels, kGrain / (s.n + 1), [&](int64_t begin, int64_t end) {
+  const A* shares = shares_of<A>(a);
+  const int64_t parts = s.n * group_norm_parts(s).count;
+  parallel_ranges(s.channels, kGrain / (parts + 1), [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       double d = 0, dx = 0;
-      for (int64_t i = 0; i < s.n; ++i) {
+      for (int64_t i = 0; i < parts; ++i) {
         d += shares[i * 2 * s.channels + c];
         dx += shares[(i * 2 + 1) * s.channels + c];
       }

@@ -5,7 +5,8 @@
 //              dweight = sum over items and positions of dy * xhat;   dbias likewise of dy
 // Statistics, weight, bias and their gradients are float64 for float64 and else float32; half precision is computed in
 // float32. y may alias x, dx may alias dy. A group is summed up in blocks that are combined in order (Chan, Golub,
-// LeVeque, Algorithms for computing the sample variance, 1983), gradients of parameters item by item.
+// LeVeque, Algorithms for computing the sample variance, 1983), gradients of parameters item by item, and within a
+// large channels-last item part by part.
 #pragma once
 
 #include <cstdint>
@@ -20,6 +21,25 @@ struct GroupNormShape {
   DType dtype;  // of x and y
 };
 
+// What channels-last items are cut into: parts of so many positions.
+struct GroupNormParts {
+  int64_t rows, count;
+};
+inline constexpr GroupNormParts group_norm_parts(const GroupNormShape& s) {
+  constexpr int64_t elements = 131072, block = 64;
+  if (!s.channels_last || s.length * s.channels <= elements) return {s.length, 1};
+  const int64_t rows = (elements / s.channels / block + 1) * block;
+  return {rows, (s.length + rows - 1) / rows};
+}
+// Bytes of a workspace: of the forward pass means and squares of each group's parts, of the backward pass two numbers
+// of each group, and after them two accumulators of each channel's parts.
+inline constexpr int64_t group_norm_forward_workspace(const GroupNormShape& s) {
+  return s.n * group_norm_parts(s).count * s.groups * 2 * (int64_t)sizeof(double);
+}
+inline constexpr int64_t group_norm_backward_workspace(const GroupNormShape& s) {
+  return s.n * (s.groups + group_norm_parts(s).count * s.channels) * 2 * (int64_t)sizeof(double);
+}
+
 struct GroupNormForward {
   void* y;
   void *mean, *rstd;  // [n, groups]
@@ -27,6 +47,7 @@ struct GroupNormForward {
   const void* x;
   const void *weight, *bias;  // [channels]; null: 1 and 0
   double eps;
+  void* workspace;  // group_norm_forward_workspace()
   GroupNormShape shape;
 };
 
@@ -35,7 +56,7 @@ struct GroupNormBackward {
   void *dweight, *dbias;  // [channels]; both or neither
   const void *dy, *x;
   const void *mean, *rstd, *weight;
-  void* workspace;  // with dweight: n * 2 * channels accumulators
+  void* workspace;  // group_norm_backward_workspace()
   GroupNormShape shape;
 };
 

@@ -71,7 +71,7 @@ TensorList group_norm_fused(const Tensor& dy, const Tensor& x, const Tensor& wei
     dweight = Tensor::empty({shape.channels}, wide_of(x.dtype()), x.device());
     dbias = Tensor::empty_like(dweight);
   }
-  Workspace room(parameters ? shape.n * 2 * shape.channels * rstd.itemsize() : 0, x.device());
+  Workspace room(group_norm_backward_workspace(shape), x.device());
   GroupNormBackward a{const_cast<void*>(data_or_null(dx)),
                       const_cast<void*>(data_or_null(dweight)),
                       const_cast<void*>(data_or_null(dbias)),
@@ -96,8 +96,16 @@ TensorList group_norm(const Tensor& x, int64_t groups, const Tensor& weight, con
   Tensor w = wide(weight, x.dtype()), shift = wide(bias, x.dtype());
   Tensor mean = Tensor::empty({shape.n, groups}, wide_of(x.dtype()), x.device()), rstd = Tensor::empty_like(mean);
   Tensor variance = statistics ? Tensor::empty_like(mean) : Tensor();
-  GroupNormForward a{y.data(),  mean.data(),     rstd.data(),         const_cast<void*>(data_or_null(variance)),
-                     in.data(), data_or_null(w), data_or_null(shift), eps,
+  Workspace room(group_norm_forward_workspace(shape), x.device());
+  GroupNormForward a{y.data(),
+                     mean.data(),
+                     rstd.data(),
+                     const_cast<void*>(data_or_null(variance)),
+                     in.data(),
+                     data_or_null(w),
+                     data_or_null(shift),
+                     eps,
+                     room.data(),
                      shape};
   if (x.numel())
     launch("group_norm", x.device(), kernels<GroupNormKernels>(x.device()).forward, a,

@@ -37,6 +37,8 @@ def last(x):
         ((2, 17, 2, 65), 17),
         ((1, 3, 71, 70), 1),
         ((2, 6, 2, 3, 4), 3),
+        ((2, 70, 41, 50), 7),  # channels-last items in parts from here on
+        ((1, 130, 33, 33), 1),
     ],
     ids=str,
 )
@@ -93,9 +95,21 @@ def test_large_mean(isa, columns):
     assert np.abs(y - exact).max() < 2e-3
 
 
+def test_level_changes(isa):
+    """Parts and blocks whose means lie far apart, as seen from the first one."""
+    x = randn(1, 64, 64, 64).astype(np.float32)
+    x[:, :, 1:20] += 1000
+    x[:, :, 40:] -= 3000
+    y = F.group_norm(last(weft.tensor(x)), 4).numpy().reshape(4, -1)
+    exact = x.astype(np.float64).reshape(4, -1)
+    exact = (exact - exact.mean(1, keepdims=True)) / np.sqrt(exact.var(1, keepdims=True) + 1e-5)
+    assert np.abs(y - exact).max() < 2e-6
+
+
 @pytest.mark.parametrize("columns", [False, True])
-def test_same_bits(isa, columns):
-    x, dy = (weft.tensor(randn(9, 96, 20, 21, seed=s).astype(np.float32)) for s in (0, 1))
+@pytest.mark.parametrize("size", [(20, 21), (40, 41)])
+def test_same_bits(isa, size, columns):
+    x, dy = (weft.tensor(randn(9, 96, *size, seed=s).astype(np.float32)) for s in (0, 1))
 
     def run():
         v, w, b = (last(x) if columns else x).detach(), weft.ones(96), weft.zeros(96)

@@ -58,7 +58,7 @@ void backward_planes(const GroupNormBackward& a) {
       const A mean = ((const A*)a.mean)[group], rstd = ((const A*)a.rstd)[group];
       const int64_t first = group % s.groups * per;
       const A* weight = a.weight ? (const A*)a.weight + first : nullptr;
-      A* sums = a.dweight ? (A*)a.workspace + group / s.groups * 2 * s.channels + first : nullptr;
+      A* sums = a.dweight ? shares_of<A>(a) + group / s.groups * 2 * s.channels + first : nullptr;
       const T *x = (const T*)a.x + group * count, *dy = (const T*)a.dy + group * count;
       double g = 0, gx = 0;
       for (int64_t c = 0; c < per; ++c, x += s.length, dy += s.length) {
@@ -73,7 +73,7 @@ void backward_planes(const GroupNormBackward& a) {
         gx += (double)w * dx;
       }
       if (!a.dx) continue;
-      const Slope<A> of(g, gx, rstd, 1 / (double)count);
+      const Slope<A> of(g, gx * rstd, rstd, 1 / (double)count);
       T* dx = (T*)a.dx + group * count;
       x -= count, dy -= count;
       for (int64_t c = 0; c < per; ++c, x += s.length, dy += s.length, dx += s.length) {

@@ -22,6 +22,10 @@ WEFT_INLINE int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 struct Spread {
   double count = 0, mean = 0, squares = 0;
   void add(double n, double m, double s) {
+    if (count == 0) {
+      *this = {n, m, s};
+      return;
+    }
     const double share = n / (count + n), d = m - mean;
     mean += d * share;
     squares += s + d * d * count * share;
@@ -37,13 +41,19 @@ void put_statistics(const GroupNormForward& a, int64_t group, const Spread& s) {
   if (a.variance) ((A*)a.variance)[group] = (A)variance;
 }
 
-// dx = scale * dy - shift - (x - mean) * slope, from a group's sums of g and g * (x - mean); part is 1 / its elements.
+// dx = scale * dy - shift - (x - mean) * slope, from a group's sums of g and g * xhat; part is 1 / its elements.
 template <class A>
 struct Slope {
   A shift, slope;
   Slope(double g, double gx, A rstd, double part)
-      : shift((A)(rstd * g * part)), slope((A)((double)rstd * rstd * rstd * gx * part)) {}
+      : shift((A)(rstd * g * part)), slope((A)((double)rstd * rstd * gx * part)) {}
 };
+
+// Of each part of the items: sums of dy and of dy * xhat for all channels.
+template <class A>
+WEFT_INLINE A* shares_of(const GroupNormBackward& a) {
+  return (A*)((double*)a.workspace + a.shape.n * a.shape.groups * 2);
+}
 
 }  // namespace
 
