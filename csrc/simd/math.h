@@ -124,35 +124,42 @@ WEFT_INLINE f32v verf(f32v x) {
   return clamp_keep_nan(c * n / d, -1.0f, 1.0f);
 }
 
-// e^(-t^2 / 2) for |t| <= 14.5, relative accuracy kept in the tail by the rounding error of the square.
-WEFT_INLINE f32v exp_half_square(f32v t) {
-  f32v s = t * t, e = exp_within(-0.5f * s);
-  return e * (1.0f - 0.5f * product_error(t, t, s));  // not e - e * ...: that product would be flushed in the tail
+// -|x|, but no less than `least`.
+WEFT_INLINE f32v below_zero(f32v x, float least) {
+  return max_of_numbers(splat<f32v>(least), (f32v)((i32v)x | (int32_t)0x80000000));
 }
-// P(X < -t) e^(t^2 / 2) for a standard normal X and t >= 0.
+// e^(-t^2 / 2) for |t| <= 14.5, relative accuracy kept in the tail by the rounding error of the square: it joins what
+// the reduction leaves, of which v is -2 times.
+WEFT_INLINE f32v exp_half_square(f32v t) {
+  f32v s = t * t, n = vrint(s * (float)(-0.5 * kLog2e));
+  f32v v = (s + n * (2 * kLn2HighF)) + (n * (2 * kLn2LowF) + product_error(t, t, s));
+  f32v p = v * (0.001381446476115046f / 64) - 0.008368780622585855f / 32;
+  p = p * v + 0.04166839425900393f / 16;
+  p = p * v - 0.16666520105542418f / 8;
+  p = p * v + 0.49999993412261606f / 4;
+  p = p * v - 0.5f;
+  return scale_pow2(p * v + 1.0f, n);
+}
+// P(X < t) e^(t^2 / 2) for a standard normal X and t <= 0.
 WEFT_INLINE f32v normal_tail(f32v t) {
-  f32v n = t * 0.004116325179f + 0.040633329011f;
+  f32v n = t * 0.004116325179f - 0.040633329011f;
   n = n * t + 0.183235433095f;
-  n = n * t + 0.438295335212f;
+  n = n * t - 0.438295335212f;
   n = n * t + 0.500000002955f;
-  f32v d = t * 0.0103179773394f + 0.101859098371f;
-  d = d * t + 0.469471412203f;
+  f32v d = t * -0.0103179773394f + 0.101859098371f;
+  d = d * t - 0.469471412203f;
   d = d * t + 1.20250434567f;
-  d = d * t + 1.67447565173f;
+  d = d * t - 1.67447565173f;
   d = d * t + 1.0f;
   return n / d;
 }
 WEFT_INLINE f32v vnormal_cdf(f32v x) {
-  f32v t = vabs(x);
-  t = t > 14.5f ? splat<f32v>(14.5f) : t;
-  f32v tail = exp_half_square(t) * normal_tail(t);
+  f32v t = below_zero(x, -14.5f), tail = exp_half_square(t) * normal_tail(t);
   return x > 0.0f ? 1.0f - tail : tail;
 }
 WEFT_INLINE f32v verfc(f32v x) {
-  f32v t = vabs(x);
-  t = t > 10.2f ? splat<f32v>(10.2f) : t;
-  f32v s = t * t, e = exp_within(-s);
-  e = e * (1.0f - product_error(t, t, s));
+  f32v t = below_zero(x, -10.2f), s = t * t, e = exp_within(-s);
+  e = e * (1.0f - product_error(t, t, s));  // not e - e * ...: that product would be flushed in the tail
   f32v tail = 2.0f * (e * normal_tail(t * 1.41421356f));
   return x < 0.0f ? 2.0f - tail : tail;
 }
@@ -169,10 +176,7 @@ WEFT_INLINE f32v verfinv(f32v x) {
   p = p * t + 2.8329768012424448f;
   return erfinv_special(x, x * (w < 5.0f ? erfinv_center(w) : p));
 }
-WEFT_INLINE f32v vnormal_pdf(f32v x) {
-  f32v t = vabs(x);
-  return 0.39894228f * exp_half_square(t > 14.5f ? splat<f32v>(14.5f) : t);
-}
+WEFT_INLINE f32v vnormal_pdf(f32v x) { return 0.39894228f * exp_half_square(below_zero(x, -14.5f)); }
 
 // Sine of x + quarter * pi / 2. The reduction is in double, exact enough up to 10^6; beyond, the C library.
 WEFT_INLINE f32v sine(f32v x, int quarter) {
