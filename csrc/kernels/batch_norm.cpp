@@ -1,6 +1,7 @@
 #include "kernels/batch_norm.h"
 
 #include "base/threads.h"
+#include "simd/past.h"
 #include "simd/rows.h"
 
 namespace weft::WEFT_ISA {
@@ -22,6 +23,14 @@ WEFT_INLINE void each_piece(int64_t n, int64_t channels, int64_t length, const B
     int64_t begin = piece * size, end = begin + size < n ? begin + size : n;
     body(piece, Items{begin, end, channels, length});
   });
+}
+
+// Is a result stored past the caches, of which an operation touches `arrays`? Where its rows have whole lines or many.
+template <class T>
+WEFT_INLINE bool goes_past(int64_t arrays, int64_t n, int64_t channels, int64_t length) {
+  const int64_t row = (length > 1 ? length : channels) * (int64_t)sizeof(T);
+  return arrays * n * channels * length * (int64_t)sizeof(T) >= kPast &&
+         (row % WEFT_VEC_BYTES == 0 || row >= kPastChunk);
 }
 
 template <class V>
@@ -98,38 +107,42 @@ void piece_statistics(double* mean, double* squares, const T* x, const Items& p)
 }
 
 // Statistics of the pieces to those of the batch; running statistics. A block of neighbouring channels at a time.
+constexpr int64_t kBlock = 64;
 template <class A>
-void combine_statistics(const BatchNormForward& a) {
-  constexpr int64_t kBlock = 64;
+WEFT_ONE_COPY void combine_channels(const BatchNormForward& a, int64_t begin, int64_t end) {
   int64_t pieces = batch_norm_pieces(a.n, a.channels, a.length), width = 2 * a.channels;
   int64_t items = batch_norm_items_per_piece(a.channels, a.length);
   double n = (double)(a.n * a.length);
   auto share = [&](int64_t p) { return (double)((p + 1 < pieces ? items : a.n - p * items) * a.length); };
-  parallel_ranges(a.channels, 16384 / (pieces + 1) / kBlock * kBlock + kBlock, [&](int64_t begin, int64_t end) {
-    for (int64_t from = begin; from < end; from += kBlock) {
-      double mean[kBlock] = {}, squares[kBlock] = {};
-      int64_t count = end - from < kBlock ? end - from : kBlock;
-      for (int64_t p = 0; p < pieces; ++p) {
-        double part = share(p) / n;
-        for (int64_t j = 0; j < count; ++j) mean[j] += a.workspace[p * width + from + j] * part;
-      }
-      for (int64_t p = 0; p < pieces; ++p) {
-        double number = share(p);
-        for (int64_t j = 0; j < count; ++j) {
-          double d = a.workspace[p * width + from + j] - mean[j];
-          squares[j] += a.workspace[p * width + a.channels + from + j] + d * d * number;
-        }
-      }
+  for (int64_t from = begin; from < end; from += kBlock) {
+    double mean[kBlock] = {}, squares[kBlock] = {};
+    int64_t count = end - from < kBlock ? end - from : kBlock;
+    for (int64_t p = 0; p < pieces; ++p) {
+      double part = share(p) / n;
+      for (int64_t j = 0; j < count; ++j) mean[j] += a.workspace[p * width + from + j] * part;
+    }
+    for (int64_t p = 0; p < pieces; ++p) {
+      double number = share(p);
       for (int64_t j = 0; j < count; ++j) {
-        ((A*)a.mean)[from + j] = (A)mean[j];
-        ((A*)a.rstd)[from + j] = (A)(1 / root(squares[j] / n + a.eps));
-        if (!a.running_mean) continue;
-        A &running_mean = ((A*)a.running_mean)[from + j], &running_var = ((A*)a.running_var)[from + j];
-        running_mean = (A)(running_mean + a.momentum * (mean[j] - running_mean));
-        running_var = (A)(running_var + a.momentum * (squares[j] / (n - 1) - running_var));
+        double d = a.workspace[p * width + from + j] - mean[j];
+        squares[j] += a.workspace[p * width + a.channels + from + j] + d * d * number;
       }
     }
-  });
+    for (int64_t j = 0; j < count; ++j) {
+      ((A*)a.mean)[from + j] = (A)mean[j];
+      ((A*)a.rstd)[from + j] = (A)(1 / root(squares[j] / n + a.eps));
+      if (!a.running_mean) continue;
+      A &running_mean = ((A*)a.running_mean)[from + j], &running_var = ((A*)a.running_var)[from + j];
+      running_mean = (A)(running_mean + a.momentum * (mean[j] - running_mean));
+      running_var = (A)(running_var + a.momentum * (squares[j] / (n - 1) - running_var));
+    }
+  }
+}
+template <class A>
+void combine_statistics(const BatchNormForward& a) {
+  const int64_t pieces = batch_norm_pieces(a.n, a.channels, a.length);
+  parallel_ranges(a.channels, 16384 / (pieces + 1) / kBlock * kBlock + kBlock,
+                  [&](int64_t begin, int64_t end) { combine_channels<A>(a, begin, end); });
 }
 
 // What forward stores and what backward asks again: the same expression, so that both see the same sign.
@@ -139,34 +152,41 @@ WEFT_INLINE V normalised(V x, S mean, S scale, S shift) {
 }
 
 template <class T>
-void apply(const BatchNormForward& a, const Items& p) {
+void apply(const BatchNormForward& a, const Items& p, bool past) {
   using A = compute_of<T>;
   using V = row_vec<T>;
   const A *mean = (const A*)a.mean, *rstd = (const A*)a.rstd, *weight = (const A*)a.weight, *bias = (const A*)a.bias;
   const T *x = (const T*)a.x, *residual = (const T*)a.residual;
   T* y = (T*)a.y;
-  const bool relu = a.relu;
-  auto finish = [=](int64_t at, V v, auto io) __attribute__((always_inline)) {
+  const A least = a.relu ? 0 : -(A)__builtin_inf();
+  auto finish = [=](T* to, int64_t at, V v, auto io) __attribute__((always_inline)) {
+    fetch_ahead(x + at);
     if (residual) v += io.load(residual + at);
-    if (relu) v = v < (A)0 ? V{} : v;
-    io.store(y + at, v);
+    io.store(to, v < least ? splat<V>(least) : v);
   };
   if (p.length > 1) {
     for (int64_t i = p.begin * p.channels; i < p.end * p.channels; ++i) {
       int64_t c = i % p.channels, at = i * p.length;
       A m = mean[c], scale = weight ? rstd[c] * weight[c] : rstd[c], shift = bias ? bias[c] : 0;
-      each_vector<V>(p.length,
-                     [=](int64_t j, auto io) { finish(at + j, normalised(io.load(x + at + j), m, scale, shift), io); });
+      each_part(y + at, p.length, past, [=](int64_t from, T* to, int64_t count) {
+        each_vector<V>(count, [=, at = at + from](int64_t j, auto io) {
+          finish(to + j, at + j, normalised(io.load(x + at + j), m, scale, shift), io);
+        });
+      });
     }
-    return;
+  } else {
+    for (int64_t i = p.begin; i < p.end; ++i)
+      each_part(y + i * p.channels, p.channels, past, [=, at = i * p.channels](int64_t from, T* to, int64_t count) {
+        each_vector<V>(count, [=](int64_t k, auto io) {
+          const int64_t j = from + k;
+          V scale = io.load(rstd + j), shift{};
+          if (weight) scale *= io.load(weight + j);
+          if (bias) shift = io.load(bias + j);
+          finish(to + k, at + j, normalised(io.load(x + at + j), io.load(mean + j), scale, shift), io);
+        });
+      });
   }
-  for (int64_t i = p.begin; i < p.end; ++i)
-    each_vector<V>(p.channels, [=, at = i * p.channels](int64_t j, auto io) {
-      V scale = io.load(rstd + j), shift{};
-      if (weight) scale *= io.load(weight + j);
-      if (bias) shift = io.load(bias + j);
-      finish(at + j, normalised(io.load(x + at + j), io.load(mean + j), scale, shift), io);
-    });
+  if (past) end_past();
 }
 
 template <class T>
@@ -184,7 +204,8 @@ void batch_norm_forward_of(const BatchNormForward& a) {
       ((A*)a.rstd)[c] = 1 / root(((const A*)a.running_var)[c] + (A)a.eps);
     }
   }
-  each_piece(a.n, a.channels, a.length, [&](int64_t, const Items& p) { apply<T>(a, p); });
+  const bool past = a.y != a.x && goes_past<T>(a.residual ? 3 : 2, a.n, a.channels, a.length);
+  each_piece(a.n, a.channels, a.length, [&](int64_t, const Items& p) { apply<T>(a, p, past); });
 }
 
 // ---- backward ----
@@ -237,7 +258,8 @@ void piece_gradients(double* sum_dy, double* sum_dyx, const BatchNormBackward& a
 
 // dx = scale * (dy - mean_dy - (x - mean) * slope), where slope = rstd * mean(dy * xhat).
 template <class T>
-void apply_backward(const BatchNormBackward& a, const double* sum_dy, const double* sum_dyx, const Items& p) {
+void apply_backward(const BatchNormBackward& a, const double* sum_dy, const double* sum_dyx, const Items& p,
+                    bool past) {
   using A = compute_of<T>;
   using V = row_vec<T>;
   const A *mean = (const A*)a.mean, *rstd = (const A*)a.rstd, *weight = (const A*)a.weight, *bias = (const A*)a.bias;
@@ -249,11 +271,16 @@ void apply_backward(const BatchNormBackward& a, const double* sum_dy, const doub
       int64_t c = i % p.channels, at = i * p.length;
       A m = mean[c], scale = weight ? rstd[c] * weight[c] : rstd[c], shift = bias ? bias[c] : 0;
       A mean_dy = (A)(sum_dy[c] * n), slope = (A)(rstd[c] * sum_dyx[c] * n);
-      each_vector<V>(p.length, [=, &a](int64_t j, auto io) {
-        V d = incoming<T>(a, at + j, m, scale, shift, io) - mean_dy - (io.load(x + at + j) - m) * slope;
-        io.store(dx + at + j, scale * d);
+      each_part(dx + at, p.length, past, [=, &a](int64_t from, T* to, int64_t count) {
+        each_vector<V>(count, [=, &a, at = at + from](int64_t j, auto io) {
+          fetch_ahead(x + at + j);
+          fetch_ahead((const T*)a.dy + at + j);
+          V d = incoming<T>(a, at + j, m, scale, shift, io) - mean_dy - (io.load(x + at + j) - m) * slope;
+          io.store(to + j, scale * d);
+        });
       });
     }
+    if (past) end_past();
     return;
   }
   each_vector<V>(p.channels, [&](int64_t j, auto io) {
@@ -300,8 +327,9 @@ void batch_norm_backward_of(const BatchNormBackward& a) {
   }
   if (!a.dx) return;
   const BatchNormBackward second = after_sums(a);
+  const bool past = a.dx != a.x && a.dx != second.dy && goes_past<T>(3, a.n, a.channels, a.length);
   each_piece(a.n, a.channels, a.length,
-             [&](int64_t, const Items& p) { apply_backward<T>(second, total, total + a.channels, p); });
+             [&](int64_t, const Items& p) { apply_backward<T>(second, total, total + a.channels, p, past); });
 }
 
 void batch_norm_forward(const BatchNormForward& a) {

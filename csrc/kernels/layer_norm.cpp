@@ -13,18 +13,6 @@ constexpr int64_t kGrain = 16384;  // elements of a piece of work
 WEFT_INLINE float root(float x) { return __builtin_sqrtf(x); }
 WEFT_INLINE double root(double x) { return __builtin_sqrt(x); }
 
-// y by part(from, to, n): n elements of it from `from` on, and where to put them.
-template <class T, class Part>
-WEFT_INLINE void each_part(T* y, int64_t n, bool past, const Part& part) {
-  constexpr int64_t chunk = kPastChunk / (int64_t)sizeof(T);
-  alignas(64) T buffer[chunk];
-  for (int64_t from = 0, step = past ? chunk : n; from < n; from += step) {
-    int64_t m = n - from < step ? n - from : step;
-    part(from, past ? buffer : y + from, m);
-    if (past) store_past(y + from, buffer, m * (int64_t)sizeof(T));
-  }
-}
-
 template <class T, class A = compute_of<T>>
 void layer_norm_row(T* y, A* mean, A* rstd, const T* x, const A* weight, const A* bias, int64_t n, double eps,
                     bool past) {
@@ -62,7 +50,7 @@ void layer_norm_row(T* y, A* mean, A* rstd, const T* x, const A* weight, const A
 template <class T>
 void layer_norm_rows(const LayerNormForward& a) {
   using A = compute_of<T>;
-  const bool past = a.y != a.x && 2 * a.rows * a.cols * (int64_t)sizeof(T) > kPast;
+  const bool past = a.y != a.x && 2 * a.rows * a.cols * (int64_t)sizeof(T) >= kPast;
   parallel_ranges(a.rows, kGrain / (a.cols + 1), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i)
       layer_norm_row((T*)a.y + i * a.cols, a.mean ? (A*)a.mean + i : nullptr, (A*)a.rstd + i,
@@ -115,7 +103,7 @@ void layer_norm_backward_rows(const LayerNormBackward& a) {
   using A = compute_of<T>;
   int64_t n = a.cols, per_piece = layer_norm_rows_per_piece(n), pieces = layer_norm_pieces(a.rows, n);
   A* partial = a.dweight ? (A*)a.workspace : nullptr;  // [pieces, 2, cols]
-  const bool past = a.dx && a.dx != a.x && a.dx != a.dy && 3 * a.rows * n * (int64_t)sizeof(T) > kPast;
+  const bool past = a.dx && a.dx != a.x && a.dx != a.dy && 3 * a.rows * n * (int64_t)sizeof(T) >= kPast;
   parallel(pieces, [&](int64_t piece, int) {
     int64_t begin = piece * per_piece, end = begin + per_piece < a.rows ? begin + per_piece : a.rows;
     A* dweight = partial ? partial + piece * 2 * n : nullptr;

@@ -30,9 +30,15 @@ struct Call {
   Convert from(DType dtype) const { return converter(computed, dtype); }
   // A vector of the value at p.
   void repeat(char* block, const void* p, DType dtype) const {
-    uint64_t value;
-    from(dtype)(&value, p, 1);
-    for (int64_t i = 0; i < WEFT_VEC_BYTES; i += size) __builtin_memcpy(block + i, &value, size == 4 ? 4 : 8);
+    int64_t value = 0;
+    if (dtype == computed)
+      __builtin_memcpy(&value, p, size == 4 ? 4 : 8);
+    else
+      from(dtype)(&value, p, 1);
+    if (size == 4)
+      store<i32v>((int32_t*)block, splat<i32v>((int32_t)value));
+    else
+      store<i64v>((int64_t*)block, splat<i64v>(value));
   }
   void constants(Buffers& b) const {
     for (int k = 0; k < a.inputs; ++k) {
@@ -58,73 +64,85 @@ struct Far {
       if (a.in[k].data == a.out) past = false;  // it will have been read
     }
     fetch = bytes > kFar;
-    past = past && bytes > kPast;
+    past = past && bytes >= kPast;
   }
 };
 
-// One row of `n` elements; `at` are the operands' offsets at its start, `stride` their steps.
-static void long_row(const Call& call, Buffers& b, int64_t out_at, const int64_t* at, int64_t out_stride,
-                     const int64_t* stride, int64_t n, Far far) {
-  const Pointwise& a = call.a;
-  const int64_t size = call.size;
-  const void* in[kPointwiseInputs] = {};
+// Long rows, one after the other: what holds for all of them, so that little is left to do for each.
+struct LongRows {
+  const Call& call;
+  const Pointwise& a;
+  const Far far;
+  const int64_t *stride, out_stride;
   int64_t mask[kPointwiseInputs] = {};
-  bool direct[kPointwiseInputs] = {}, straight = a.out_dtype == call.result && out_stride == 1;
-  const bool past = far.past && straight;
-  int64_t step = straight && !far.fetch ? n : kChunk;
-  for (int k = 0; k < a.inputs; ++k) {
-    const PointwiseOperand& x = a.in[k];
-    if (!x.data) {
-      in[k] = b.repeated[k];
-    } else if (stride[k] == 0 && n > 1) {
-      call.repeat(b.repeated[k], (const char*)x.data + at[k] * size_of(x.dtype), x.dtype);
-      in[k] = b.repeated[k];
-    } else {
-      mask[k] = -1;
-      direct[k] = x.dtype == call.computed && (stride[k] == 1 || n == 1);
-      in[k] = direct[k] ? (const char*)x.data + at[k] * size : b.in[k];
-      if (!direct[k]) step = kChunk;
-    }
-  }
-  int64_t out_size = size_of(a.out_dtype);
-  char* out = static_cast<char*>(a.out) + out_at * out_size;
-  for (int64_t i = 0; i < n; i += step) {
-    int64_t m = n - i < step ? n - i : step;
+  bool direct[kPointwiseInputs] = {}, straight, whole;  // whole: a row takes no buffers
+
+  LongRows(const Call& call, Far far, const int64_t* stride, int64_t out_stride, int64_t inner)
+      : call(call),
+        a(call.a),
+        far(far),
+        stride(stride),
+        out_stride(out_stride),
+        straight(a.out_dtype == call.result && out_stride == 1),
+        whole(straight && !far.fetch) {
     for (int k = 0; k < a.inputs; ++k) {
-      if (!mask[k] || direct[k]) continue;
-      const PointwiseOperand& x = a.in[k];
-      const char* from = (const char*)x.data + (at[k] + i * stride[k]) * size_of(x.dtype);
-      if (stride[k] == 1) {
-        call.from(x.dtype)(b.in[k], from, m);
-      } else if (x.dtype == call.computed) {
-        gather(b.in[k], from, stride[k], m, size);
-      } else {
-        gather(b.raw, from, stride[k], m, size_of(x.dtype));
-        call.from(x.dtype)(b.in[k], b.raw, m);
-      }
+      if (!a.in[k].data || (stride[k] == 0 && inner > 1)) continue;
+      mask[k] = -1;
+      direct[k] = a.in[k].dtype == call.computed && (stride[k] == 1 || inner == 1);
+      whole = whole && direct[k];
     }
-    char* to = out + i * out_stride * out_size;
-    for (int64_t line = 0; far.fetch && line < m * size; line += 64) {
-      for (int k = 0; k < a.inputs; ++k)
-        if (direct[k]) fetch_ahead((const char*)in[k] + line);
-      if (straight && !past && line < m * out_size) fetch_to_write(to + line);
-    }
-    call.row(straight && !past ? to : b.out, in, mask, m, a.params);
-    if (past) {
-      store_past(to, b.out, m * out_size);
-    } else if (!straight) {
-      Convert convert = converter(a.out_dtype, call.result);
-      if (out_stride == 1) {
-        convert(to, b.out, m);
-      } else {
-        convert(b.raw, b.out, m);
-        scatter(to, out_stride, b.raw, m, out_size);
-      }
-    }
-    for (int k = 0; k < a.inputs; ++k)
-      if (direct[k]) in[k] = (const char*)in[k] + m * size;
   }
-}
+
+  // `n` elements of a row; `at` are the operands' offsets at the first one.
+  void run(Buffers& b, int64_t out_at, const int64_t* at, int64_t n) const {
+    const int64_t size = call.size, out_size = size_of(a.out_dtype);
+    const void* in[kPointwiseInputs] = {};
+    for (int k = 0; k < a.inputs; ++k) {
+      const PointwiseOperand& x = a.in[k];
+      in[k] = direct[k] ? (const char*)x.data + at[k] * size : mask[k] ? b.in[k] : b.repeated[k];
+      if (x.data && !mask[k]) call.repeat(b.repeated[k], (const char*)x.data + at[k] * size_of(x.dtype), x.dtype);
+    }
+    char* out = static_cast<char*>(a.out) + out_at * out_size;
+    if (whole) return call.row(out, in, mask, n, a.params);
+    const bool past = far.past && straight;
+    for (int64_t i = 0; i < n; i += kChunk) {
+      int64_t m = n - i < kChunk ? n - i : kChunk;
+      for (int k = 0; k < a.inputs; ++k) {
+        if (!mask[k] || direct[k]) continue;
+        const PointwiseOperand& x = a.in[k];
+        const char* from = (const char*)x.data + (at[k] + i * stride[k]) * size_of(x.dtype);
+        if (stride[k] == 1) {
+          call.from(x.dtype)(b.in[k], from, m);
+        } else if (x.dtype == call.computed) {
+          gather(b.in[k], from, stride[k], m, size);
+        } else {
+          gather(b.raw, from, stride[k], m, size_of(x.dtype));
+          call.from(x.dtype)(b.in[k], b.raw, m);
+        }
+      }
+      char* to = out + i * out_stride * out_size;
+      for (int64_t line = 0; far.fetch && line < m * size; line += 64) {
+        for (int k = 0; k < a.inputs; ++k)
+          if (direct[k]) fetch_ahead((const char*)in[k] + line);
+        if (straight && !past && line < m * out_size) fetch_to_write(to + line);
+      }
+      call.row(straight && !past ? to : b.out, in, mask, m, a.params);
+      if (past) {
+        store_past(to, b.out, m * out_size);
+      } else if (!straight) {
+        Convert convert = converter(a.out_dtype, call.result);
+        if (out_stride == 1) {
+          convert(to, b.out, m);
+        } else {
+          convert(b.raw, b.out, m);
+          scatter(to, out_stride, b.raw, m, out_size);
+        }
+      }
+      for (int k = 0; k < a.inputs; ++k)
+        if (direct[k]) in[k] = (const char*)in[k] + m * size;
+    }
+  }
+};
 
 // Rows that follow each other without gaps.
 static bool is_dense(const Pointwise& a, const int64_t* strides) {
@@ -235,7 +253,7 @@ void drive(const Pointwise& a, Row row, DType computed, DType result) {
       return;
     }
   }
-  const Far far(call, total);
+  const LongRows longs(call, Far(call, total), stride, out_stride, inner);
   int64_t block = inner < grain ? inner : grain, blocks = (inner + block - 1) / block;
   parallel_ranges(rows * blocks, grain / block, [&](int64_t begin, int64_t end) {
     Buffers b;
@@ -244,14 +262,17 @@ void drive(const Pointwise& a, Row row, DType computed, DType result) {
     auto strides = [&](int k) { return k < a.inputs && a.in[k].data ? a.in[k].strides : none; };
     Walk<1 + kPointwiseInputs> w{last, a.shape, {a.out_strides, strides(0), strides(1), strides(2)}, {}, {}};
     w.seek(begin / blocks);
+    int64_t i = begin % blocks * block;
     for (int64_t u = begin; u < end; ++u) {
-      int64_t i = u % blocks * block, m = inner - i < block ? inner - i : block;
+      const int64_t m = inner - i < block ? inner - i : block;
       int64_t at[kPointwiseInputs];
       for (int k = 0; k < kPointwiseInputs; ++k) at[k] = w.offset[1 + k] + i * stride[k];
-      long_row(call, b, w.offset[0] + i * out_stride, at, out_stride, stride, m, far);
-      if ((u + 1) % blocks == 0) w.next();
+      longs.run(b, w.offset[0] + i * out_stride, at, m);
+      if ((i += block) < inner) continue;
+      i = 0;
+      w.next();
     }
-    if (far.past) end_past();
+    if (longs.far.past) end_past();
   });
 }
 

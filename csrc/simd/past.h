@@ -2,15 +2,15 @@
 // line first, and the line would be gone before the end. The result is computed a chunk at a time in a small buffer,
 // and leaves it in whole lines; whoever is done says so before others read.
 //
-//   for (...) { compute(buffer); store_past(to, buffer, bytes); }
-//   end_past();
+//   each_part(y, n, past, [=](int64_t from, T* to, int64_t count) { y[from] to y[from + count], to be written to `to`
+//   }); if (past) end_past();
 #pragma once
 
 #include "simd/register.h"
 
 namespace weft::WEFT_ISA {
 
-constexpr int64_t kPast = 32 << 20;   // bytes that such a kernel touches
+constexpr int64_t kPast = 32 << 20;   // bytes that such a kernel touches, or more
 constexpr int64_t kPastChunk = 2048;  // of a buffer
 
 #if defined(__SSE2__)
@@ -36,5 +36,16 @@ WEFT_INLINE void end_past() { _mm_sfence(); }
 WEFT_INLINE void store_past(void* to, const void* from, int64_t bytes) { __builtin_memcpy(to, from, (size_t)bytes); }
 WEFT_INLINE void end_past() {}
 #endif
+
+template <class T, class Part>
+WEFT_INLINE void each_part(T* y, int64_t n, bool past, const Part& part) {
+  constexpr int64_t chunk = kPastChunk / (int64_t)sizeof(T);
+  alignas(64) T buffer[chunk];
+  for (int64_t from = 0, step = past ? chunk : n; from < n; from += step) {
+    int64_t m = n - from < step ? n - from : step;
+    part(from, past ? buffer : y + from, m);
+    if (past) store_past(y + from, buffer, m * (int64_t)sizeof(T));
+  }
+}
 
 }  // namespace weft::WEFT_ISA

@@ -119,6 +119,26 @@ def test_same_bits(isa, shape):
     same_bits(run)
 
 
+@pytest.mark.parametrize("columns", [False, True])
+def test_larger_than_the_caches(isa, columns):
+    """Bits are those of the halves, which the caches hold."""
+    order = (0, 3, 1, 2) if columns else (0, 1, 2, 3)
+    x, dy = (weft.randn(8, 331, 21, 80).permute(order) for _ in range(2))
+    c = x.shape[1]
+    mean, var, w, b = weft.randn(c), weft.rand(c) + 0.5, weft.randn(c), weft.randn(c)
+
+    def run(x, dy):
+        x = x.detach().requires_grad_()
+        y = F.batch_norm(x, mean, var, w, b)
+        y.backward(dy)
+        return y.detach(), x.grad
+
+    whole = run(x, dy)
+    for half in (slice(0, 4), slice(4, 8)):
+        for part, of in zip(run(x[half], dy[half]), whole, strict=True):
+            assert weft.equal(part, of[half])
+
+
 @pytest.mark.parametrize("training", (True, False))
 def test_second_derivative(training):
     x, w, b, v = randn(4, 2, 3), randn(2, seed=1), randn(2, seed=2), weft.tensor(randn(4, 2, 3, seed=3))
