@@ -1,5 +1,7 @@
 // Activations with parameters, under their names in torch.nn.functional; in place too, by argument and by name.
+#include "ops/autocast.h"
 #include "ops/pointwise.h"
+#include "ops/view.h"
 #include "tensor/python.h"
 
 namespace weft {
@@ -44,6 +46,15 @@ Params hardtanh_params(double low, double high) {
   return {{low, high, 0}};
 }
 
+Tensor prelu(const Tensor& x, const Tensor& weight) {
+  const int64_t n = weight.numel(), channels = x.dim() > 1 ? x.shape()[1] : 1;
+  WEFT_CHECK(weight.dim() < 2 && (n == 1 || n == channels), Value, "[prelu] expected 1 or ", channels,
+             " weights, got shape ", to_string(weight.shape()));
+  Dims column = Dims::filled(n > 1 ? x.dim() - 1 : 0, 1);
+  if (n > 1) column[0] = n;
+  return binary_operand(PointwiseOp::Prelu, Operand{x}, Operand{reshape(weight, column)});
+}
+
 }  // namespace
 
 void bind_activation(py::module_& m) {
@@ -84,6 +95,8 @@ void bind_activation(py::module_& m) {
            "x kept within [min_val, max_val]; no gradient at the bounds and beyond.");
   bind_two(m, "threshold", PointwiseOp::Threshold, two, py::arg("threshold"), py::arg("value"),
            "x where it exceeds the threshold, else value.");
+  def_both(m, "prelu", autocasting<Autocast::Lower>(prelu), py::arg("weight"),
+           "input where positive, else weight * input; one weight, or one per channel (dimension 1).");
 }
 
 }  // namespace weft

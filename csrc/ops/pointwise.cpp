@@ -289,12 +289,6 @@ void bind_pointwise(py::module_& m) {
   bind_sum(m, PointwiseOp::Add, "add");
   bind_sum(m, PointwiseOp::Sub, "sub");
   m.def(
-      "_prelu",
-      [](const Tensor& x, const Tensor& weight) {
-        return binary_operand(PointwiseOp::Prelu, Operand{x}, Operand{weight});
-      },
-      py::arg("input"), py::arg("weight"), "input where positive, else weight * input; weight broadcasts.");
-  m.def(
       "rsub",
       [](const Tensor& a, const Operand& b, double alpha) {
         return binary_operand(PointwiseOp::Sub, b, Operand{a}, alpha);

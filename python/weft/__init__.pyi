@@ -313,6 +313,7 @@ from weft._core import (
     permute as permute,
     positive as positive,
     pow as pow,
+    prelu as prelu,
     preserve_format as preserve_format,
     prod as prod,
     promote_types as promote_types,
@@ -459,7 +460,6 @@ from weft.io import (
     save as save,
 )
 from weft.operations.activation import (
-    prelu as prelu,
     rrelu as rrelu,
     rrelu_ as rrelu_,
 )

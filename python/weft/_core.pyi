@@ -790,8 +790,8 @@ class Tensor:
         """input itself, unless it is of bools."""
     def pow(self, other: Operand) -> Tensor: ...
     def pow_(self, other: Operand) -> Tensor: ...
-    def prelu(*args, **kwargs: Any) -> Tensor:
-        """x where positive, else weight * x; one weight, or one per channel (dimension 1)."""
+    def prelu(self, weight: Tensor) -> Tensor:
+        """input where positive, else weight * input; one weight, or one per channel (dimension 1)."""
     @overload
     def prod(self, dim: builtins.int | None = None, keepdim: builtins.bool = False, *, dtype: _dtype | None = None) -> Tensor:
         """Product over one axis, or over all. Integers and bool multiply in int64."""
@@ -1683,6 +1683,8 @@ def permute(input: Tensor, dims: Sequence[builtins.int] | builtins.int) -> Tenso
 def positive(input: Tensor) -> Tensor:
     """input itself, unless it is of bools."""
 def pow(input: Operand, other: Operand, *, out: Tensor | None = None) -> Tensor: ...
+def prelu(input: Tensor, weight: Tensor) -> Tensor:
+    """input where positive, else weight * input; one weight, or one per channel (dimension 1)."""
 @overload
 def prod(input: Tensor, dim: builtins.int | None = None, keepdim: builtins.bool = False, *, dtype: _dtype | None = None) -> Tensor:
     """Product over one axis, or over all. Integers and bool multiply in int64."""

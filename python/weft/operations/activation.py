@@ -4,19 +4,7 @@ from __future__ import annotations
 
 from weft import _core
 from weft._core import Tensor
-from weft.operations._register import both, function, in_lower_dtype
-
-
-@both
-@in_lower_dtype
-def prelu(input: Tensor, weight: Tensor) -> Tensor:
-    """x where positive, else weight * x; one weight, or one per channel (dimension 1)."""
-    n = weight.numel()
-    channels = input.shape[1] if input.dim() > 1 else 1
-    if weight.dim() > 1 or n not in (1, channels):
-        raise ValueError(f"[prelu] expected 1 or {channels} weights, got shape {tuple(weight.shape)}")
-    weight = weight.reshape(n, *[1] * (input.dim() - 2)) if n > 1 else weight.reshape(())
-    return _core._prelu(input, weight)
+from weft.operations._register import function
 
 
 @function

@@ -46,6 +46,7 @@ from weft._core import (
     nll_loss,
     one_hot,
     pdist,
+    prelu,
     relu_,
     rms_norm,
     scaled_dot_product_attention,
@@ -146,7 +147,7 @@ from weft.nn.functional.vision import (
     pixel_shuffle,
     pixel_unshuffle,
 )
-from weft.operations.activation import prelu, rrelu, rrelu_
+from weft.operations.activation import rrelu, rrelu_
 from weft.operations.distance import (
     bilinear,
     cosine_similarity,
