@@ -70,7 +70,18 @@ static void gather_as(void* dst, const void* src, int64_t stride, int64_t n) {
   const T* WEFT_RESTRICT s = static_cast<const T*>(src);
   for (int64_t i = 0; i < n; ++i) d[i] = s[i * stride];
 }
+// One element again and again: a vector of them, then vectors that may overlap at the end.
+static void repeat(char* dst, const char* src, int64_t n, int64_t size) {
+  typedef char Bytes __attribute__((vector_size(WEFT_VEC_BYTES), aligned(1), may_alias));
+  constexpr int64_t width = sizeof(Bytes);
+  char all[width];
+  for (int64_t i = 0; i < width; ++i) all[i] = src[i % size];
+  const Bytes v = *(const Bytes*)all;
+  for (int64_t i = 0; i + width < n * size; i += width) *(Bytes*)(dst + i) = v;
+  *(Bytes*)(dst + n * size - width) = v;
+}
 void gather(void* dst, const void* src, int64_t stride, int64_t n, int64_t size) {
+  if (stride == 0 && n * size >= WEFT_VEC_BYTES) return repeat((char*)dst, (const char*)src, n, size);
   switch (size) {
     case 1: return gather_as<uint8_t>(dst, src, stride, n);
     case 2: return gather_as<uint16_t>(dst, src, stride, n);
