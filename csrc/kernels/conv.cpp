@@ -78,10 +78,13 @@ int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool sour
   return filters + a.workers * c.worker_room + c.shared_room * (int64_t)sizeof(T);
 }
 
-// In [channels, pixels] order, pointwise and first layers are better off with the lanes along pixels.
+// In [channels, pixels] order, pointwise and first layers are better off with the lanes along pixels, unless those are
+// volumes or their rows are shorter than half a vector.
 template <class T>
 bool by_channels(const Pass& p, const ConvArgs& a) {
-  return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || (p.channels >= 16 && p.axes.taps() > 1));
+  const bool narrow = p.axes.depths.a.kernel > 1 || p.axes.cols.grid * 2 <= kLane<T>;
+  const bool many = p.channels >= 16 ? p.axes.taps() > 1 : narrow && merges_columns(p);
+  return fills_lanes<T>(p) && (a.x_last || a.y_last || a.weight_last || many);
 }
 
 // Where a stride passes over pixels that no tap reads, the lanes along pixels read less of [channels, pixels] order.

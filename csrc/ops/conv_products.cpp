@@ -170,6 +170,11 @@ Tensor bias_alone(const Dims& shape, const Tensor& like, const Tensor& bias) {
   return out;
 }
 
+// A gradient in the format that both passes want of it, so that none of them makes it for itself.
+Tensor formatted(const Tensor& dy, const ConvGeometry& g) {
+  return g.last || is_pointwise(g) ? channels_last(dy) : contiguous(dy);
+}
+
 Tensor bias_gradient(const Tensor& dy) {
   Dims axes{0};
   for (int d = 2; d < dy.dim(); ++d) axes.push_back(d);
@@ -203,7 +208,8 @@ Tensor conv_forward(const char* op, const Tensor& x, const Tensor& weight, const
     record(op, inputs_of(x, weight, bias), TensorList{y},
            [op, g, x = Saved(x), weight = Saved(weight), kept = relu ? Saved::output(y) : Saved(),
             biased = bias.defined()](Backward& b) {
-             const Tensor dy = kept.defined() ? unary_grad(PointwiseOp::Relu, b.dy(), kept.get(b)) : b.dy();
+             Tensor dy = kept.defined() ? unary_grad(PointwiseOp::Relu, b.dy(), kept.get(b)) : b.dy();
+             if (b.needs(0) && b.needs(1)) dy = formatted(dy, g);
              TensorList grads(2 + biased);
              if (b.needs(0)) grads[0] = conv_backward_input(op, dy, weight.get(b), {}, g);
              if (b.needs(1)) grads[1] = conv_backward_weight(dy, x.get(b), g);
@@ -221,9 +227,10 @@ Tensor conv_backward_input(const char* op, const Tensor& y, const Tensor& weight
   if (needs_grad(y, weight, bias))
     record(op, inputs_of(y, weight, bias), TensorList{x},
            [op, g, y = Saved(y), weight = Saved(weight), biased = bias.defined()](Backward& b) {
+             const Tensor dx = b.needs(0) && b.needs(1) ? formatted(b.dy(), g) : b.dy();
              TensorList grads(2 + biased);
-             if (b.needs(0)) grads[0] = conv_forward(op, b.dy(), weight.get(b), {}, g);
-             if (b.needs(1)) grads[1] = conv_backward_weight(y.get(b), b.dy(), g);
+             if (b.needs(0)) grads[0] = conv_forward(op, dx, weight.get(b), {}, g);
+             if (b.needs(1)) grads[1] = conv_backward_weight(y.get(b), dx, g);
              if (biased && b.needs(2)) grads[2] = bias_gradient(b.dy());
              return grads;
            });

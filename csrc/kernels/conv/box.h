@@ -149,44 +149,58 @@ WEFT_INLINE Runs runs_of(const Pass& p, const Phase& phase) {
   return {lines * a.cols.taps_from(a.cols.first_tap(phase.col)), p.channels};
 }
 
-// The outputs of one phase in a box: table[i * pixel + r * run] is where run r of output i begins (`zeros` where that
-// is padding), at[i] where its first channel is written. Returns their number.
+// n addresses from `from` on; steps: 0, 1, … times the bytes from one to the next.
 template <class T>
-int64_t make_table(const T** table, int64_t pixel, int64_t run, int64_t* at, const Pass& p, const Box& b,
-                   const Phase& phase, const Source<T>& source, const T* zeros, const Strides& out) {
+WEFT_INLINE void count_up(const T** to, const T* from, i64v steps, int64_t n) {
+  constexpr int64_t L = lanes<i64v>;
+  i64v at = splat<i64v>((int64_t)from) + steps;
+  for (; n >= L; n -= L, to += L, at += steps[1] * L) store<i64v>((int64_t*)to, at);
+  if (n) store_n<i64v>((int64_t*)to, at, n);
+}
+
+// The outputs of one phase in a box: table[r * step + i] is where run r of output i begins (`zeros` where that is
+// padding), at[i] where its first channel is written. Returns their number.
+template <class T>
+int64_t make_table(const T** table, int64_t step, int64_t* at, const Pass& p, const Box& b, const Phase& phase,
+                   const Source<T>& source, const T* zeros, const Strides& out) {
   const Axis &depths = p.axes.depths, &rows = p.axes.rows, &cols = p.axes.cols;
   auto within = [](Range r, Range limit) { return Range{larger(r.begin, limit.begin), smaller(r.end, limit.end)}; };
   const Range ds = within(depths.positions(phase.depth), b.depths), rs = within(rows.positions(phase.row), b.rows);
   const Range cs = within(cols.positions(phase.col), b.cols);
   const int64_t depth_tap = depths.first_tap(phase.depth), row_tap = rows.first_tap(phase.row);
   const bool merged = merges_columns(p);
-  const int64_t col_tap = cols.first_tap(phase.col), col_taps = merged ? 1 : cols.a.kernel;
-  const int64_t step = cols.backward ? 1 : cols.a.stride, col_run = cols.backward ? -run : run;
-  const int64_t lead = merged ? cols.a.pad : 0;  // merged runs hold their padding
+  const int64_t col_tap = cols.first_tap(phase.col), col_taps = merged ? 1 : cols.a.kernel, width = cs.size();
+  const int64_t next = cols.step() * source.s.col;
+  const i64v none{}, steps = iota<i64v>() * (next * (int64_t)sizeof(T));
   // Backward, taps count down, so that what they read counts up.
-  const int64_t first = cols.backward ? (runs_of(p, phase).count - 1) * run : 0;
+  const T** line = table + (cols.backward ? (runs_of(p, phase).count - 1) * step : 0);
+  for (int64_t t = depth_tap; t < depths.a.kernel; t += depths.tap_step())
+    for (int64_t k = row_tap; k < rows.a.kernel; k += rows.tap_step())
+      for (int64_t l = col_tap; l < col_taps; l += cols.tap_step(), line += cols.backward ? -step : step) {
+        const int64_t col = cols.at(cs.begin, l);  // merged runs hold their padding
+        const Range met = merged ? Range{0, width} : inside(col, cols.step(), cols.source(), width);
+        const T** to = line;
+        for (int64_t n = b.images.begin; n < b.images.end; ++n)
+          for (int64_t z = ds.begin; z < ds.end; ++z) {
+            const int64_t d = depths.at(z, t);
+            for (int64_t y = rs.begin; y < rs.end; ++y, to += width) {
+              const int64_t r = rows.at(y, k);
+              const bool in = d >= 0 && d < depths.source() && r >= 0 && r < rows.source();
+              const int64_t begin = in ? met.begin : width, end = in ? met.end : width;
+              count_up(to, zeros, none, begin);
+              count_up(to + begin, source.at(n, d, r, col) + begin * next, steps, end - begin);
+              count_up(to + end, zeros, none, width - end);
+            }
+          }
+      }
   int64_t count = 0;
   for (int64_t n = b.images.begin; n < b.images.end; ++n)
     for (int64_t z = ds.begin; z < ds.end; ++z)
       for (int64_t y = rs.begin; y < rs.end; ++y) {
-        const T** line = table + count * pixel + first;
-        for (int64_t t = depth_tap; t < depths.a.kernel; t += depths.tap_step())
-          for (int64_t k = row_tap; k < rows.a.kernel; k += rows.tap_step()) {
-            const int64_t d = depths.at(z, t), r = rows.at(y, k);
-            const bool in = d >= 0 && d < depths.source() && r >= 0 && r < rows.source();
-            for (int64_t l = col_tap; l < col_taps; l += cols.tap_step(), line += col_run) {
-              const uint64_t width = !in ? 0 : merged ? (uint64_t)1 << 62 : (uint64_t)cols.source();
-              const T* from = source.at(n, d, r, 0);
-              const T** to = line;
-              int64_t c = cols.at(cs.begin, l);
-              for (int64_t x = cs.begin; x < cs.end; ++x, c += step, to += pixel)
-                *to = (uint64_t)(c + lead) < width ? from + c * source.s.col : zeros;
-            }
-          }
-        const int64_t to = n * out.image + (z * depths.output_step() + depths.output_start(phase.depth)) * out.depth +
-                           (y * rows.output_step() + rows.output_start(phase.row)) * out.row;
-        for (int64_t x = cs.begin; x < cs.end; ++x)
-          at[count++] = to + (x * cols.output_step() + cols.output_start(phase.col)) * out.col;
+        int64_t to = n * out.image + (z * depths.output_step() + depths.output_start(phase.depth)) * out.depth +
+                     (y * rows.output_step() + rows.output_start(phase.row)) * out.row +
+                     (cs.begin * cols.output_step() + cols.output_start(phase.col)) * out.col;
+        for (int64_t x = 0; x < width; ++x, to += cols.output_step() * out.col) at[count++] = to;
       }
   return count;
 }

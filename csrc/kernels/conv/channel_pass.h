@@ -32,6 +32,12 @@ WEFT_INLINE bool fills_lanes(const Pass& p) {
   return p.m * 2 >= kLane<T>;
 }
 
+// What put_outputs reads: some rows more than there are outputs.
+template <class T>
+WEFT_INLINE int64_t outputs_room(int64_t outputs) {
+  return (outputs + kLane<T>)*kPanelVecs * kLane<T>;
+}
+
 template <class T>
 ChannelCut cut_channels(const Pass& p, bool out_last, bool source_last) {
   ChannelCut c{};
@@ -46,13 +52,20 @@ ChannelCut cut_channels(const Pass& p, bool out_last, bool source_last) {
   const double wanted = (double)all * p.groups * p.m * p.channels * taps / (1 << 20);
   const int64_t pieces = wanted < 1 ? 1 : wanted > 32 ? 32 : (int64_t)wanted;
   const int64_t most = larger(64, smaller(1024, 16384 / c.runs) * a.phases());
-  c.boxes = cut_boxes(p, larger(smaller(128 * a.phases(), all), smaller(most, divide_up(all * p.groups, pieces))));
+  const int64_t outputs = larger(smaller(128 * a.phases(), all), smaller(most, divide_up(all * p.groups, pieces)));
+  Boxes& b = c.boxes = cut_boxes(p, outputs);
+  if (merges_columns(p) && a.depths.reach && b.depths == 1) {  // several depths have most of what they read in common
+    b.depth_parts = divide_up(a.depths.grid, 4);
+    b.depths = divide_up(a.depths.grid, b.depth_parts);
+    b.row_parts = divide_up(a.rows.grid, larger(1, outputs / (b.depths * b.cols)));
+    b.rows = divide_up(a.rows.grid, b.row_parts);
+  }
   const int64_t there = c.boxes.count() * p.groups;
   c.panel_parts = there >= 8 ? 1 : smaller(panels_of<T>(p).count, divide_up(smaller(pieces, 8), there));
 
   c.outputs = c.boxes.images * c.boxes.depths * c.boxes.rows * c.boxes.cols;
   c.source_room = source_room(p, c.boxes, source_last);
-  c.out_room = out_last ? 0 : c.outputs * kPanelVecs * kLane<T>;
+  c.out_room = out_last ? 0 : outputs_room<T>(c.outputs);
   c.table_room = c.outputs * (c.runs + 1);
   c.worker_room = divide_up((c.source_room + c.out_room + c.zeros + kLane<T>)*(int64_t)sizeof(T), 64) * 64 +
                   divide_up(c.table_room * 8, 64) * 64;
@@ -75,37 +88,47 @@ void put_outputs(T* out, int64_t stride, const int64_t* at, const T* from, int64
                  int64_t channels) {
   using V = vec_of<T>;
   constexpr int L = lanes<V>;
-  for (int64_t i = 0; i < outputs; i += L) {
-    const int64_t n = smaller(L, outputs - i);
-    const bool neighbours = at[i + n - 1] - at[i] == n - 1;
-    bool pairs = n == L;  // as a phase of stride 2 has them
-    for (int64_t j = 1; j < n && pairs; ++j) pairs = at[i + j] - at[i + j - 1] == 2;
-    for (int64_t c = 0; c < channels; c += L)
-      turn(from + i * width + c, width, n, smaller(L, channels - c), [&](int64_t j, V v) {
-        T* to = out + (c + j) * stride;
-        if (neighbours && n == L)
-          store<V>(to + at[i], v);
-        else if (neighbours)
-          store_n<V>(to + at[i], v, n);
-        else if (pairs)
-          store_pairs(to + at[i], v, typename Indices<L>::type());
+  alignas(64) T square[L * L];
+  for (int64_t i = 0, n; i < outputs; i += n) {
+    // The next ones that are equally far from each other: mostly neighbours, or two apart in a phase of stride 2.
+    const int64_t most = smaller(L, outputs - i), step = most > 1 ? at[i + 1] - at[i] : 1;
+    for (n = smaller(2, most); n < most && at[i + n] - at[i + n - 1] == step;) ++n;
+    for (int64_t c = 0; c < channels; c += L) {
+      T* to = out + c * stride + at[i];
+      V v[L];
+      const T* row = from + i * width + c;
+#pragma GCC unroll 16
+      for (int j = 0; j < L; ++j, row += width) v[j] = load<V>(row);
+      transpose(v);
+      const bool whole = step == 1 && n == L && channels - c >= L;
+      T* line = whole ? to : square;
+      const int64_t next = whole ? stride : L;
+#pragma GCC unroll 16
+      for (int j = 0; j < L; ++j, line += next) store<V>(line, v[j]);
+      for (int64_t j = 0; j < smaller(L, channels - c) && !whole; ++j, to += stride) {
+        const T* one = square + j * L;
+        if (step == 1)
+          store_n<V>(to, load<V>(one), n);
+        else if (step == 2 && n == L)
+          store_pairs(to, load<V>(one), typename Indices<L>::type());
         else
-          for (int64_t l = 0; l < n; ++l) to[at[i + l]] = v[l];
-      });
+          for (int64_t l = 0; l < n; ++l) to[l * step] = one[l];
+      }
+    }
   }
 }
 
 // One panel of one phase: the sums in blocks whose filters stay in a cache. With few outputs the filters' way from
-// memory takes longest: blocks of the first-level cache, and while all outputs meet one the next is fetched.
+// memory takes longest: blocks of the first-level cache, and while all outputs meet one the next is fetched. Where the
+// outputs go from t.out to `lines`, each channel's `channel` elements apart, those lines are fetched as well.
 template <class T>
 void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, const T* const* table, const int64_t* at,
-               int64_t outputs, bool relu) {
+               int64_t outputs, bool relu, T* lines, int64_t channel) {
   const bool few = outputs <= kFewOutputs;
   const int64_t width = vecs * kLane<T>, budget = (few ? 16 : 384) * 1024 / (int64_t)sizeof(T) / width;
   const int64_t tiles = larger(1, divide_up(outputs, kTileRows));
   const int64_t runs_of_block = larger(1, budget / runs.length),
                 length = runs_of_block > 1 || runs.length <= budget ? runs.length : budget;
-  t.pixel = runs.count;
   for (int64_t r = 0; r < runs.count || r == 0; r += runs_of_block)
     for (int64_t from = 0; from < runs.length; from += length) {
       t.runs = smaller(runs_of_block, runs.count - r);
@@ -119,10 +142,12 @@ void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, con
       T* out = t.out;
       for (int64_t i = 0; i < outputs; i += kTileRows) {
         if (few) t.ahead = t.weight + size + i / kTileRows * (size / tiles);
-        t.in = table + i * runs.count + r;
+        t.in = table + i + r * t.run;
         t.rows = (int)smaller(kTileRows, outputs - i);
-        t.at = at ? at + i : nullptr;
-        t.out = at ? out : out + i * width;
+        t.at = lines ? nullptr : at + i;
+        t.out = lines ? out + i * width : out;
+        if (lines && !t.add && i % kLane<T> < kTileRows)
+          for (int64_t c = 0; c < t.channels; ++c) __builtin_prefetch(lines + c * channel + at[i], 1);
         run_channel_tile(vecs, t);
       }
       t.out = out;
@@ -152,18 +177,20 @@ void channel_pass(const Pass& p, const ChannelCut& c, const ChannelArgs<T>& a, c
           const int64_t rows = p.axes.rows.phases(), cols = p.axes.cols.phases();
           const Phase phase{f / cols / rows, f / cols % rows, f % cols};
           const Runs runs = runs_of(p, phase);
-          const int64_t outputs = make_table(table, runs.count, 1, at, p, box, phase, source, (const T*)zeros, out);
+          const int64_t outputs = make_table(table, c.outputs, at, p, box, phase, source, (const T*)zeros, out);
           for (int64_t i = mine.begin; i < mine.end; ++i) {
             const Range panel = panels.at(i);
             const int64_t m = group * p.m + panel.begin * L, width = panel.size() * L;
             ChannelTile<T> t{};
             t.zeros = zeros;
+            t.run = c.outputs;
             t.bias = a.bias ? a.bias + m : nullptr;
             t.channels = smaller(width, p.m - panel.begin * L);
-            t.out = a.out_last ? a.out + m : buffer;
+            T* lines = a.out_last ? nullptr : a.out + m * out.channel;
+            t.out = lines ? buffer : a.out + m;
             run_panel(t, (int)panel.size(), panel_at(packed, p, group, phase, panel), runs, (const T* const*)table,
-                      a.out_last ? at : nullptr, outputs, a.relu);
-            if (!a.out_last) put_outputs(a.out + m * out.channel, out.channel, at, buffer, width, outputs, t.channels);
+                      (const int64_t*)at, outputs, a.relu, lines, out.channel);
+            if (lines) put_outputs(lines, out.channel, at, buffer, width, outputs, t.channels);
           }
         }
       },

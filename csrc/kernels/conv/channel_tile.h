@@ -17,13 +17,13 @@ constexpr int kTileRows = 4;
 #endif
 
 // out[i][j] = (add ? out[i][j] : bias[j]) + the sum over runs r < runs and c < length of
-// in[i * pixel + r][from + c] * weight[(r * length + c) * NV vectors + j], for i < rows and j < channels, which the NV
+// in[i + r * run][from + c] * weight[(r * length + c) * NV vectors + j], for i < rows and j < channels, which the NV
 // vectors hold; with `clip` the larger of that and 0. out[i] is out + at[i], or out + i * NV vectors.
 template <class T>
 struct ChannelTile {
   const T* const* in;
   const T* zeros;  // runs that begin here add nothing; or null
-  int64_t pixel, runs, from, length;
+  int64_t run, runs, from, length;
   const T* weight;
   const T* ahead;  // what to fetch into the cache meanwhile, `ahead_step` further for each row of weights; or null
   int64_t ahead_step;
@@ -39,7 +39,7 @@ struct ChannelTile {
 template <class T>
 WEFT_INLINE bool meets_nothing(const ChannelTile<T>& t, int64_t r) {
   int i = 0;
-  while (i < t.rows && t.in[i * t.pixel + r] == t.zeros) ++i;
+  while (i < t.rows && t.in[i + r * t.run] == t.zeros) ++i;
   return i == t.rows;
 }
 
@@ -76,7 +76,7 @@ void channel_tile(const ChannelTile<T>& t) {
     }
     const T* a[MR];
 #pragma GCC unroll 8
-    for (int i = 0; i < MR; ++i) a[i] = t.in[(i < t.rows ? i : 0) * t.pixel + r] + from;
+    for (int i = 0; i < MR; ++i) a[i] = t.in[(i < t.rows ? i : 0) + r * t.run] + from;
     for (int64_t c = 0; c < length; ++c, w += NV * L, ahead += ahead_step) {
       __builtin_prefetch(ahead);
       V row[NV];

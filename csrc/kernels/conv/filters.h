@@ -70,13 +70,10 @@ WEFT_INLINE void turn(const T* from, int64_t lane, int64_t count, int64_t n, con
   for (int64_t i = 0; i < n; i += L) {
     V v[L];
     const int64_t left = smaller(L, n - i);
-#pragma GCC unroll 16
-    for (int j = 0; j < L; ++j)
+    for (int64_t j = 0; j < L; ++j)
       v[j] = j >= count ? V{} : left == L ? load<V>(from + j * lane + i) : load_n<V>(from + j * lane + i, left);
     mm::transpose(v);
-#pragma GCC unroll 16
-    for (int j = 0; j < L; ++j)
-      if (j < left) put(i + j, v[j]);
+    for (int64_t j = 0; j < left; ++j) put(i + j, v[j]);
   }
 }
 

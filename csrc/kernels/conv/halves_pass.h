@@ -34,7 +34,7 @@ PassCut cut_pass(const Pass& p, bool out_last, bool source_last) {
   image.images = 1;
   c.source_room = source_room(p, positions_of(image), source_last);
   c.at_room = out_last ? 0 : c.tiles * 16 * step;
-  c.out_room = c.at_room * kPanelVecs * L;
+  c.out_room = outputs_room<T>(c.at_room);
   c.filters_room = kPoints * point_size(kBlock, kPanelVecs * L);
   c.products_room = kPoints * point_size(c.tiles, kPanelVecs * L);
   const int64_t transforming = (c.source_room + p.channels) * (int64_t)sizeof(T);
@@ -88,7 +88,7 @@ void add_panel(const Pass& p, const PassCut& c, const ChannelArgs<T>& a, const B
     const int64_t half = row_half * 2 + col_half;
     const T* weight = panel_at(packed, p, 0, Phase{0, row_half, col_half}, panel);
     ChannelTile<T> t{};
-    t.pixel = t.runs = 1;
+    t.runs = 1;
     t.channels = width;
     t.ahead_step = kTileRows;
     const int64_t product = point_size(tiles, width);

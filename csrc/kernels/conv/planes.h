@@ -25,9 +25,13 @@ WEFT_INLINE void copy_run(T* to, const T* from, int64_t n) {
   for (; i + lanes<V> <= n; i += lanes<V>) store<V>(to + i, load<V>(from + i));
   if (i < n) store_n<V>(to + i, load_n<V>(from + i, n - i), n - i);
 }
+// By vectors: compilers make a call of a plain loop.
 template <class T>
 WEFT_INLINE void zero_run(T* to, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) to[i] = 0;
+  using V = vec_of<T>;
+  int64_t i = 0;
+  for (; i + lanes<V> <= n; i += lanes<V>) store<V>(to + i, V{});
+  if (i < n) store_n<V>(to + i, V{}, n - i);
 }
 
 WEFT_INLINE int64_t plane_width(const Axes& a, const Block& b) { return b.cols.size() + a.cols.reach; }
@@ -110,14 +114,14 @@ int64_t make_offsets(int64_t* offset, const Planes<T>& p, int64_t channels, cons
   const int64_t depth_tap = depths.first_tap(phase.depth), row_tap = rows.first_tap(phase.row);
   const int64_t col_tap = cols.first_tap(phase.col);
   int64_t n = 0;
-  for (int64_t c = 0; c < channels; ++c)
-    for (int64_t t = depth_tap; t < depths.a.kernel; t += depths.tap_step())
-      for (int64_t k = row_tap; k < rows.a.kernel; k += rows.tap_step())
-        for (int64_t l = col_tap; l < cols.a.kernel; l += cols.tap_step()) {
-          const int64_t slot = (depths.slot(t) * rows.slots() + rows.slot(k)) * cols.slots() + cols.slot(l);
-          offset[n++] =
-              c * p.channel + slot * p.stack + depths.shift(t) * p.plane + rows.shift(k) * p.width + cols.shift(l);
-        }
+  for (int64_t t = depth_tap; t < depths.a.kernel; t += depths.tap_step())
+    for (int64_t k = row_tap; k < rows.a.kernel; k += rows.tap_step())
+      for (int64_t l = col_tap; l < cols.a.kernel; l += cols.tap_step()) {
+        const int64_t slot = (depths.slot(t) * rows.slots() + rows.slot(k)) * cols.slots() + cols.slot(l);
+        offset[n++] = slot * p.stack + depths.shift(t) * p.plane + rows.shift(k) * p.width + cols.shift(l);
+      }
+  const int64_t taps = n;
+  for (; n < channels * taps; ++n) offset[n] = offset[n - taps] + p.channel;
   return n;
 }
 

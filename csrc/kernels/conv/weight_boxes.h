@@ -119,12 +119,12 @@ void pack_positions(T* to, int64_t vec, const T* from, const Strides& s, const B
 
 // The runs of each output one after the other. Whole vectors: the next run, or output, comes over what is too much.
 template <class T>
-void take_columns(T* to, int64_t pixel, const T* const* table, const Runs& runs, int64_t outputs) {
+void take_columns(T* to, int64_t pixel, const T* const* table, int64_t step, const Runs& runs, int64_t outputs) {
   using V = vec_of<T>;
   constexpr int L = kLane<T>;
-  for (int64_t i = 0; i < outputs; ++i, to += pixel, table += runs.count)
+  for (int64_t i = 0; i < outputs; ++i, to += pixel, ++table)
     for (int64_t r = 0; r < runs.count; ++r)
-      for (int64_t j = 0; j < runs.length; j += L) store<V>(to + r * runs.length + j, load<V>(table[r] + j));
+      for (int64_t j = 0; j < runs.length; j += L) store<V>(to + r * runs.length + j, load<V>(table[r * step] + j));
 }
 
 // The outputs that a run meets, as they come: entries of `to` in turns of c.at_once outputs.
@@ -188,8 +188,8 @@ void pack_box(const ChannelWeightCut& c, const PackedBox<T>& to, const Box& box,
     zero_run(zeros, c.zeros);
     for (int64_t g = groups.begin; g < groups.end && (grouped || part == 0); ++g) {
       const Source<T> source = take_source(p, box, x, x_last, g, zeros + c.zeros);
-      const int64_t n = make_table(table, runs.count, 1, at, p, box, Phase{0, 0, 0}, source, (const T*)zeros, out);
-      take_columns(to.x + g * c.group, c.pixel, table, runs, n);
+      const int64_t n = make_table(table, c.outputs, at, p, box, Phase{0, 0, 0}, source, (const T*)zeros, out);
+      take_columns(to.x + g * c.group, c.pixel, table, c.outputs, runs, n);
     }
     if (part) return;
     MetList list{to.met, to.starts, 0, 0};

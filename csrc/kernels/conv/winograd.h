@@ -51,7 +51,7 @@ WinogradCut cut_winograd(const Pass& p, bool out_last, bool source_last) {
   const int64_t read = c.boxes.images * most_held(p.axes.depths, c.boxes.depths) * c.boxes.rows * c.boxes.cols;
   c.values_room = kPoints * point_size(read, p.channels);
   c.products_room = kPoints * point_size(c.tiles, kPanelVecs * L);
-  c.out_room = out_last ? 0 : c.outputs * kPanelVecs * L;
+  c.out_room = out_last ? 0 : outputs_room<T>(c.outputs);
   c.shared_room = c.panel_parts > 1 ? there * c.values_room : 0;
   const int64_t own = c.panel_parts > 1 ? 0 : c.values_room;
   const int64_t elements = c.source_room + own + c.products_room + c.out_room + p.channels + L;
@@ -261,7 +261,7 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
         else
           transform_tiles(p, a, box, values, point, zeros, room);
         for (int64_t i = 0; i < tiles * c.taps; ++i) {
-          const int64_t tile = i / c.taps, volume = tile / plane / depths, depth = tile / plane % depths + i % c.taps;
+          const int64_t tile = i % tiles, volume = tile / plane / depths, depth = tile / plane % depths + i / tiles;
           table[i] = values + ((volume * read + depth) * plane + tile % plane) * p.channels;
         }
         const Range mine = share(index % c.panel_parts, c.panel_parts, panels.count);
@@ -269,7 +269,8 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
           const Range panel = panels.at(i);
           const int64_t m = panel.begin * L, width = panel.size() * L, blocks = divide_up(tiles, kTileRows);
           ChannelTile<T> t{};
-          t.pixel = t.runs = c.taps;
+          t.run = tiles;
+          t.runs = c.taps;
           t.length = p.channels;
           t.channels = width;
           t.ahead_step = width / blocks;  // the filters of the next point come while these are used
@@ -278,7 +279,7 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
             t.weight = filters + winograd_panel<T>(p, panels, i) + k * point_size(terms, width);
             for (int64_t q = 0; q < tiles; q += kTileRows) {
               t.ahead = t.weight + point_size(terms, width) + q / kTileRows * t.ahead_step * terms;
-              t.in = (const T* const*)table + q * c.taps;
+              t.in = (const T* const*)table + q;
               t.rows = (int)smaller(kTileRows, tiles - q);
               t.out = products + k * point_size(tiles, width) + q * width;
               run_channel_tile((int)panel.size(), t);

@@ -27,7 +27,7 @@ WideCut cut_wide(const Pass& p, bool out_last, bool source_last) {
   c.source_room = source_room(p, pixels_of(c.boxes), source_last) / c.boxes.images;
   c.filters_room = kPoints * point_size(c.block, kPanelVecs * L);
   c.products_room = kPoints * point_size(c.tiles, kPanelVecs * L);
-  c.out_room = out_last ? 0 : c.tiles * 16 * kPanelVecs * L;
+  c.out_room = out_last ? 0 : outputs_room<T>(c.tiles * 16);
   const int64_t transforming = (c.source_room + p.channels + L) * (int64_t)sizeof(T);
   const int64_t adding = (c.filters_room + c.products_room + c.out_room) * (int64_t)sizeof(T) + c.tiles * 17 * 8;
   c.worker_room = divide_up(larger(transforming, adding), 64) * 64;
@@ -89,7 +89,7 @@ void wide_pass(const Pass& p, const WideCut& c, const ChannelArgs<T>& a, const T
         const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
         for (int64_t i = 0; i < tiles; ++i) table[i] = values + index / panels.count * c.values_room + i * p.channels;
         ChannelTile<T> t{};
-        t.pixel = t.runs = 1;
+        t.runs = 1;
         t.channels = width;
         for (int64_t first = 0; first < p.channels; first += c.block) {
           t.length = smaller(c.block, p.channels - first);
