@@ -74,4 +74,13 @@ struct Packing {
   }
 };
 
+// An element of A. Several terms in one are read from where they are, at any address.
+template <class T, bool Pairs>
+WEFT_INLINE T a_term(const void* at) {
+  if constexpr (!Pairs) return *(const T*)at;
+  T x;
+  __builtin_memcpy(&x, at, sizeof x);
+  return x;
+}
+
 }  // namespace weft::WEFT_ISA::mm

@@ -191,7 +191,7 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
     for (int p = 0; p < NP; ++p) __builtin_prefetch(fetch + p * b_panel);
 #pragma GCC unroll 32
     for (int i = 0; i < MR; ++i) {
-      const V x = splat<V>(*(const T*)((i < 3 ? a0 : i < 6 ? a3 : a6) + i % 3 * a_row));
+      const V x = splat<V>(a_term<T, Pairs>((i < 3 ? a0 : i < 6 ? a3 : a6) + i % 3 * a_row));
 #pragma GCC unroll 32
       for (int j = 0; j < NV; ++j) sum[i][j] = multiply_add<Pairs>(sum[i][j], x, row[j]);
     }

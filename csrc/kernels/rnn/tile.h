@@ -51,7 +51,7 @@ void tile(T* c, const T* const* a, int64_t at, int64_t k, const T* b, int64_t wi
     __builtin_prefetch(ahead, 0, 2);
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i) {
-      V v = splat<V>(row[i][x]);
+      V v = splat<V>(mm::a_term<T, Pairs>(row[i] + x));
 #pragma GCC unroll 4
       for (int j = 0; j < N; ++j) sum[i][j] = multiply_add<Pairs>(sum[i][j], v, w[j]);
     }
