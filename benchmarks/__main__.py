@@ -119,6 +119,8 @@ def row(r: Result) -> str:
     line = f"{r.name:<52}{duration(seconds):>11}{rate(r.flops, r.bytes, seconds):>14}{of_limit:>7}{others}"
     if r.disturbed > 0.1:
         line += f"\n    others took {100 * r.disturbed:.0f}% of the processors meanwhile"
+    if r.halved:
+        line += "\n    threads shared a core meanwhile"
     return "\n".join([line, *(f"    no {name}: {why}" for name, why in r.missing.items())])
 
 

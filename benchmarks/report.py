@@ -27,7 +27,9 @@ the rounds, of the opponent's time divided by Weft's.
 Opponents are PyTorch as installed, PyTorch with its MKL told that the processor is Intel's (on others it takes its AVX2
 kernels otherwise), `torch.compile`, JAX's `jit`, NumPy, and for inference onnxruntime. The second and third live in
 processes of their own and take turns over a pipe. Before a turn the harness waits until the threads of the last library
-sleep (OpenBLAS's and OpenMP's spin for up to 0.1 s after a call) and warms the next one up.
+sleep (OpenBLAS's and OpenMP's spin for up to 0.1 s after a call) and warms the next one up. After a turn it sees
+whether all threads still reach the limit of multiply-adds: hosts of virtual machines put two processors on one core,
+for seconds at a time, and a turn that such a time met is taken again afterwards.
 
 "Of the limit" is the fraction of what multiply-adds in registers or memory allow at least, as measured in the same run:
 the work that a case must do, not what a library happens to do. What is read from cache exceeds the memory limit.
@@ -54,6 +56,8 @@ def page(report: dict[str, Any]) -> str:
             parts.append(f"## {title}\n\n{table(some)}")
     if disturbed := [name(r) for r in results if r.get("disturbed", 0) > 0.1]:
         parts.append(f"Others took more than a tenth of the processors while these ran: {', '.join(disturbed)}.\n")
+    if halved := [name(r) for r in results if r.get("halved")]:
+        parts.append(f"Threads shared a core while these ran: {', '.join(halved)}.\n")
     if missing := [(r, lib, why) for r in results for lib, why in r["missing"].items()]:
         lines = "\n".join(f"- {name(r)}: {COLUMNS[lib]}, {' '.join(why.split())}" for r, lib, why in missing)
         parts.append(f"## Opponents that could not run\n\n{lines}\n")

@@ -31,6 +31,7 @@ class Result:
     of_limit: float | None = None
     missing: dict[str, str] = field(default_factory=dict)  # opponents that could not run it, and why
     disturbed: float = 0  # the part of the processors' time that others took meanwhile
+    halved: bool = False  # threads shared a core meanwhile, for longer than one waits
     error: str = ""
 
 
@@ -63,7 +64,9 @@ def measure(b: Bench, index: int, limits: Any = None, budget: float = 1.0, witho
                 result.missing[name] = str(e)
         for _ in range(2):
             others = Others([r.process.pid for r in runners.values() if isinstance(r, Paired)])
-            times = take_turns(runners, budget)
+            cores = Cores(limits.has_all_cores) if limits is not None else Cores()
+            times = take_turns(runners, budget, cores)
+            result.halved = cores.patience <= 0
             result.disturbed = others.share()
             if result.disturbed < 0.1:
                 break
@@ -91,17 +94,38 @@ def verify(case: Case, functions: dict[str, Callable[[], Any]]) -> None:
             assert_close(a, e, terms=case.terms, rtol=case.rtol, check_dtype=False, name=what)
 
 
-def take_turns(runners: dict[str, Any], budget: float) -> dict[str, list[float]]:
+class Cores:
+    """Asks whether the machine has all its cores, and waits for them: `patience` seconds in all, then never again."""
+
+    def __init__(self, are_there: Callable[[], bool] = lambda: True, patience: float = 60.0):
+        self.are_there, self.patience = are_there, patience
+
+    def there(self) -> bool:
+        return self.patience <= 0 or self.are_there()
+
+    def wait(self) -> None:
+        start, patience = time.monotonic(), self.patience
+        while not self.there():
+            self.patience = patience - (time.monotonic() - start)
+
+
+def take_turns(runners: dict[str, Any], budget: float, cores: Cores) -> dict[str, list[float]]:
+    """Seconds of a call of each runner, round by round; what ran on fewer cores is taken again."""
     times: dict[str, list[float]] = {name: [] for name in runners}
     order = list(runners)
     collecting = gc.isenabled()
     gc.disable()
     try:
         spent, rounds = 0.0, 0
+        settle()
         while rounds < (5 if spent < 3 * len(order) else 3) or (rounds < 15 and spent < budget * len(order)):
             for name in order:
-                settle()  # before another process is told to run, too
-                seconds, taken = runners[name].turn()
+                while True:
+                    seconds, taken = runners[name].turn()
+                    settle()  # before others are measured, and before another process is told to run, too
+                    if cores.there():
+                        break
+                    cores.wait()
                 times[name].append(seconds)
                 spent += taken
             order = order[1:] + order[:1]

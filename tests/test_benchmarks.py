@@ -14,7 +14,7 @@ from benchmarks.harness import Case, bench, discover, randn, torch
 from benchmarks.models.parts import Work, arrays
 from benchmarks.paired import close_all
 from benchmarks.report import merge, page
-from benchmarks.turns import Others, measure, take_turns
+from benchmarks.turns import Cores, Others, measure, take_turns
 
 
 def mlp(m):
@@ -82,10 +82,24 @@ class Counted:
 
 def test_libraries_take_turns_in_the_same_number_of_rounds():
     runners = {"weft": Counted(1.0), "torch": Counted(2.0), "mkl": Counted(3.0)}
-    times = take_turns(runners, budget=7)
+    times = take_turns(runners, budget=7, cores=Cores())
     assert {name: set(t) for name, t in times.items()} == {"weft": {1.0}, "torch": {2.0}, "mkl": {3.0}}
     assert {r.turns for r in runners.values()} == {7}
-    assert len(take_turns({"weft": Counted(1.0)}, budget=0)["weft"]) == 3  # of such long ones
+    assert len(take_turns({"weft": Counted(1.0)}, budget=0, cores=Cores())["weft"]) == 3  # of such long ones
+
+
+def test_a_turn_on_fewer_cores_is_taken_again():
+    there = iter([True, False, False, True] + 100 * [True])
+    runners = {"weft": Counted(1.0), "torch": Counted(2.0)}
+    times = take_turns(runners, budget=0, cores=Cores(lambda: next(there)))
+    assert {name: len(t) for name, t in times.items()} == {"weft": 3, "torch": 3}
+    assert (runners["weft"].turns, runners["torch"].turns) == (3, 4)
+
+
+def test_cores_are_not_waited_for_for_ever():
+    cores, runner = Cores(lambda: False, patience=0.01), Counted(1.0)
+    assert len(take_turns({"weft": runner}, budget=0, cores=cores)["weft"]) == 3
+    assert runner.turns == 4 and cores.patience <= 0
 
 
 def test_an_opponent_that_fails_is_named_and_the_others_run():
