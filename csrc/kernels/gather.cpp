@@ -1,7 +1,7 @@
 #include "kernels/gather.h"
 
 #include "base/threads.h"
-#include "simd/vec.h"
+#include "simd/rows.h"
 
 namespace weft::WEFT_ISA {
 namespace {
@@ -30,8 +30,7 @@ struct Part {
   int64_t o, last, begin, end;
 };
 
-template <class Args>
-bool right_part(const Args& a, const Part& p) {
+bool right_part(const Scatter& a, const Part& p) {
   const int64_t block = a.count * a.inner, at = p.o * block;
   if (p.end - p.begin == a.inner) return right(a.index + at, (p.last - p.o) * block, a.size, at, a.bad);
   for (int64_t i = at + p.begin; i < at + block; i += a.inner)
@@ -55,29 +54,80 @@ WEFT_INLINE void over_columns(int64_t outer, int64_t depth, int64_t inner, const
   parallel_ranges(outer, group, [&](int64_t o, int64_t last) { body(Part{o, last, 0, inner}); });
 }
 
+// y[j] = x[index[j]], of columns x[index[j] * inner + j], for n indices that are right. Meanwhile it is asked for what
+// is wanted next: the indices and the place of the outputs that come `ahead` elements later, and x from `soon` on.
+template <bool Columns, class T>
+WEFT_INLINE void follow(T* WEFT_RESTRICT y, const T* x, const int64_t* index, int64_t n, int64_t inner, int64_t ahead,
+                        const T* soon) {
+  constexpr int64_t L = 16;
+  int64_t j = 0;
+  for (; j + L <= n; j += L) {
+    __builtin_prefetch(index + j + ahead);
+    __builtin_prefetch(index + j + ahead + L / 2);
+    __builtin_prefetch(y + j + ahead, 1);
+    __builtin_prefetch(soon + j);
+#pragma GCC unroll 16
+    for (int64_t i = j; i < j + L; ++i) y[i] = x[Columns ? index[i] * inner + i : index[i]];
+  }
+  for (; j < n; ++j) y[j] = x[Columns ? index[j] * inner + j : index[j]];
+}
+
 template <class T>
-void gather_elements(const Gather& a) {
-  over_columns(a.outer, a.count, a.inner, [&](const Part& p) {
-    if (a.inner == 1 && !right_part(a, p)) return;
-    for (int64_t o = p.o; o < p.last; ++o) {
-      const T* x = static_cast<const T*>(a.x) + o * a.size * a.inner;
-      T* y = static_cast<T*>(a.y) + o * a.count * a.inner;
-      const int64_t* index = a.index + o * a.count * a.inner;
-      if (a.inner == 1)
-        for (int64_t k = 0; k < a.count; ++k) y[k] = x[index[k]];
-      else
-        for (int64_t k = 0; k < a.count; ++k)
-          for (int64_t j = p.begin; j < p.end; ++j) y[k * a.inner + j] = x[index[k * a.inner + j] * a.inner + j];
+void gather_rows(const Gather& a) {
+  constexpr int64_t chunk = 512;  // indices are followed while they are in the first cache
+  parallel_ranges(a.outer * a.count, kGrain, [&](int64_t begin, int64_t end) {
+    int64_t o = begin / a.count, k = begin % a.count;
+    for (int64_t i = begin, checked = begin; i < end;) {
+      if (i == checked) {
+        const int64_t m = end - i < chunk ? end - i : chunk;
+        if (!right(a.index + i, m, a.size, i, a.bad)) return;
+        checked += m;
+      }
+      const int64_t n = a.count - k < checked - i ? a.count - k : checked - i;
+      const T* x = static_cast<const T*>(a.x) + o * a.size;
+      follow<false>(static_cast<T*>(a.y) + i, x, a.index + i, n, 1, kAhead / 8, k < a.size ? x + a.size + k : x);
+      i += n;
+      if ((k += n) == a.count) ++o, k = 0;
     }
   });
 }
 
+// Columns of x by tiles that the second cache holds, of whole lines; a piece is some outputs of each column of a tile.
+template <class T>
+void gather_columns(const Gather& a) {
+  const int64_t narrow = (2 * kGrain / (a.size + 1) / 16 + 1) * 16;
+  const int64_t width = a.size * a.inner <= 2 * kGrain || narrow > a.inner ? a.inner : narrow;
+  const int64_t tiles = (a.inner + width - 1) / width, rows = kGrain / width + 1, blocks = (a.count + rows - 1) / rows;
+  const int64_t ahead = (kAhead / 8 / width + 1) * a.inner;
+  parallel(
+      a.outer * tiles * blocks,
+      [&](int64_t piece, int) {
+        const int64_t o = piece / (tiles * blocks), from = piece / blocks % tiles * width;
+        const int64_t first = o * a.count + piece % blocks * rows, end = (o + 1) * a.count;
+        const int64_t last = first + rows < end ? first + rows : end,
+                      n = a.inner - from < width ? a.inner - from : width;
+        const T* x = static_cast<const T*>(a.x) + o * a.size * a.inner + from;
+        const bool whole = tiles == 1;
+        if (whole && !right(a.index + first * n, (last - first) * n, a.size, first * n, a.bad)) return;
+        for (int64_t row = first; row < last; ++row) {
+          const int64_t at = row * a.inner + from;
+          if (!whole && !right(a.index + at, n, a.size, at, a.bad)) return;
+          const int64_t k = row - o * a.count;  // of the tile to the right as much as there is of this one
+          follow<true>(static_cast<T*>(a.y) + at, x, a.index + at, n, a.inner, ahead,
+                       k < a.size ? x + k * a.inner + width : x);
+        }
+      },
+      0, Order::Apart);
+}
+
+template <class T>
+void gather_elements(const Gather& a) {
+  a.inner == 1 ? gather_rows<T>(a) : gather_columns<T>(a);
+}
+
 void gather(const Gather& a) {
   *a.bad = INT64_MAX;
-  if (a.inner > 1) {  // columns are read by pieces that are narrow
-    check({a.bad, a.index, a.outer * a.count * a.inner, a.size});
-    if (*a.bad != INT64_MAX || interrupted()) return;
-  }
+  if (a.outer * a.count * a.inner == 0) return;
   switch (size_of(a.dtype)) {
     case 1: return gather_elements<uint8_t>(a);
     case 2: return gather_elements<uint16_t>(a);

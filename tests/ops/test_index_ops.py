@@ -294,6 +294,19 @@ def test_first_wrong_index_is_named(isa, dim):
             assert (x == before).all()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+def test_gather_in_many_pieces(isa, dtype):
+    """Rows of every length within chunks of indices; columns as one tile and as several, in blocks of rows."""
+    for shape, count in (((400, 3), 100), ((40, 900), 1500), ((1, 10), 70_000), ((2, 70_000), 5), ((90, 17), 16)):
+        x, i = (100 * values(*shape)).astype(dtype), index((shape[0], count), shape[1])
+        got = weft.tensor(x).gather(1, weft.tensor(i))
+        assert to_numpy(got).tobytes() == np.take_along_axis(x, i, 1).tobytes()
+    for shape, count in (((2, 700, 130), 300), ((3, 9, 2), 40_000), ((1, 70_000, 35), 3), ((1, 5, 20_000), 7)):
+        x, i = (100 * values(*shape)).astype(dtype), index((shape[0], count, shape[2]), shape[1])
+        got = weft.tensor(x).gather(1, weft.tensor(i))
+        assert to_numpy(got).tobytes() == np.take_along_axis(x, i, 1).tobytes()
+
+
 def test_scatter_leaves_its_input(isa):
     """Where the index reaches all of the input and a part of it; where the input lies differently."""
     for dim, shape, reach in (
