@@ -64,24 +64,23 @@ Convert converter(DType dst, DType src) {
   return table[(int)src][(int)dst];
 }
 
+// One element again and again, given as eight bytes of it: vectors, of which the last two may overlap.
+static void repeat(char* dst, uint64_t bytes, int64_t n) {
+  typedef uint64_t Bytes __attribute__((vector_size(WEFT_VEC_BYTES), aligned(1), may_alias));
+  constexpr int64_t width = sizeof(Bytes);
+  const Bytes v = bytes - Bytes{};
+  for (int64_t i = 0; i + width < n; i += width) *(Bytes*)(dst + i) = v;
+  *(Bytes*)(dst + n - width) = v;
+}
 template <class T>
 static void gather_as(void* dst, const void* src, int64_t stride, int64_t n) {
   T* WEFT_RESTRICT d = static_cast<T*>(dst);
   const T* WEFT_RESTRICT s = static_cast<const T*>(src);
+  constexpr int64_t size = sizeof(T);
+  if (stride == 0 && n * size >= WEFT_VEC_BYTES) return repeat((char*)dst, ~uint64_t(0) / (T)~T(0) * *s, n * size);
   for (int64_t i = 0; i < n; ++i) d[i] = s[i * stride];
 }
-// One element again and again: a vector of them, then vectors that may overlap at the end.
-static void repeat(char* dst, const char* src, int64_t n, int64_t size) {
-  typedef char Bytes __attribute__((vector_size(WEFT_VEC_BYTES), aligned(1), may_alias));
-  constexpr int64_t width = sizeof(Bytes);
-  char all[width];
-  for (int64_t i = 0; i < width; ++i) all[i] = src[i % size];
-  const Bytes v = *(const Bytes*)all;
-  for (int64_t i = 0; i + width < n * size; i += width) *(Bytes*)(dst + i) = v;
-  *(Bytes*)(dst + n * size - width) = v;
-}
 void gather(void* dst, const void* src, int64_t stride, int64_t n, int64_t size) {
-  if (stride == 0 && n * size >= WEFT_VEC_BYTES) return repeat((char*)dst, (const char*)src, n, size);
   switch (size) {
     case 1: return gather_as<uint8_t>(dst, src, stride, n);
     case 2: return gather_as<uint16_t>(dst, src, stride, n);

@@ -75,6 +75,13 @@ def test_short_rows(isa, n):
     assert to_numpy(target).tobytes() == want.tobytes()
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32, np.float64])
+def test_expanded_elements(isa, dtype):
+    x = np.arange(-3, 4).astype(dtype)
+    for n in (1, 2, 7, 8, 15, 16, 17, 63, 64, 65, 200, 40_000):
+        assert to_numpy(weft.tensor(x[:, None]).expand(7, n).contiguous()).tobytes() == np.repeat(x, n).tobytes()
+
+
 def test_same_bits_of_copies_for_any_number_of_threads():
     x = weft.tensor(random.standard_normal((8, 33, 21, 45)).astype(np.float32))
     same_bits(lambda: (x.permute(0, 2, 1, 3).contiguous(), x.permute(0, 2, 3, 1).contiguous()))
