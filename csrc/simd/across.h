@@ -81,7 +81,19 @@ WEFT_INLINE void transpose(V* v) {
       v[i + S] = lower<S>(a, b, all);
     }
   if constexpr (2 * S < L) transpose<2 * S>(v);
+}  // Lane i of the result is lane at[i] of v, all of them in [0, L).
+#if WEFT_AVX512
+WEFT_INLINE f32v permute(f32v v, i32v at) { return (f32v)_mm512_permutexvar_ps((__m512i)at, (__m512)v); }
+#elif WEFT_AVX2
+WEFT_INLINE f32v permute(f32v v, i32v at) { return (f32v)_mm256_permutevar8x32_ps((__m256)v, (__m256i)at); }
+#else
+WEFT_INLINE f32v permute(f32v v, i32v at) {
+  f32v r{};
+  for (int i = 0; i < lanes<f32v>; ++i) r[i] = v[at[i]];
+  return r;
 }
+#endif
+
 // What is left of each of L vectors when it is folded, as one vector: the same steps from the widest on, and the same
 // bits as fold().
 template <int S = 0, class V, class Op>

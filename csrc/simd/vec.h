@@ -9,7 +9,7 @@
 //   store_bools(p, v)              whether each lane is not 0
 //   vmin vmax vabs vsqrt vrint vfloor vceil vtrunc vcopysign divided; any(comparison)
 //   hsum hmax hmin                 of the lanes, in a fixed order; of lanes<V> vectors at a time: sums(v), fold_each(v)
-//   transpose(v)                   lanes<V> vectors as a square
+//   transpose(v), permute(v, at)   lanes<V> vectors as a square; the lanes of one in any order
 //
 // vmin and vmax propagate NaN, as PyTorch does; max_of_numbers gives its second operand where one is NaN. Everything is
 // always_inline inside the namespace of the instruction set.

@@ -4,6 +4,7 @@ import pytest
 import weft
 import weft.nn.functional as F
 from oracle import FLOATS, check, same_bits, to_weft, torch
+from weft import _core
 from weft.testing import assert_close, gradcheck
 
 TF = torch.nn.functional if torch else None
@@ -44,6 +45,28 @@ def test_shapes(isa, shape, training):
 
     atol = 1e-4 if x.size == 2 * c else None  # y hardly depends on x
     both(run, x, w, b, atol=atol, dtypes=FLOATS if len(shape) == 4 and c == 3 else ("float32", "float64"))
+
+
+@pytest.mark.parametrize("c", (1, 7, 8, 15, 16, 17, 33, 48))
+def test_rows_of_a_few_vectors(isa, c):
+    """Several channels share a vector."""
+    for length in (2, 3, 15, 17, 31, 49, 100, 127):
+        x, r = (weft.tensor(randn(3, c, length, seed=s)).float() for s in (0, 5))
+        mean, w, b = (weft.tensor(randn(c, seed=s)).float() for s in (1, 2, 3))
+        var = weft.tensor(np.abs(randn(c, seed=4)) + 0.5).float()
+
+        def column(t):
+            return t.numpy().astype(np.float64)[:, None]
+
+        for dtype, rounding in ((weft.float32, 2**-22), (weft.bfloat16, 2**-8)):
+            close = {"rtol": rounding, "atol": 4 * rounding, "check_dtype": False}
+            v, residual = x.to(dtype), r.to(dtype)
+            want = (v.float().numpy() - column(mean)) / np.sqrt(column(var) + 1e-5)
+            assert_close(F.batch_norm(v, mean, var), want, **close)
+            want = want * column(w) + column(b)
+            assert_close(F.batch_norm(v, mean, var, w, b), want, **close)
+            y = _core._batch_norm_relu(v, mean, var, w, b, residual=residual)
+            assert_close(y, np.maximum(want + residual.float().numpy(), 0), **close)
 
 
 def test_forms():
@@ -103,7 +126,7 @@ def test_large_mean(isa):
         assert np.abs(y - exact).max() < 2e-3
 
 
-@pytest.mark.parametrize("shape", ((5000, 40), (64, 10, 13, 13)), ids=str)
+@pytest.mark.parametrize("shape", ((5000, 40), (64, 10, 13, 13), (70, 37, 7, 7)), ids=str)
 def test_same_bits(isa, shape):
     x, dy = weft.tensor(randn(*shape)).float(), weft.tensor(randn(*shape, seed=1)).float()
 
@@ -120,10 +143,11 @@ def test_same_bits(isa, shape):
 
 
 @pytest.mark.parametrize("columns", [False, True])
-def test_larger_than_the_caches(isa, columns):
+@pytest.mark.parametrize("shape", [(8, 331, 21, 80), (8, 5600, 7, 15)], ids=str)
+def test_larger_than_the_caches(isa, shape, columns):
     """Bits are those of the halves, which the caches hold."""
     order = (0, 3, 1, 2) if columns else (0, 1, 2, 3)
-    x, dy = (weft.randn(8, 331, 21, 80).permute(order) for _ in range(2))
+    x, dy = (weft.randn(*shape).permute(order) for _ in range(2))
     c = x.shape[1]
     mean, var, w, b = weft.randn(c), weft.rand(c) + 0.5, weft.randn(c), weft.randn(c)
 
