@@ -65,6 +65,7 @@ Copies& copies_of(Storage& s) {
 Ref<Storage> packed_copy(const Tensor& t, const PackedKey& key, int64_t bytes, const std::function<void(void*)>& pack) {
   Storage& s = *t.get()->storage;
   Recorder* recorder = anybody_records() ? current_recorder() : nullptr;
+  if (recorder && !recorder->replays()) recorder = nullptr;
   if (s.deleter || s.arena) return {};
   if (recorder && (s.exposed || !recorder->packs(s))) return {};
   Unrecorded outlives_the_step;

@@ -25,6 +25,7 @@ struct Recorder {
   virtual void cannot_replay(const std::string&) {}         // what the step does that no replay could follow
   virtual void grad_used(TensorImpl&, GradUse) {}           // before it happens
   virtual Arena* arena(Device) { return nullptr; }          // where the step's memory on a device comes from
+  virtual bool replays() const { return true; }             // or does it only look on?
   virtual bool packs(Storage&) { return false; }            // may its packed copies serve every replay?
   virtual void at_replay(std::function<void()>) {}          // done again, at this place, by each replay
   virtual void renewed(std::function<void(void* args)>) {}  // makes the arguments of the next launch up to date

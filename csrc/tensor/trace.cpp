@@ -45,6 +45,7 @@ class Trace final : public Recorder {
     current_recorder() = current = nullptr;
     --active_recorders;
   }
+  bool replays() const override { return false; }
   void launched(const char* name, Device device, void (*kernel)(const void*), const void*, size_t, double) override {
     launches.push_back({name, stem_of(device, kernel), 0});
     start = Clock::now();
