@@ -126,7 +126,7 @@ void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, con
                int64_t outputs, bool relu, T* lines, int64_t channel) {
   const bool few = outputs <= kFewOutputs;
   const int64_t width = vecs * kLane<T>, budget = (few ? 16 : 384) * 1024 / (int64_t)sizeof(T) / width;
-  const int64_t tiles = larger(1, divide_up(outputs, kTileRows));
+  const int64_t rows = tile_rows(outputs), tiles = larger(1, divide_up(outputs, rows));
   const int64_t runs_of_block = larger(1, budget / runs.length),
                 length = runs_of_block > 1 || runs.length <= budget ? runs.length : budget;
   for (int64_t r = 0; r < runs.count || r == 0; r += runs_of_block)
@@ -140,13 +140,13 @@ void run_panel(ChannelTile<T> t, int vecs, const T* panel, const Runs& runs, con
       t.ahead_step = few ? width / tiles : 0;
       const int64_t size = t.runs * t.length * width;
       T* out = t.out;
-      for (int64_t i = 0; i < outputs; i += kTileRows) {
-        if (few) t.ahead = t.weight + size + i / kTileRows * (size / tiles);
+      for (int64_t i = 0; i < outputs; i += rows) {
+        if (few) t.ahead = t.weight + size + i / rows * (size / tiles);
         t.in = table + i + r * t.run;
-        t.rows = (int)smaller(kTileRows, outputs - i);
+        t.rows = (int)smaller(rows, outputs - i);
         t.at = lines ? nullptr : at + i;
         t.out = lines ? out + i * width : out;
-        if (lines && !t.add && i % kLane<T> < kTileRows)
+        if (lines && !t.add && i % kLane<T> < rows)
           for (int64_t c = 0; c < t.channels; ++c) __builtin_prefetch(lines + c * channel + at[i], 1);
         run_channel_tile(vecs, t);
       }

@@ -16,6 +16,15 @@ constexpr int kTileRows = 6;
 constexpr int kTileRows = 4;
 #endif
 
+// Rows of the tiles that n outputs are cut into: images of sizes that are multiples of seven are common.
+WEFT_INLINE int64_t tile_rows(int64_t n) {
+#if WEFT_AVX512
+  if ((n + 6) / 7 * 7 < (n + 7) / 8 * 8) return 7;
+#endif
+  (void)n;
+  return kTileRows;
+}
+
 // out[i][j] = (add ? out[i][j] : bias[j]) + the sum over runs r < runs and c < length of
 // in[i + r * run][from + c] * weight[(r * length + c) * NV vectors + j], for i < rows and j < channels, which the NV
 // vectors hold; with `clip` the larger of that and 0. out[i] is out + at[i], or out + i * NV vectors.
@@ -43,10 +52,10 @@ WEFT_INLINE bool meets_nothing(const ChannelTile<T>& t, int64_t r) {
   return i == t.rows;
 }
 
-template <class T, int NV>
+template <class T, int NV, int MR>
 void channel_tile(const ChannelTile<T>& t) {
   using V = vec_of<T>;
-  constexpr int L = lanes<V>, MR = kTileRows;
+  constexpr int L = lanes<V>;
   V acc[MR][NV];
   T* to[MR];
 #pragma GCC unroll 8
@@ -109,7 +118,10 @@ void channel_tile(const ChannelTile<T>& t) {
 
 template <class T>
 WEFT_INLINE void run_channel_tile(int vecs, const ChannelTile<T>& t) {
-  vecs == 1 ? channel_tile<T, 1>(t) : channel_tile<T, 2>(t);
+#if WEFT_AVX512
+  if (t.rows == 7) return vecs == 1 ? channel_tile<T, 1, 7>(t) : channel_tile<T, 2, 7>(t);
+#endif
+  vecs == 1 ? channel_tile<T, 1, kTileRows>(t) : channel_tile<T, 2, kTileRows>(t);
 }
 
 }  // namespace weft::WEFT_ISA::conv

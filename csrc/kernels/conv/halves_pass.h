@@ -90,8 +90,8 @@ void add_panel(const Pass& p, const PassCut& c, const ChannelArgs<T>& a, const B
     ChannelTile<T> t{};
     t.runs = 1;
     t.channels = width;
-    t.ahead_step = kTileRows;
-    const int64_t product = point_size(tiles, width);
+    const int64_t product = point_size(tiles, width), rows = tile_rows(tiles);
+    t.ahead_step = rows;
     for (int64_t h = half; h < (back ? half + 1 : 4); ++h)
       for (int64_t first = 0; first < p.channels; first += kBlock, t.add = true) {
         t.length = smaller(kBlock, p.channels - first);
@@ -105,11 +105,11 @@ void add_panel(const Pass& p, const PassCut& c, const ChannelArgs<T>& a, const B
         for (int64_t k = 0; k < kPoints; ++k) {
           t.from = ((h * c.blocks + first / kBlock) * kPoints + k) * point_size(c.tiles, kBlock);
           t.weight = filters + k * filter;
-          for (int64_t q = 0; q < tiles; q += kTileRows) {
+          for (int64_t q = 0; q < tiles; q += rows) {
             t.in = (const T* const*)table + q;
-            const int64_t next = q + kTileRows < tiles ? (q + kTileRows) * kBlock : point_size(c.tiles, kBlock);
+            const int64_t next = q + rows < tiles ? (q + rows) * kBlock : point_size(c.tiles, kBlock);
             t.ahead = table[0] + t.from + next;  // what the next tile reads, of this point or the next one
-            t.rows = (int)smaller(kTileRows, tiles - q);
+            t.rows = (int)smaller(rows, tiles - q);
             t.out = products + k * product + q * width;
             run_channel_tile((int)panel.size(), t);
           }

@@ -267,20 +267,20 @@ void winograd_pass(const Pass& p, const WinogradCut& c, const ChannelArgs<T>& a,
         const Range mine = share(index % c.panel_parts, c.panel_parts, panels.count);
         for (int64_t i = mine.begin; i < mine.end; ++i) {
           const Range panel = panels.at(i);
-          const int64_t m = panel.begin * L, width = panel.size() * L, blocks = divide_up(tiles, kTileRows);
+          const int64_t m = panel.begin * L, width = panel.size() * L, rows = tile_rows(tiles);
           ChannelTile<T> t{};
           t.run = tiles;
           t.runs = c.taps;
           t.length = p.channels;
           t.channels = width;
-          t.ahead_step = width / blocks;  // the filters of the next point come while these are used
+          t.ahead_step = width / divide_up(tiles, rows);  // the filters of the next point come while these are used
           for (int k = 0; k < kPoints; ++k) {
             t.from = k * point;
             t.weight = filters + winograd_panel<T>(p, panels, i) + k * point_size(terms, width);
-            for (int64_t q = 0; q < tiles; q += kTileRows) {
-              t.ahead = t.weight + point_size(terms, width) + q / kTileRows * t.ahead_step * terms;
+            for (int64_t q = 0; q < tiles; q += rows) {
+              t.ahead = t.weight + point_size(terms, width) + q / rows * t.ahead_step * terms;
               t.in = (const T* const*)table + q;
-              t.rows = (int)smaller(kTileRows, tiles - q);
+              t.rows = (int)smaller(rows, tiles - q);
               t.out = products + k * point_size(tiles, width) + q * width;
               run_channel_tile((int)panel.size(), t);
             }

@@ -88,6 +88,7 @@ void wide_pass(const Pass& p, const WideCut& c, const ChannelArgs<T>& a, const T
         const int64_t width = panel.size() * L, filter_point = point_size(c.block, width);
         const int64_t tiles = box.images.size() * box.depths.size() * box.rows.size() * box.cols.size();
         for (int64_t i = 0; i < tiles; ++i) table[i] = values + index / panels.count * c.values_room + i * p.channels;
+        const int64_t rows = tile_rows(tiles);
         ChannelTile<T> t{};
         t.runs = 1;
         t.channels = width;
@@ -101,9 +102,9 @@ void wide_pass(const Pass& p, const WideCut& c, const ChannelArgs<T>& a, const T
           for (int k = 0; k < kPoints; ++k) {
             t.from = k * point + first;
             t.weight = filters + k * filter_point;
-            for (int64_t q = 0; q < tiles; q += kTileRows) {
+            for (int64_t q = 0; q < tiles; q += rows) {
               t.in = (const T* const*)table + q;
-              t.rows = (int)smaller(kTileRows, tiles - q);
+              t.rows = (int)smaller(rows, tiles - q);
               t.out = products + k * point_size(tiles, width) + q * width;
               run_channel_tile((int)panel.size(), t);
             }

@@ -113,6 +113,8 @@ WEFT_INLINE Blocking blocking(const Gemm<T, S>& g, int workers) {
   return s;
 }
 
+constexpr int64_t kFewPieces = 16;  // of a block of few rows
+
 // How a block of tiles x panels x kc is cut into pieces: enough of them for many threads, none below a million
 // multiply-adds where that can be had.
 struct Cut {
@@ -120,6 +122,9 @@ struct Cut {
 };
 template <class T>
 WEFT_INLINE Cut cut_block(int64_t tiles, int64_t panels, int64_t kc) {
+  // All rows meet panels together where they are few: what takes longest then is the panels' way from memory.
+  if (tiles <= 8 && panels >= 2 * kFewPieces)
+    return {tiles, panels < 4 * kFewPieces ? 4 : ceil_div(panels, kFewPieces)};
   Cut c{smaller(tiles, 12), smaller(panels, 12)};
   const int64_t tile_work = kRows * kPanel<T> * kc;
   while (ceil_div(tiles, c.mb) * ceil_div(panels, c.nb) < 24 && c.mb * c.nb * tile_work > (1 << 20)) {
