@@ -40,15 +40,15 @@ def gpt_train(batch, vocabulary, recorded=False):
     )
 
 
-@bench([{"batch": 1, "length": 128}, {"batch": 32, "length": 64}])
-def encoder(batch, length):
+@bench([{"batch": 1, "length": 128}, {"batch": 32, "length": 64}, {"batch": 1, "length": 128, "recorded": True}])
+def encoder(batch, length, recorded=False):
     heads, vocabulary = 12, 8192
 
     def build(m):
         return transformer.encoder(m, LAYERS, WIDTH, heads, vocabulary, 128)
 
     theirs = in_jax.predict(build, partial(in_jax.encoder, layers=LAYERS, heads=heads))
-    return inference_case(build, [tokens(batch, length, vocabulary)], jax=theirs)
+    return inference_case(build, [tokens(batch, length, vocabulary)], jax=theirs, recorded=recorded)
 
 
 def vit_tiny(m):

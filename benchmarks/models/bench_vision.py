@@ -17,16 +17,15 @@ def resnet18_train(batch, recorded=False):
     return training_case(resnet.resnet18, inputs, optimizer="SGD", momentum=0.9, recorded=recorded)
 
 
-@bench(batch=[1])
-def resnet18_predict(batch):
-    return inference_case(
-        resnet.resnet18, [randn(batch, 3, 32, 32)], jax=in_jax.predict(resnet.resnet18, in_jax.resnet18)
-    )
+@bench([{"batch": 1}, {"batch": 1, "recorded": True}])
+def resnet18_predict(batch, recorded=False):
+    theirs = in_jax.predict(resnet.resnet18, in_jax.resnet18)
+    return inference_case(resnet.resnet18, [randn(batch, 3, 32, 32)], jax=theirs, recorded=recorded)
 
 
-@bench(batch=[1])
-def resnet50_predict(batch):
-    return inference_case(resnet.resnet50, [randn(batch, 3, 224, 224)])
+@bench([{"batch": 1}, {"batch": 1, "recorded": True}])
+def resnet50_predict(batch, recorded=False):
+    return inference_case(resnet.resnet50, [randn(batch, 3, 224, 224)], recorded=recorded)
 
 
 def squares(m, net, noise, target):

@@ -42,6 +42,13 @@ def test_same_bits_packed_or_not(isa, dtype, rows, features, out):
     same_bits(lambda: F.linear(x, w))
 
 
+def test_who_looks_on_sees_what_happens_otherwise():
+    x, w = problem()
+    assert packed(lambda: _core._time_kernels(lambda: F.linear(x, w))) == 0
+    assert packed(lambda: _core._time_kernels(lambda: F.linear(x, w))) > 0
+    assert [stem for _, stem, _ in _core._time_kernels(lambda: F.linear(x, w))] == ["matmul"]
+
+
 def test_both_orientations_and_any_number_of_rows():
     x, w = problem(rows=300)
     dy = weft.randn(300, 90)
