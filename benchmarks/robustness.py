@@ -15,6 +15,9 @@ import numpy as np
 
 import weft
 from benchmarks.harness import discover, randn, torch
+from benchmarks.limits import measure_limits
+from benchmarks.runner import threads_of_all
+from benchmarks.turns import Cores
 
 
 def product(size: int = 1024) -> Callable[[], object]:
@@ -81,28 +84,21 @@ def slowest_of_concurrent_callers(callers: int, least: float = 1.0) -> tuple[flo
     return alone, max(means) / alone
 
 
-def throughput_of_callers(callers: int, batch: int, least: float = 1.0) -> tuple[float, float]:
-    """Seconds of a prediction by one thread, and how many times its rate callers of one compiled model have together.
+def calls_a_second(predict: Callable[[weft.Tensor], object], callers: int, batch: int, least: float) -> float:
+    """Of all callers together, each a thread that does its own work."""
+    ready, stop, calls = threading.Barrier(callers + 1), threading.Event(), []
 
-    Everything runs on the threads that call.
-    """
-    nn = weft.nn
-    model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
-    predict = weft.compile(model.eval())
-
-    def calls_a_second(callers: int) -> float:
-        ready, stop, calls = threading.Barrier(callers + 1), threading.Event(), []
-
-        @weft.no_grad()
-        def call() -> None:
-            x, n = weft.randn(batch, 784), 0
+    @weft.no_grad()
+    def call() -> None:
+        x, n = weft.randn(batch, 784), 0
+        predict(x)
+        ready.wait()
+        while not stop.is_set():
             predict(x)
-            ready.wait()
-            while not stop.is_set():
-                predict(x)
-                n += 1
-            calls.append(n)
+            n += 1
+        calls.append(n)
 
+    with threads_of_all(1):
         threads = [threading.Thread(target=call) for _ in range(callers)]
         for t in threads:
             t.start()
@@ -114,13 +110,21 @@ def throughput_of_callers(callers: int, batch: int, least: float = 1.0) -> tuple
             t.join()
         return sum(calls) / (time.perf_counter() - start)
 
-    before = weft.get_num_threads()
-    weft.set_num_threads(1)
-    alone = [calls_a_second(1)]
-    together = calls_a_second(callers)
-    alone.append(calls_a_second(1))
-    weft.set_num_threads(before)
-    return 1 / statistics.mean(alone), together / statistics.mean(alone)
+
+def throughput_of_callers(callers: int, batch: int, cores: Cores, rounds: int = 5) -> tuple[float, float]:
+    """Seconds of a prediction by one thread, and how many times its rate callers of one compiled model have together:
+    the median of rounds of half a second each, those on fewer cores taken again."""
+    nn = weft.nn
+    model = nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))
+    predict = weft.compile(model.eval())
+    alone, times = [], []
+    while len(times) < rounds:
+        cores.wait()
+        one, all_of_them = (calls_a_second(predict, n, batch, 0.5) for n in (1, callers))
+        if cores.there():
+            alone.append(1 / one)
+            times.append(all_of_them / one)
+    return statistics.median(alone), statistics.median(times)
 
 
 def idle_seconds(f: Callable[[], object], asleep: float = 1.0) -> float:
@@ -174,6 +178,7 @@ def changing_shapes(steps: int) -> list[float]:
 
 
 def main() -> None:
+    limits = measure_limits()
     for name, f, least in (("matmul 1024", product(), 1.0), ("GPT step", gpt_step(), 3.0)):
         quiet, times = slowdown_beside_a_neighbour(f, least)
         print(f"{name}: {1e3 * quiet:.2f} ms in quiet, x {times:.2f} beside a busy neighbour", flush=True)
@@ -184,7 +189,7 @@ def main() -> None:
             flush=True,
         )
     for batch in (1, 16, 128):
-        alone, times = throughput_of_callers(8, batch)
+        alone, times = throughput_of_callers(8, batch, Cores(limits.has_all_cores))
         print(
             f"a 784-512-256-10 network on {batch} by 8 threads at once: {1e6 * alone:.0f} us by one, "
             f"x {times:.2f} of its rate together",
