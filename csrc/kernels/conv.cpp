@@ -1,7 +1,8 @@
-// Three ways: lanes along output channels (conv/channel_pass.h, conv/channel_weight.h) or, depthwise, along the groups
-// (conv/depth_pass.h, conv/depth_weight.h), in either memory format; and for few channels per group lanes along pixels
-// (conv/direct.h, conv/weight.h). See conv/axis.h for the geometry. With many channels Winograd's algorithm takes fewer
-// multiplications: conv/winograd.h and its neighbours for 3x3, conv/winograd_halves.h for 4x4 of stride 2.
+// Three ways: lanes along output channels (conv/channel_pass.h, conv/channel_weight.h; conv/row_pass.h for volumes of
+// few channels) or, depthwise, along the groups (conv/depth_pass.h, conv/depth_weight.h), in either memory format; and
+// for few channels per group lanes along pixels (conv/direct.h, conv/weight.h). See conv/axis.h for the geometry. With
+// many channels Winograd's algorithm takes fewer multiplications: conv/winograd.h and its neighbours for 3x3,
+// conv/winograd_halves.h for 4x4 of stride 2.
 #include "kernels/conv.h"
 
 #include "kernels/conv/channel_pass.h"
@@ -11,6 +12,7 @@
 #include "kernels/conv/direct.h"
 #include "kernels/conv/halves_pass.h"
 #include "kernels/conv/halves_weight.h"
+#include "kernels/conv/row_pass.h"
 #include "kernels/conv/weight.h"
 #include "kernels/conv/winograd_weight.h"
 #include "kernels/conv/winograd_wide.h"
@@ -58,6 +60,7 @@ void run_channels(const Pass& p, const ConvArgs& a, const ChannelArgs<T>& to) {
       return winograd_pass(p, cut_winograd<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
     if (a.winograd && halves::pass_wins<T>(p))
       return halves::run_pass(p, halves::cut_pass<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
+    if (by_rows(p, to.out_last, to.source_last)) return row_pass(p, cut_rows<T>(p), to, packed, scratch, a.workers);
   }
   channel_pass(p, cut_channels<T>(p, to.out_last, to.source_last), to, packed, scratch, a.workers);
 }
@@ -73,6 +76,8 @@ int64_t channels_room(const Pass& p, const ConvArgs& a, bool out_last, bool sour
     const halves::PassCut c = halves::cut_pass<T>(p, out_last, source_last);
     return filters + c.values_room * (int64_t)sizeof(T) + a.workers * c.worker_room;
   }
+  if constexpr (sizeof(T) == 4)
+    if (!winograd && by_rows(p, out_last, source_last)) return filters + a.workers * cut_rows<T>(p).worker_room;
   if (!winograd) return filters + a.workers * cut_channels<T>(p, out_last, source_last).worker_room;
   const WinogradCut c = cut_winograd<T>(p, out_last, source_last);
   return filters + a.workers * c.worker_room + c.shared_room * (int64_t)sizeof(T);

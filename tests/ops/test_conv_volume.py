@@ -54,6 +54,45 @@ def test_large_volumes_are_cut_into_blocks(isa):
     check_same(lambda m, *a: functional(m).conv3d(*a), randn(1, 2, 70, 8, 9), randn(20, 2, 3, 3, 3))
 
 
+@pytest.mark.parametrize("width", [1, 2, 3, 5, 6, 8, 9, 13, 14, 15, 17, 22, 23, 28, 31, 63, 130])
+def test_widths_of_few_channels(isa, width):
+    check_same(
+        lambda m, *a: functional(m).conv3d(*a, padding=1), randn(1, 2, 5, 6, width), randn(9, 2, 3, 3, 3), randn(9)
+    )
+
+
+@pytest.mark.parametrize("outputs", [8, 15, 16, 17, 31, 33, 70])
+@pytest.mark.parametrize(
+    "options", [{"padding": (3, 1, 0)}, {"stride": (2, 1, 3), "dilation": (2, 2, 1), "padding": 2}]
+)
+def test_outputs_of_few_channels(isa, outputs, options):
+    check_same(
+        lambda m, *a: functional(m).conv3d(*a, groups=2, **options),
+        randn(3, 10, 6, 7, 19),
+        randn(2 * outputs, 5, 3, 2, 3),
+        randn(2 * outputs),
+    )
+
+
+def test_few_channels_of_short_rows(isa):
+    check_same(lambda m, *a: functional(m).conv2d(*a, padding=1), randn(40, 3, 37, 5), randn(40, 3, 3, 3))
+    check_same(lambda m, *a: functional(m).conv1d(*a, stride=2), randn(40, 15, 9), randn(20, 15, 3))
+
+
+def test_relu_of_few_channels(isa):
+    x, w, b = (weft.tensor(randn(*s)).float() for s in [(2, 3, 5, 9, 20), (24, 3, 3, 3, 3), (24,)])
+    assert_close(F._conv3d_relu(x, w, b, padding=1), weft.relu(F.conv3d(x, w, b, padding=1)))
+
+
+def test_nan_of_few_channels_stays_where_it_is_met(isa):
+    x, w = randn(1, 3, 4, 6, 21), weft.tensor(randn(16, 3, 3, 3, 3)).float()
+    x[0, 1, 2, 5, 20] = float("nan")
+    bad = weft.isnan(F.conv3d(weft.tensor(x).float(), w, padding=1)).numpy()
+    met = weft.zeros(1, 16, 4, 6, 21, dtype=weft.bool).numpy().copy()
+    met[:, :, 1:, 4:, 19:] = True
+    assert (bad == met).all()
+
+
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
 def test_same_valid_unbatched_and_half():
     x, w = randn(3, 5, 6, 7), randn(4, 3, 2, 3, 4)
@@ -76,8 +115,9 @@ def test_second_derivatives():
     gradcheck(first, randn(1, 2, 2, 3, 2), randn(2, 2, 2, 2, 2))
 
 
-def test_same_bits_on_any_number_of_threads():
-    x, w, dy = (weft.tensor(randn(*s)).float() for s in [(2, 8, 9, 10, 11), (16, 8, 3, 3, 3), (2, 16, 9, 10, 11)])
+@pytest.mark.parametrize(("outputs", "size"), [(16, (9, 10, 11)), (70, (6, 21, 33))])
+def test_same_bits_on_any_number_of_threads(outputs, size):
+    x, w, dy = (weft.tensor(randn(*s)).float() for s in [(2, 8, *size), (outputs, 8, 3, 3, 3), (2, outputs, *size)])
 
     def run():
         a, b = x.clone().requires_grad_(), w.clone().requires_grad_()

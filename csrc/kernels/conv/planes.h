@@ -23,7 +23,11 @@ WEFT_INLINE void copy_run(T* to, const T* from, int64_t n) {
   using V = vec_of<T>;
   int64_t i = 0;
   for (; i + lanes<V> <= n; i += lanes<V>) store<V>(to + i, load<V>(from + i));
-  if (i < n) store_n<V>(to + i, load_n<V>(from + i, n - i), n - i);
+  if (i == n) return;
+  if (i)  // some of it twice
+    store<V>(to + n - lanes<V>, load<V>(from + n - lanes<V>));
+  else
+    store_n<V>(to, load_n<V>(from, n), n);
 }
 // By vectors: compilers make a call of a plain loop.
 template <class T>
@@ -91,20 +95,22 @@ void pack_stack(T* to, const T* from, const Axes& a, const Block& b, int64_t dep
 
 // Planes of `channels` channels whose volumes start at `from`; `room` holds channels * slots * stack_size elements.
 template <class T>
-Planes<T> make_planes(T* room, const T* from, int64_t channels, const Axes& a, const Block& b) {
-  const int64_t volume = a.source();
-  if (in_place(a)) {
-    const int64_t width = a.cols.source(), plane = a.rows.source() * width;
-    const int64_t depth0 = a.depths.start(0) + b.depths.begin, row0 = a.rows.start(0) + b.rows.begin;
-    return {from + depth0 * plane + row0 * width + a.cols.start(0) + b.cols.begin, width, plane, 0, volume};
-  }
+Planes<T> copy_planes(T* room, const T* from, int64_t channels, const Axes& a, const Block& b) {
   const int64_t stack = stack_size(a, b);
   T* to = room;
   for (int64_t c = 0; c < channels; ++c)
     for (int64_t h = 0; h < a.depths.slots(); ++h)
       for (int64_t i = 0; i < a.rows.slots(); ++i)
-        for (int64_t j = 0; j < a.cols.slots(); ++j, to += stack) pack_stack(to, from + c * volume, a, b, h, i, j);
+        for (int64_t j = 0; j < a.cols.slots(); ++j, to += stack) pack_stack(to, from + c * a.source(), a, b, h, i, j);
   return {room, plane_width(a, b), plane_size(a, b), stack, stack * a.slots()};
+}
+// The source itself where it serves.
+template <class T>
+Planes<T> make_planes(T* room, const T* from, int64_t channels, const Axes& a, const Block& b) {
+  if (!in_place(a)) return copy_planes(room, from, channels, a, b);
+  const int64_t width = a.cols.source(), plane = a.rows.source() * width;
+  const int64_t depth0 = a.depths.start(0) + b.depths.begin, row0 = a.rows.start(0) + b.rows.begin;
+  return {from + depth0 * plane + row0 * width + a.cols.start(0) + b.cols.begin, width, plane, 0, a.source()};
 }
 
 // offset[(channel, tap depth, tap row, tap column)], taps of the given phases; returns how many.
