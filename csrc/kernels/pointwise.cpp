@@ -28,17 +28,23 @@ struct Call {
   int64_t size;  // of an element in the dtype of computation
 
   Convert from(DType dtype) const { return converter(computed, dtype); }
-  // A vector of the value at p.
+  // A vector of the value at p. NOTE: read with the size that it was written with: else the processor waits until that
+  // write, and the long row of results before it, has reached the cache.
   void repeat(char* block, const void* p, DType dtype) const {
-    int64_t value = 0;
-    if (dtype == computed)
-      __builtin_memcpy(&value, p, size == 4 ? 4 : 8);
-    else
-      from(dtype)(&value, p, 1);
-    if (size == 4)
-      store<i32v>((int32_t*)block, splat<i32v>((int32_t)value));
-    else
+    int64_t converted;
+    if (dtype != computed) {
+      from(dtype)(&converted, p, 1);
+      p = &converted;
+    }
+    if (size == 4) {
+      int32_t value;
+      __builtin_memcpy(&value, p, 4);
+      store<i32v>((int32_t*)block, splat<i32v>(value));
+    } else {
+      int64_t value;
+      __builtin_memcpy(&value, p, 8);
       store<i64v>((int64_t*)block, splat<i64v>(value));
+    }
   }
   void constants(Buffers& b) const {
     for (int k = 0; k < a.inputs; ++k) {
