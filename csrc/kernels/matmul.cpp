@@ -107,24 +107,27 @@ void matmul_integers(const MatmulArgs& p) {
   });
 }
 
-// Bytes. B is always packed, its columns' corrections behind it: beforehand, or at the beginning of the workspace.
+// Bytes. B is always packed, with VNNI its columns' corrections behind it: beforehand, or at the beginning of the
+// workspace.
 int64_t panels_of_bytes(const MatmulArgs& p) { return whole_lines<int32_t>(p.n) * ceil_div(p.k, kByteTerms); }
 int64_t packed_bytes_of_bytes(const MatmulArgs& p) {
-  return (panels_of_bytes(p) + whole_lines<int32_t>(p.n)) * (int64_t)sizeof(int32_t);
+  return (panels_of_bytes(p) + (WEFT_BYTE_DOTS ? whole_lines<int32_t>(p.n) : 0)) * (int64_t)sizeof(int32_t);
 }
 
 void pack_bytes_of(const MatmulArgs& p, int32_t* to) {
   constexpr int P = kPanel<int32_t>;
-  static const int32_t ones = kByteOnes;
+  [[maybe_unused]] static const int32_t ones = 0x01010101;
   const int64_t depth = ceil_div(p.k, kByteTerms);
-  int32_t* const corrections = to + panels_of_bytes(p);
+  [[maybe_unused]] int32_t* const corrections = to + panels_of_bytes(p);
   Threaded{p.workers}(ceil_div(p.n, P), [&](int64_t panel, int) {
     const int64_t j = panel * P, columns = smaller(P, p.n - j);
     int32_t* const here = to + j * depth;
-    pack_bytes<false>(here, P, (const int8_t*)p.b + j * p.b_col, p.b_row, p.b_col, p.k, columns);
+    pack_bytes(here, P, (const int8_t*)p.b + j * p.b_col, p.b_row, p.b_col, p.k, columns);
+#if WEFT_BYTE_DOTS
     Out<int32_t> sums{corrections + j, P, 1};
     sums.alpha = -128;
     run_tile<int32_t, true>(1, 1, {depth, &ones, 0, 0, here, P, P, (int)columns, here}, sums);
+#endif
   });
 }
 
@@ -133,12 +136,13 @@ Gemm<int32_t, S> gemm_of_bytes(const MatmulArgs& p, const int32_t* b) {
   Gemm<int32_t, S> g{p.m, p.n, p.k, (const S*)p.a, p.a_row, p.a_col, nullptr, 0, 0, {}};
   g.out = Out<int32_t>{p.c, p.c_row, p.c_col};
   g.b_packed = b;
-  if (p.bytes == ByteProduct::Signed) g.out.bias_n = b + panels_of_bytes(p);
+  if (Packing<int32_t, S>::flips) g.out.bias_n = b + panels_of_bytes(p);
   return g;
 }
 
 int64_t workspace_of_bytes(const MatmulArgs& p) {
-  const int64_t own = blocking(gemm_of_bytes<int8_t>(p, &kByteOnes), p.workers).scratch() * (int64_t)sizeof(int32_t);
+  const int64_t own =
+      blocking(gemm_of_bytes<int8_t>(p, (const int32_t*)p.a), p.workers).scratch() * (int64_t)sizeof(int32_t);
   return own + (p.b_packed ? 0 : packed_bytes_of_bytes(p));
 }
 

@@ -77,12 +77,6 @@ WEFT_INLINE bool packs_a(const Gemm<T, S>& g) {
   return !Pack::as_is || g.a_k != 1 || g.k % Pack::terms != 0 || g.a_row % Pack::terms != 0;
 }
 
-// Or its copy, which differs in one bit of a byte.
-template <class T, class S>
-WEFT_INLINE bool flips_a(const Gemm<T, S>& g) {
-  return Packing<T, S>::flips && g.a_k == 1;
-}
-
 struct Blocking {
   int64_t kc, nc, mc;  // kc in packed elements, nc in panels, mc in tiles of rows
   int64_t own;  // tiles of A that a piece packs for itself, in memory of its worker; 0: packed beforehand for all
@@ -145,14 +139,11 @@ WEFT_INLINE int group(int64_t left) {
 }
 
 template <class T, class S>
-WEFT_INLINE void set_a(TileArgs<T>& args, const Gemm<T, S>& g, const T* packed, int64_t i, int64_t k, int64_t kc) {
+WEFT_INLINE void set_a(TileArgs<T>& args, const Gemm<T, S>& g, const T* packed, int64_t i, int64_t k) {
   args.a_row = 1;
   args.a_k = kTall<T>;
   args.a = packed;
-  if (flips_a(g)) {
-    args.a_row = kc;
-    args.a_k = 1;
-  } else if (!packed) {
+  if (!packed) {
     args.a = (const T*)(g.a + i * g.a_row + k);
     args.a_row = g.a_row / Packing<T, S>::terms;
     args.a_k = 1;
@@ -197,8 +188,6 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
           const int64_t i = (ic + t) * kRows;
           const S* from = g.a + i * g.a_row + pc * g.a_k;
           const int64_t rows = smaller(count * kRows, g.m - i);
-          if constexpr (Pack::flips)
-            if (flips_a(g)) return Pack::flip_rows(to, kc, from, g.a_row, depth, rows);
           Pack::pack(to, kTall<T>, from, g.a_k, g.a_row, depth, rows);
         };
         constexpr int64_t share = 12;
@@ -217,6 +206,7 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
           TileArgs<T> args;
           args.k = kc;
           args.b_k = P;
+          args.flips_a = Pack::flips;
           args.b_panel = b_panel;
           const int64_t parts = t1 - t0 >= 4 ? 4 : t1 - t0 >= 2 ? 2 : 1;
           for (int64_t p = p0; p < p1;) {
@@ -226,9 +216,8 @@ void gemm_blocked(const Gemm<T, S>& g, T* scratch, const Run& run) {
             args.cols = (int)smaller(np * P, g.n - j);
             for (int64_t t = t0; t < t1; ++t) {
               const int64_t i = (ic + t) * kRows, rows = smaller(kRows, g.m - i), at = s.own ? t - t0 : t;
-              const T* packed = flips_a(g) ? ap + at * kRows * kc
-                                           : ap + at / kTallTiles<T> * kTall<T> * kc + at % kTallTiles<T> * kRows;
-              set_a(args, g, pack_a ? packed : nullptr, i, pc, kc);
+              const T* packed = ap + at / kTallTiles<T> * kTall<T> * kc + at % kTallTiles<T> * kRows;
+              set_a(args, g, pack_a ? packed : nullptr, i, pc);
               if (!pack_a && p == p0 && t + 1 < t1) fetch_rows(g, i + kRows, pc);
               // The next panels come while these are used, a part of their lines with each of the first tiles.
               const bool fetches = t - t0 < parts && p + np < p1;

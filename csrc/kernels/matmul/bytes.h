@@ -1,7 +1,7 @@
 // Products of bytes, summed exactly as 32-bit integers. An element of a panel holds neighbouring terms of the sum as
-// the processor multiplies and adds them: four bytes where it has VNNI, whose left factors are unsigned, else two
-// 16-bit numbers. A comes as unsigned everywhere: a signed one 128 larger, for which 128 times the sums of B's columns
-// are taken off again. What wraps in between wraps back.
+// the processor multiplies and adds them: four bytes where it has VNNI, else two 16-bit numbers. VNNI's left factors
+// are unsigned: there the micro-kernel takes a signed A 128 larger, and 128 times the sums of B's columns are taken off
+// again. What wraps in between wraps back.
 #pragma once
 
 #include "kernels/matmul/pairs.h"
@@ -16,7 +16,18 @@ constexpr int kByteTerms = 4;
 constexpr int kByteTerms = 2;
 #endif
 constexpr int kByteBits = 32 / kByteTerms;
-constexpr int32_t kByteOnes = kByteTerms == 4 ? 0x01010101 : 0x00010001;
+
+#if WEFT_BYTE_DOTS
+// The signs of four bytes. The compiler may not know them, or it turns the signs before it spreads four bytes over a
+// vector: an instruction for one that is free then takes three.
+WEFT_INLINE i32v byte_signs() {
+  i32v signs = splat<i32v>((int32_t)0x80808080u);
+  asm("" : "+v"(signs));
+  return signs;
+}
+#else
+WEFT_INLINE i32v byte_signs() { return i32v{}; }
+#endif
 
 WEFT_INLINE i32v add_bytes(i32v sum, i32v x, i32v y) {
 #if WEFT_BYTE_DOTS
@@ -30,24 +41,20 @@ WEFT_INLINE i32v add_bytes(i32v sum, i32v x, i32v y) {
 #endif
 }
 
-// The operand's byte in an element of a panel. Left: of A.
-template <bool Left, class S>
-constexpr uint32_t kFlip = Left && (S)-1 < 0 ? 0x80 : 0;
-template <bool Left, class S>
+// A byte in an element of a panel.
+template <class S>
 WEFT_INLINE uint32_t byte_bits(S x) {
-  if constexpr (Left) return (uint8_t)x ^ kFlip<Left, S>;
   return (uint32_t)(int32_t)x & ((1u << kByteBits) - 1);
 }
 
-// pack_panels() for bytes: xs counts terms, those past the end are zeros in B.
-template <bool Left, class S>
+// pack_panels() for bytes: xs counts terms, those past the end are zeros.
+template <class S>
 WEFT_ONE_COPY void pack_bytes(int32_t* dst, int width, const S* src, int64_t x_stride, int64_t y_stride, int64_t xs,
                               int64_t count) {
   const int64_t groups = (xs + kByteTerms - 1) / kByteTerms;
   for (int64_t y0 = 0; y0 < count; y0 += width, dst += width * groups, src += width * y_stride) {
     const int here = (int)(count - y0 < width ? count - y0 : width);
 #if WEFT_BYTE_DOTS
-    const i32v flip = splat<i32v>((int32_t)(kFlip<Left, S> * 0x01010101u));
     if (width == 16 && x_stride == 1) {
       for (int64_t x = 0; x < groups; x += 16) {
         const int64_t left = xs - 4 * x;
@@ -55,7 +62,7 @@ WEFT_ONE_COPY void pack_bytes(int32_t* dst, int width, const S* src, int64_t x_s
         i32v v[16];
 #pragma GCC unroll 16
         for (int i = 0; i < 16; ++i)
-          v[i] = i < here ? (i32v)_mm512_maskz_loadu_epi8(there, src + 4 * x + i * y_stride) ^ flip : i32v{};
+          v[i] = i < here ? (i32v)_mm512_maskz_loadu_epi8(there, src + 4 * x + i * y_stride) : i32v{};
         transpose(v);
         const int rows = groups - x < 16 ? (int)(groups - x) : 16;
         for (int i = 0; i < rows; ++i) store<i32v>(dst + (x + i) * 16, v[i]);
@@ -70,7 +77,7 @@ WEFT_ONE_COPY void pack_bytes(int32_t* dst, int width, const S* src, int64_t x_s
           const __m512i row = _mm512_cvtepu8_epi32(_mm_maskz_loadu_epi8(there, src + (4 * x + t) * x_stride));
           bits = _mm512_or_si512(bits, _mm512_slli_epi32(row, (unsigned)(8 * t)));
         }
-        store<i32v>(dst + x * 16, (i32v)bits ^ flip);
+        store<i32v>(dst + x * 16, (i32v)bits);
       }
       continue;
     }
@@ -79,7 +86,7 @@ WEFT_ONE_COPY void pack_bytes(int32_t* dst, int width, const S* src, int64_t x_s
       for (int y = 0; y < width; ++y) {
         uint32_t bits = 0;
         for (int t = 0; t < kByteTerms && y < here && kByteTerms * x + t < xs; ++t)
-          bits |= byte_bits<Left>(src[(kByteTerms * x + t) * x_stride + y * y_stride]) << (kByteBits * t);
+          bits |= byte_bits(src[(kByteTerms * x + t) * x_stride + y * y_stride]) << (kByteBits * t);
         dst[x * width + y] = (int32_t)bits;
       }
   }
@@ -90,24 +97,11 @@ template <class S>
 struct Packing<int32_t, S> {
   static constexpr bool pairs = true;
   static constexpr int terms = kByteTerms;
-  static constexpr bool flips = WEFT_BYTE_DOTS && kFlip<true, S> != 0, as_is = WEFT_BYTE_DOTS && !flips;
+  static constexpr bool as_is = WEFT_BYTE_DOTS, flips = WEFT_BYTE_DOTS && (S)-1 < 0;
   static void pack(int32_t* dst, int width, const S* src, int64_t x_stride, int64_t y_stride, int64_t xs,
                    int64_t count) {
-    pack_bytes<true>(dst, width, src, x_stride, y_stride, xs, count);
+    pack_bytes(dst, width, src, x_stride, y_stride, xs, count);
   }
-#if WEFT_BYTE_DOTS
-  // Rows of A as they are in memory but for the sign, `width` elements each.
-  static void flip_rows(int32_t* dst, int64_t width, const S* src, int64_t stride, int64_t xs, int64_t rows) {
-    const i32v flip = splat<i32v>((int32_t)(kFlip<true, S> * 0x01010101u));
-    for (; rows > 0; --rows, dst += width, src += stride)
-      for (int64_t x = 0; x < width; x += 16) {
-        const int64_t left = xs - 4 * x;
-        const __mmask64 there = left >= 64 ? ~(__mmask64)0 : ((__mmask64)1 << left) - 1;
-        const i32v v = (i32v)_mm512_maskz_loadu_epi8(there, src + 4 * x) ^ flip;
-        store_n<i32v>(dst + x, v, width - x < 16 ? width - x : 16);
-      }
-  }
-#endif
 };
 
 }  // namespace weft::WEFT_ISA::mm

@@ -60,7 +60,7 @@ WEFT_ONE_COPY void pack_pairs(float* dst, int width, const S* src, int64_t x_str
 #endif
 
 // How operands of type S are packed: `terms` of the sum in one element of T. as_is: in memory they are the same; flips:
-// with one bit turned.
+// the micro-kernel turns the sign of each term of A.
 template <class T, class S>
 struct Packing {
   static constexpr bool pairs = WEFT_BF16_DOTS && dtype_of<S> == DType::BFloat16;

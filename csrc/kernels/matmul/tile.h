@@ -146,7 +146,8 @@ struct TileArgs {
   // What of B comes later, fetched while this is multiplied: a line for each panel and step.
   const T* fetch;
   int64_t fetch_k = 0;
-  int64_t c_ahead = 0;  // bytes from the lines of C written here to those fetched
+  int64_t c_ahead = 0;   // bytes from the lines of C written here to those fetched
+  bool flips_a = false;  // signed bytes become unsigned, 128 larger
 };
 
 // Multiply-add; with Pairs, elements are pairs of bfloat16 whose two products are added, or bytes.
@@ -183,24 +184,32 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
   // Bytes, and three rows to an address: so all of them stay in registers.
   const int64_t a_row = t.a_row * (int64_t)sizeof(T), a_k = t.a_k * (int64_t)sizeof(T);
   const char *a0 = (const char*)t.a, *a3 = a0 + 3 * a_row, *a6 = a0 + 6 * a_row;
-  for (int64_t k = t.k; k > 0; --k) {
-    V row[NV];
+  auto multiply = [&](auto of_a) __attribute__((always_inline)) {
+    for (int64_t k = t.k; k > 0; --k) {
+      V row[NV];
 #pragma GCC unroll 32
-    for (int j = 0; j < NV; ++j) row[j] = load<V>(b + (j / W) * b_panel + (j % W) * L);
+      for (int j = 0; j < NV; ++j) row[j] = load<V>(b + (j / W) * b_panel + (j % W) * L);
 #pragma GCC unroll 8
-    for (int p = 0; p < NP; ++p) __builtin_prefetch(fetch + p * b_panel);
+      for (int p = 0; p < NP; ++p) __builtin_prefetch(fetch + p * b_panel);
 #pragma GCC unroll 32
-    for (int i = 0; i < MR; ++i) {
-      const V x = splat<V>(a_term<T, Pairs>((i < 3 ? a0 : i < 6 ? a3 : a6) + i % 3 * a_row));
+      for (int i = 0; i < MR; ++i) {
+        const V x = of_a(splat<V>(a_term<T, Pairs>((i < 3 ? a0 : i < 6 ? a3 : a6) + i % 3 * a_row)));
 #pragma GCC unroll 32
-      for (int j = 0; j < NV; ++j) sum[i][j] = multiply_add<Pairs>(sum[i][j], x, row[j]);
+        for (int j = 0; j < NV; ++j) sum[i][j] = multiply_add<Pairs>(sum[i][j], x, row[j]);
+      }
+      a0 += a_k;
+      a3 += a_k;
+      a6 += a_k;
+      b += b_k;
+      fetch += fetch_k;
     }
-    a0 += a_k;
-    a3 += a_k;
-    a6 += a_k;
-    b += b_k;
-    fetch += fetch_k;
+  };
+  bool flips = false;
+  if constexpr (WEFT_BYTE_DOTS && !kReal<T>) {
+    flips = t.flips_a;
+    if (flips) multiply([signs = byte_signs()](V x) __attribute__((always_inline)) { return x ^ signs; });
   }
+  if (!flips) multiply([](V x) __attribute__((always_inline)) { return x; });
 
   if (o.in_registers() && t.cols == NP * kPanel<T> && (Pairs || !o.narrow())) {
     // Each question once, and not once a vector.
@@ -216,7 +225,8 @@ void tile(const TileArgs<T>& t, const Out<T>& o) {
       if (bias) each([&](V& v, auto*, int j) __attribute__((always_inline)) { v += load_as<T>(bias + j * L, L); });
       if (o.beta != 0)
         each([&](V& v, auto* row, int j) __attribute__((always_inline)) { v += load_as<T>(row + j * L, L); });
-      if (o.act == Activation::Relu) each([&](V& v, auto*, int) __attribute__((always_inline)) { v = relu(v); });
+      if (kReal<T> && o.act == Activation::Relu)
+        each([&](V& v, auto*, int) __attribute__((always_inline)) { v = relu(v); });
       each([&](V& v, auto* row, int j) __attribute__((always_inline)) { store_as(row + j * L, v, L); });
     };
     if constexpr (Pairs && kReal<T>)
