@@ -68,7 +68,7 @@ Cut cut_pass(const Pass& p) {
   c.pieces = divide_up(c.items, c.items_per_piece) * c.m_blocks * blocks;
 
   const Block largest{{0, c.block_depths}, {0, c.block_rows}, {0, c.block_cols}};
-  c.plane_room = in_place(p.axes) ? 0 : stacks * stack_size(p.axes, largest) + kLongTile<T>;
+  c.plane_room = in_place(p.axes) ? 0 : stacks * stack_room(p.axes, largest) + kLongTile<T>;
   c.column_room = c.columns ? c.max_k * divide_up(c.block_rows * c.block_cols, L) * L : 0;
   return c;
 }

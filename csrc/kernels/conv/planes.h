@@ -48,6 +48,8 @@ WEFT_INLINE int64_t stack_size(const Axes& a, const Block& b) {
   int64_t n = (b.depths.size() + a.depths.reach) * plane_size(a, b);
   return n % kCrowded ? n : n + 16;
 }
+// The most that a stack takes in any block no larger than b: one with a row less may be the one that is moved apart.
+WEFT_INLINE int64_t stack_room(const Axes& a, const Block& b) { return stack_size(a, b) + 16; }
 // Whether the source serves as it is.
 WEFT_INLINE bool in_place(const Axes& a) {
   return a.depths.in_place() && a.rows.in_place() && a.cols.in_place() && a.source() % kCrowded;
@@ -93,7 +95,7 @@ void pack_stack(T* to, const T* from, const Axes& a, const Block& b, int64_t dep
   }
 }
 
-// Planes of `channels` channels whose volumes start at `from`; `room` holds channels * slots * stack_size elements.
+// Planes of `channels` channels whose volumes start at `from`; `room` holds channels * slots * stack_room elements.
 template <class T>
 Planes<T> copy_planes(T* room, const T* from, int64_t channels, const Axes& a, const Block& b) {
   const int64_t stack = stack_size(a, b);

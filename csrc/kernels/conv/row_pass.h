@@ -117,7 +117,7 @@ RowCut cut_rows(const Pass& p) {
   // Behind the last row tiles read and write some elements more, and put_rows reads whole squares.
   const Block largest{{0, c.depths}, {0, c.rows}, {0, cols}};
   c.buffer_room = (c.lines * cols + larger(kTall, L)) * width;
-  const int64_t planes = p.channels * a.slots() * (stack_size(a, largest) + 16) + kTall;
+  const int64_t planes = p.channels * a.slots() * stack_room(a, largest) + kTall;
   c.worker_room = divide_up(c.terms * 8 + 64 + (c.buffer_room + planes) * (int64_t)sizeof(T), 64) * 64;
   return c;
 }

@@ -60,7 +60,7 @@ WeightCut cut_weight(const ConvShape& s) {
   c.sum_room = s.groups * c.k * c.width;
   c.splits = larger(1, smaller(c.splits, (64 << 20) / (int64_t)sizeof(T) / c.sum_room));
   const Block largest{{0, c.block_depths}, {0, c.block_rows}, {0, cols.grid}};
-  c.plane_room = in_place(c.axes) ? 0 : stacks * stack_size(c.axes, largest);
+  c.plane_room = in_place(c.axes) ? 0 : stacks * stack_room(c.axes, largest);
   c.dy_room = c.block_depths * c.block_rows * dy_row;
   return c;
 }
