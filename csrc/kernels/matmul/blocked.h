@@ -77,6 +77,9 @@ WEFT_INLINE bool packs_a(const Gemm<T, S>& g) {
   return !Pack::as_is || g.a_k != 1 || g.k % Pack::terms != 0 || g.a_row % Pack::terms != 0;
 }
 
+// Tiles of rows, or panels, that a piece keeps in the second-level cache: half as many where they are twice as long.
+WEFT_INLINE int64_t kept_near(int64_t kc_bytes) { return kc_bytes > 4096 ? 6 : 12; }
+
 struct Blocking {
   int64_t kc, nc, mc;  // kc in packed elements, nc in panels, mc in tiles of rows
   int64_t own;  // tiles of A that a piece packs for itself, in memory of its worker; 0: packed beforehand for all
@@ -90,14 +93,14 @@ WEFT_INLINE int64_t room_for_a(int64_t tiles, int64_t kc) {
 template <class T, class S>
 WEFT_INLINE Blocking blocking(const Gemm<T, S>& g, int workers) {
   constexpr int terms = Packing<T, S>::terms;
-  constexpr int64_t kMost = 4096 / (int64_t)sizeof(T);
+  constexpr int64_t kMost = kWide > 1 ? 1024 : 4096 / (int64_t)sizeof(T);
   const int64_t k = ceil_div(g.k, terms), tiles = ceil_div(g.m, kRows);
   Blocking s;
   s.kc = k > 0 ? ceil_div(k, ceil_div(k, kMost)) : 1;
   s.nc = smaller(ceil_div(g.n, kPanel<T>), 16384 / (int64_t)sizeof(T) / kPanel<T>);
   s.b = g.b_packed ? 0 : s.kc * s.nc * kPanel<T>;
   // Enough rows for blocks that stay in the second-level cache from packing to the last multiplication?
-  s.own = smaller(ceil_div(ceil_div(tiles, 16), kTallTiles<T>) * kTallTiles<T>, 12);
+  s.own = smaller(ceil_div(ceil_div(tiles, 16), kTallTiles<T>) * kTallTiles<T>, kept_near(s.kc * (int64_t)sizeof(T)));
   if (s.own < 6) s.own = 6;
   if (!packs_a(g) || ceil_div(tiles, s.own) < 8) s.own = 0;
   s.mc = s.own ? tiles : smaller(tiles, 3072 / kRows);
@@ -119,7 +122,8 @@ WEFT_INLINE Cut cut_block(int64_t tiles, int64_t panels, int64_t kc) {
   // All rows meet panels together where they are few: what takes longest then is the panels' way from memory.
   if (tiles <= 8 && panels >= 2 * kFewPieces)
     return {tiles, panels < 4 * kFewPieces ? 4 : ceil_div(panels, kFewPieces)};
-  Cut c{smaller(tiles, 12), smaller(panels, 12)};
+  const int64_t most = kept_near(kc * (int64_t)sizeof(T));
+  Cut c{smaller(tiles, most), smaller(panels, most)};
   const int64_t tile_work = kRows * kPanel<T> * kc;
   while (ceil_div(tiles, c.mb) * ceil_div(panels, c.nb) < 24 && c.mb * c.nb * tile_work > (1 << 20)) {
     if (c.nb * kPanel<T> > 3 * c.mb * kRows && c.nb > kWide)
