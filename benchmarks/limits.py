@@ -51,7 +51,7 @@ class Limits:
 
 
 PROBE = 2e-4  # seconds of multiply-adds on each thread: ten times what it takes to wake them
-ENOUGH = 0.8  # of the limit's rate; half of it where two threads share a core
+ENOUGH = 0.65  # of the limit's rate; clocks take some of it away, a shared core half
 
 
 def _best_rate(amount_of_one_call, repeats: int = 5) -> float:
