@@ -64,7 +64,7 @@ def measure(b: Bench, index: int, limits: Any = None, budget: float = 1.0, witho
                 result.missing[name] = str(e)
         for _ in range(2):
             others = Others([r.process.pid for r in runners.values() if isinstance(r, Paired)])
-            cores = Cores(limits.has_all_cores) if limits is not None else Cores()
+            cores = Cores(limits.has_all_cores) if limits is not None and threads == limits.threads else Cores()
             times = take_turns(runners, budget, cores)
             result.halved = cores.patience <= 0
             result.disturbed = others.share()
