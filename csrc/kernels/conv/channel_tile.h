@@ -17,11 +17,10 @@ constexpr int kTileRows = 4;
 #endif
 
 // Rows of the tiles that n outputs are cut into: images of sizes that are multiples of seven are common.
-WEFT_INLINE int64_t tile_rows(int64_t n) {
+WEFT_INLINE int64_t tile_rows([[maybe_unused]] int64_t n) {
 #if WEFT_AVX512
   if ((n + 6) / 7 * 7 < (n + 7) / 8 * 8) return 7;
 #endif
-  (void)n;
   return kTileRows;
 }
 
