@@ -21,7 +21,10 @@ WEFT_INLINE int64_t direct_scratch(int64_t n, int64_t k) {
 template <class T, class Run>
 void gemm_direct(const Gemm<T>& g, T* scratch, const Run& run) {
   constexpr int P = kPanel<T>;
-  const int64_t tiles = ceil_div(g.m, kRows), panels = ceil_div(g.n, P), whole = g.n / P;
+  const int64_t panels = ceil_div(g.n, P), whole = g.n / P;
+  // Four panels go into one tile of fewer rows better than into two of eight.
+  const bool four = kWide == 3 && panels == 4 && g.m > 3 * kRows;
+  const int64_t tiles = ceil_div(g.m, four ? rows_for(4) : kRows);
   const int wide = panels_for((int)ceil_div(g.m, tiles));
   const int64_t wanted = smaller(128, 1 + g.m * g.n * g.k / kPieceWork);
   const int64_t row_blocks = tiles > 3 ? smaller(tiles, wanted) : 1;
